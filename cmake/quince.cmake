@@ -1,0 +1,70 @@
+# Compiler settings, libraries and the helper that every layer's CMakeLists.txt uses.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -fno-omit-frame-pointer")
+
+find_program(QUINCE_CCACHE ccache)
+if(QUINCE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${QUINCE_CCACHE})
+endif()
+
+add_library(quince_warnings INTERFACE)
+target_compile_options(quince_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion
+  -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+if(QUINCE_WERROR)
+  target_compile_options(quince_warnings INTERFACE -Werror)
+endif()
+
+# -ffp-contract=off: guest floating point must not be fused by the host compiler.
+add_compile_options(-ffp-contract=off)
+if(QUINCE_SANITIZE)
+  # g++ 12 reports library code as maybe-uninitialized when it is instrumented.
+  target_compile_options(quince_warnings INTERFACE -Wno-maybe-uninitialized)
+  add_compile_options(-fsanitize=${QUINCE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${QUINCE_SANITIZE})
+endif()
+if(QUINCE_LTO)
+  include(CheckIPOSupported)
+  check_ipo_supported(LANGUAGES CXX)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=auto -fno-fat-lto-objects)
+  endif()
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+find_path(QUINCE_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
+pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+find_library(QUINCE_FDT fdt REQUIRED)
+
+# quince_library(NAME SOURCES a.cpp... DEPENDS targets... PRIVATE targets...)
+function(quince_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${A_DEPENDS} PRIVATE quince_warnings ${A_PRIVATE})
+endfunction()
+
+# quince_test(NAME LABEL unit SOURCES a.cpp... DEPENDS targets...): one gtest binary.  Each binary
+# is one ctest entry, so that a developer's run stays quick; check counts the cases inside.
+function(quince_test name)
+  cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_compile_definitions(${name} PRIVATE QUINCE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${A_DEPENDS} quince_warnings GTest::gtest GTest::gtest_main)
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT})
+endfunction()

@@ -1,0 +1,89 @@
+// The guest physical address space: RAM banks and device windows.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "hw/core/io_lock.h"
+#include "hw/core/mmio.h"
+#include "hw/core/ram.h"
+
+namespace quince::hw {
+
+/// What a failed device access becomes.
+enum class OnError : u8 {
+  RazWi,  ///< reads as zero, writes are ignored
+  Abort,  ///< a synchronous external abort
+};
+
+/// One entry of a FlatView: either RAM or a device window.
+struct Section {
+  PhysAddr base;
+  u64 size = 0;
+  GuestRam* ram = nullptr;  ///< with `offset` into it
+  MmioDevice* device = nullptr;
+  u64 offset = 0;  ///< of the section's start, in the RAM bank or the device
+  bool read_only = false;
+  OnError on_error = OnError::RazWi;
+
+  bool contains(PhysAddr a) const { return a >= base && a - base < size; }
+};
+
+/// An immutable, sorted picture of the address space.  Readers keep the one that they have; a
+/// change makes a new one.
+class FlatView {
+ public:
+  explicit FlatView(std::vector<Section> sections) : sections_(std::move(sections)) {}
+  /// The section that holds an address, or null.
+  const Section* find(PhysAddr a) const;
+  const std::vector<Section>& sections() const { return sections_; }
+
+ private:
+  std::vector<Section> sections_;
+};
+
+/// Builds and owns the current FlatView, and dispatches device accesses.
+class AddressSpace {
+ public:
+  explicit AddressSpace(Log& log);
+
+  /// Adds a window.  Overlap with an earlier one is an error.  Empty or wrapping windows are too.
+  Result<void> map(PhysAddr base, u64 size, MmioDevice& device, OnError on_error = OnError::RazWi);
+  Result<void> map_ram(PhysAddr base, GuestRam& ram, bool read_only = false);
+  /// Removes the window that starts at `base`.
+  void unmap(PhysAddr base);
+
+  /// The current view; callable from any thread.  Compare generation() to know when it changed.
+  std::shared_ptr<const FlatView> view() const;
+  u64 generation() const { return generation_.load(std::memory_order_acquire); }
+
+  /// The outcome of a physical access by a vCPU.
+  enum class [[nodiscard]] Outcome : u8 { Ok, ExternalAbort };
+  /// A device access at any alignment of 1, 2, 4 or 8 bytes: split into aligned pieces where it must be.
+  Outcome read(const IoLockHeld&, PhysAddr a, Access access, u64& out);
+  Outcome write(const IoLockHeld&, PhysAddr a, Access access, u64 in);
+
+  Log& log() { return log_; }
+
+ private:
+  Result<void> insert(Section s);
+  void publish();
+  Outcome failed(const Section* s, PhysAddr a, const char* verb, Access access, Bus why);
+
+  Log& log_;
+  TracePoint trace_read_{log_, "mmio.read"};
+  TracePoint trace_write_{log_, "mmio.write"};
+  std::vector<Section> sections_;
+  mutable std::mutex mutex_;  // guards view_ only
+  std::shared_ptr<const FlatView> view_;
+  std::atomic<u64> generation_{0};
+};
+
+}  // namespace quince::hw

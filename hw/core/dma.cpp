@@ -1,0 +1,76 @@
+#include "hw/core/dma.h"
+
+#include <algorithm>
+
+namespace quince::hw {
+
+const Section* DmaPort::ram_at(PhysAddr a, u64 length, u64& run) const {
+  if (!enabled_) return nullptr;
+  if (view_ == nullptr || generation_ != space_.generation()) {
+    generation_ = space_.generation();
+    view_ = space_.view();
+  }
+  const Section* s = view_->find(a);
+  if (s == nullptr || s->ram == nullptr) return nullptr;
+  run = std::min(length, s->size - (a - s->base));
+  return s;
+}
+
+bool DmaPort::covers(PhysAddr a, u64 length, bool writing) const {
+  while (length != 0) {
+    u64 run = 0;
+    const Section* s = ram_at(a, length, run);
+    if (s == nullptr || (writing && s->read_only)) return false;
+    a += run;
+    length -= run;
+  }
+  return true;
+}
+
+void DmaPort::written(const Section& s, PhysAddr a, u64 length) {
+  const u64 off = a - s.base + s.offset;
+  s.ram->mark_dirty(off, length);
+  if (code_written_ == nullptr || !s.ram->has_code(off, length)) return;
+  for (PhysAddr p = a.page(); p < a + length; p += GuestRam::kPageSize) code_written_(context_, p);
+}
+
+bool DmaPort::read(PhysAddr a, std::span<u8> out) const {
+  if (!covers(a, out.size(), false)) return false;
+  while (!out.empty()) {
+    const std::span<const u8> part = map_read(a, out.size());
+    std::copy(part.begin(), part.end(), out.begin());
+    out = out.subspan(part.size());
+    a += part.size();
+  }
+  return true;
+}
+
+bool DmaPort::write(PhysAddr a, std::span<const u8> in) {
+  if (!covers(a, in.size(), true)) return false;
+  while (!in.empty()) {
+    u64 run = 0;
+    const Section* s = ram_at(a, in.size(), run);
+    std::copy_n(in.begin(), run, s->ram->data() + (a - s->base + s->offset));
+    written(*s, a, run);
+    in = in.subspan(run);
+    a += run;
+  }
+  return true;
+}
+
+std::span<const u8> DmaPort::map_read(PhysAddr a, u64 length) const {
+  u64 run = 0;
+  const Section* s = ram_at(a, length, run);
+  if (s == nullptr) return {};
+  return {s->ram->data() + (a - s->base + s->offset), run};
+}
+
+std::span<u8> DmaPort::map_write(PhysAddr a, u64 length) {
+  u64 run = 0;
+  const Section* s = ram_at(a, length, run);
+  if (s == nullptr || s->read_only) return {};
+  written(*s, a, run);
+  return {s->ram->data() + (a - s->base + s->offset), run};
+}
+
+}  // namespace quince::hw

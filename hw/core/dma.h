@@ -1,0 +1,52 @@
+// How a device touches guest memory.
+#pragma once
+
+#include <span>
+
+#include "base/addr.h"
+#include "hw/core/address_space.h"
+
+namespace quince::hw {
+
+/// A bus master's way to memory: bounded copies and spans, never a raw base pointer.  Checks that
+/// bus mastering is on, marks written pages dirty, and reports writes to pages that hold code.
+class DmaPort {
+ public:
+  /// Told about a write to translated code: the physical page.
+  using CodeWritten = void (*)(void* context, PhysAddr page);
+
+  DmaPort(AddressSpace& space, u16 requester) : space_(space), requester_(requester) {}
+
+  void set_enabled(bool on) { enabled_ = on; }
+  bool enabled() const { return enabled_; }
+  u16 requester() const { return requester_; }
+  void on_code_written(CodeWritten fn, void* context) {
+    code_written_ = fn;
+    context_ = context;
+  }
+
+  /// Copies whole ranges; false when any byte is not memory or mastering is off, and then nothing
+  /// was written.
+  [[nodiscard]] bool read(PhysAddr a, std::span<u8> out) const;
+  [[nodiscard]] bool write(PhysAddr a, std::span<const u8> in);
+
+  /// The longest contiguous run of memory at `a`, at most `length` bytes; empty when there is
+  /// none.  A writable span counts as written.  Valid while the I/O lock is held.
+  std::span<const u8> map_read(PhysAddr a, u64 length) const;
+  std::span<u8> map_write(PhysAddr a, u64 length);
+
+ private:
+  const Section* ram_at(PhysAddr a, u64 length, u64& run) const;
+  bool covers(PhysAddr a, u64 length, bool writing) const;
+  void written(const Section& s, PhysAddr a, u64 length);
+
+  AddressSpace& space_;
+  u16 requester_;
+  bool enabled_ = true;
+  CodeWritten code_written_ = nullptr;
+  void* context_ = nullptr;
+  mutable std::shared_ptr<const FlatView> view_;
+  mutable u64 generation_ = 0;
+};
+
+}  // namespace quince::hw

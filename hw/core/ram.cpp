@@ -1,0 +1,44 @@
+#include "hw/core/ram.h"
+
+#include "base/assert.h"
+#include "base/bits.h"
+
+namespace quince::hw {
+
+GuestRam::GuestRam(std::string name, Mapping memory)
+    : name_(std::move(name)), memory_(std::move(memory)) {
+  const u64 words = (memory_.size() / kPageSize + 63) / 64;
+  dirty_ = std::make_unique<std::atomic<u64>[]>(words);
+  code_ = std::make_unique<std::atomic<u64>[]>(words);
+}
+
+Result<std::unique_ptr<GuestRam>> GuestRam::create(const std::string& name, u64 size) {
+  QUINCE_ASSERT(size != 0 && is_aligned(size, kPageSize));
+  Mapping memory = TRY(Mapping::shared_memory(name, size));
+  return std::unique_ptr<GuestRam>(new GuestRam(name, std::move(memory)));
+}
+
+void GuestRam::mark_dirty(u64 offset, u64 length) {
+  if (length == 0) return;
+  for (u64 p = offset / kPageSize; p <= (offset + length - 1) / kPageSize; ++p) set_bit(dirty_, p);
+}
+
+bool GuestRam::dirty(u64 page) const { return test_bit(dirty_, page); }
+
+bool GuestRam::test_and_clear_dirty(u64 page) {
+  const u64 b = u64{1} << (page % 64);
+  return (dirty_[page / 64].fetch_and(~b, std::memory_order_relaxed) & b) != 0;
+}
+
+bool GuestRam::has_code(u64 offset, u64 length) const {
+  if (length == 0) return false;
+  for (u64 p = offset / kPageSize; p <= (offset + length - 1) / kPageSize; ++p)
+    if (test_bit(code_, p)) return true;
+  return false;
+}
+
+void GuestRam::clear_code(u64 page) {
+  code_[page / 64].fetch_and(~(u64{1} << (page % 64)), std::memory_order_relaxed);
+}
+
+}  // namespace quince::hw

@@ -1,0 +1,55 @@
+// Guest memory.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/types.h"
+
+namespace quince::hw {
+
+/// One bank of guest memory on a memfd.  Outside the I/O lock: vCPUs and bus masters access the
+/// bytes directly, guest atomics go through std::atomic_ref.
+class GuestRam {
+ public:
+  static constexpr u64 kPageSize = 4096;
+
+  /// `size` bytes, a multiple of the page size, zero-filled and taken from the host when touched.
+  static Result<std::unique_ptr<GuestRam>> create(const std::string& name, u64 size);
+
+  const std::string& name() const { return name_; }
+  u8* data() const { return memory_.data(); }
+  u64 size() const { return memory_.size(); }
+
+  /// Dirty pages, for snapshots and displays: set by every writer, cleared by the reader.
+  void mark_dirty(u64 offset, u64 length);
+  bool test_and_clear_dirty(u64 page);
+  bool dirty(u64 page) const;
+
+  /// Pages that an engine has translated: a bus master's write to one must reach the engines.
+  void mark_code(u64 offset) { set_bit(code_, offset / kPageSize); }
+  bool has_code(u64 offset, u64 length) const;
+  void clear_code(u64 page);
+
+ private:
+  GuestRam(std::string name, Mapping memory);
+  using Bitmap = std::unique_ptr<std::atomic<u64>[]>;
+  static void set_bit(const Bitmap& map, u64 n) {
+    std::atomic<u64>& word = map[n / 64];
+    const u64 b = u64{1} << (n % 64);
+    if ((word.load(std::memory_order_relaxed) & b) == 0) word.fetch_or(b, std::memory_order_relaxed);
+  }
+  static bool test_bit(const Bitmap& map, u64 n) {
+    return ((map[n / 64].load(std::memory_order_relaxed) >> (n % 64)) & 1) != 0;
+  }
+
+  std::string name_;
+  Mapping memory_;
+  Bitmap dirty_;
+  Bitmap code_;
+};
+
+}  // namespace quince::hw

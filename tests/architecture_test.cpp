@@ -1,0 +1,74 @@
+// The layering of docs/architecture.md, proven: includes point one way.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A layer may include itself and these.
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"base", {}},
+    {"hw/core", {"base"}},
+    {"block", {"base"}},
+    {"net", {"base"}},
+    {"ui", {"base"}},
+    {"cpu", {"base", "hw/core"}},
+    {"firmware", {"base", "hw/core"}},
+    {"hw", {"base", "hw/core", "block", "net", "ui"}},
+    {"machine", {"base", "hw/core", "hw", "cpu", "block", "net", "ui", "firmware"}},
+};
+
+std::string layer_of(const std::string& path) {  // longest matching prefix
+  std::string best;
+  for (const auto& [layer, _] : kMayInclude)
+    if (path.starts_with(layer + "/") && layer.size() > best.size()) best = layer;
+  return best;
+}
+
+bool is_source(const fs::path& p) {
+  return p.extension() == ".h" || p.extension() == ".cpp" || p.extension() == ".inc";
+}
+
+/// The file of an #include "..." line, or nothing.
+std::string included(const std::string& line) {
+  if (!line.starts_with("#include \"")) return {};
+  const std::size_t from = line.find('"') + 1;
+  return line.substr(from, line.find('"', from) - from);
+}
+
+TEST(Architecture, IncludesOnlyPointDownwards) {
+  const fs::path root = QUINCE_SOURCE_DIR;
+  unsigned seen = 0;
+  for (const auto& [layer, allowed] : kMayInclude) {
+    ASSERT_TRUE(fs::exists(root / layer)) << layer;
+    for (const auto& f : fs::recursive_directory_iterator(root / layer)) {
+      const std::string rel = fs::relative(f.path(), root).generic_string();
+      if (!f.is_regular_file() || !is_source(f.path()) || layer_of(rel) != layer) continue;
+      std::ifstream in(f.path());
+      for (std::string line; std::getline(in, line);)
+        if (const std::string file = included(line); !file.empty()) {
+          const std::string to = layer_of(file);
+          EXPECT_TRUE(to == layer || allowed.contains(to)) << rel << " includes " << file;
+          ++seen;
+        }
+    }
+  }
+  EXPECT_GT(seen, 20u);
+}
+
+TEST(Architecture, EveryFolderHasAReadme) {
+  const fs::path root = QUINCE_SOURCE_DIR;
+  for (const auto& [layer, _] : kMayInclude)
+    EXPECT_TRUE(fs::exists(root / layer / "README.md")) << layer;
+  for (const char* folder : {"tests", "bench"})
+    EXPECT_TRUE(fs::exists(root / folder / "README.md")) << folder;
+  EXPECT_TRUE(fs::exists(root / "README.md"));
+}
+
+}  // namespace

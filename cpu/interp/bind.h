@@ -1,0 +1,86 @@
+// Binds the rows of one group to the interpreter.  Included by cpu/interp/groups/*.cpp only.
+#pragma once
+
+#include "cpu/a64/table.h"
+#include "cpu/interp/interp.h"
+
+namespace quince::cpu {
+
+/// What an engine must do around the rows of a group.
+enum class GroupKind : u8 {
+  Straight,    ///< meaning over an engine; control goes on at the next instruction
+  Branch,      ///< meaning over an engine; may branch
+  FpStraight,  ///< as Straight, after the CPACR_EL1.FPEN check
+  Helper,      ///< a function on Vcpu
+  FpHelper,    ///< a function on Vcpu, after the CPACR_EL1.FPEN check
+};
+
+/// Makes the handler for an instruction word: rows with specialised fields have several.
+using MakeHandler = Handler (*)(u32 insn);
+
+/// One row, bound.
+struct InterpRow {
+  a64::RowInfo info;
+  MakeHandler make;
+};
+
+template <a64::Encoding E, auto Fn, GroupKind K, u32 Variant>
+const Op* handle(Vcpu& c, const Op* op) {
+  constexpr u32 kFixed = a64::fixed_bits(E, Variant);
+  c.cur_ = op;
+  if constexpr (K == GroupKind::FpStraight || K == GroupKind::FpHelper) {
+    if (!c.fp_access_check()) [[unlikely]] return c.redirected(op);
+  }
+  if constexpr (K == GroupKind::Helper || K == GroupKind::FpHelper) {
+    a64::call<E, Fn, kFixed>(c, op->insn);
+    if (c.redirect_) [[unlikely]] return c.redirected(op);
+    return op + 1;
+  } else {
+    Interp e{c, op, op + 1};
+    a64::call<E, Fn, kFixed>(e, op->insn);
+    if (c.redirect_) [[unlikely]] return c.redirected(op);
+    return e.next;
+  }
+}
+
+template <a64::Encoding E, auto Fn, GroupKind K>
+Handler make_handler(u32 insn) {
+  constexpr u32 kVariants = a64::variants(E);
+  if constexpr (kVariants == 1) {
+    return &handle<E, Fn, K, 0>;
+  } else {
+    static constexpr auto kHandlers = []<std::size_t... V>(std::index_sequence<V...>) {
+      return std::array<Handler, kVariants>{&handle<E, Fn, K, static_cast<u32>(V)>...};
+    }(std::make_index_sequence<kVariants>{});
+    return kHandlers[a64::variant_of(E, insn)];
+  }
+}
+
+/// The rows of every group, in the order of a64::rows().
+std::span<const InterpRow> group_dp_imm();
+std::span<const InterpRow> group_dp_reg();
+std::span<const InterpRow> group_branch();
+std::span<const InterpRow> group_system();
+std::span<const InterpRow> group_ldst();
+std::span<const InterpRow> group_ldst_atomic();
+std::span<const InterpRow> group_ldst_simd();
+std::span<const InterpRow> group_fp();
+std::span<const InterpRow> group_simd_int();
+std::span<const InterpRow> group_simd_fp();
+std::span<const InterpRow> group_crypto();
+
+}  // namespace quince::cpu
+
+/// A row of a group whose meanings are templates over the engine.
+#define QUINCE_ENGINE_ROW(group, kind, id, pattern_, text_, feature_)                             \
+  ::quince::cpu::InterpRow{{#id, group, ::quince::a64::parse(pattern_), pattern_, text_,          \
+                            ::quince::Feature::feature_},                                         \
+                           &::quince::cpu::make_handler<::quince::a64::parse(pattern_),           \
+                                                        &id<::quince::cpu::Interp>,               \
+                                                        ::quince::cpu::GroupKind::kind>},
+/// A row of a group whose meanings are functions on Vcpu.
+#define QUINCE_HELPER_ROW(group, kind, id, pattern_, text_, feature_)                             \
+  ::quince::cpu::InterpRow{{#id, group, ::quince::a64::parse(pattern_), pattern_, text_,          \
+                            ::quince::Feature::feature_},                                         \
+                           &::quince::cpu::make_handler<::quince::a64::parse(pattern_), &id,      \
+                                                        ::quince::cpu::GroupKind::kind>},

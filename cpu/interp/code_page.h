@@ -1,0 +1,33 @@
+// Predecoded instructions: what the interpreter runs.
+#pragma once
+
+#include <array>
+
+#include "base/addr.h"
+#include "base/types.h"
+
+namespace quince::cpu {
+
+class Vcpu;
+struct Op;
+
+/// Runs one predecoded instruction and returns the next one to run, or null to leave the run loop.
+using Handler = const Op* (*)(Vcpu& c, const Op* op);
+
+/// One predecoded instruction.
+struct Op {
+  Handler fn;
+  u32 insn;
+};
+
+/// The instructions of one 4 KiB page of guest memory, decoded when first run.
+struct CodePage {
+  static constexpr unsigned kOps = 1024;
+
+  PhysAddr pa;               ///< of the page
+  const u8* host = nullptr;  ///< its bytes
+  /// One more than the page has: the last one moves on to the next page.
+  std::array<Op, kOps + 1> ops;
+};
+
+}  // namespace quince::cpu

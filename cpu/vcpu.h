@@ -1,0 +1,411 @@
+// One virtual CPU: its state, its view of memory, exceptions and interrupts.  Engines (cpu/interp)
+// run instructions on it; the machine (machine/) gives it a thread, time and ports to the devices.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "cpu/features.h"
+#include "cpu/interp/code_page.h"
+#include "cpu/mmu/tlb.h"
+#include "cpu/mmu/walk.h"
+#include "cpu/model.h"
+#include "cpu/state.h"
+#include "hw/core/address_space.h"
+#include "hw/core/irq.h"
+#include "hw/core/sysreg.h"
+#include "hw/core/timer.h"
+
+namespace quince::cpu {
+
+class Vcpu;
+
+/// Firmware services behind HVC and SMC, implemented by the machine (PSCI).
+class HypercallPort {
+ public:
+  /// HVC #imm by `c`: arguments and results are in X0..X17.  Called without the I/O lock.
+  virtual void hvc(Vcpu& c, u16 imm) = 0;
+
+ protected:
+  ~HypercallPort() = default;
+};
+
+/// What maintenance by one vCPU asks of all in its inner-shareable domain.
+struct Maintenance {
+  enum class Kind : u8 { Tlb, CodePage, AllCode };
+  Kind kind = Kind::Tlb;
+  TlbInvalidation tlb;  ///< Kind::Tlb
+  PhysAddr page;        ///< Kind::CodePage
+};
+
+/// Connects a vCPU to the others of its machine.
+class Siblings {
+ public:
+  /// Applies maintenance on every other vCPU, at the latest when it next synchronises.
+  virtual void broadcast(Vcpu& from, const Maintenance& m) = 0;
+  /// Waits until every other vCPU has applied what `from` broadcast (DSB).
+  virtual void complete(Vcpu& from) = 0;
+  /// SEV: sets every vCPU's event register.
+  virtual void send_event(Vcpu& from) = 0;
+  /// True when other vCPUs exist, so that atomics must be real and the global monitor matters.
+  virtual bool multiprocessor() const = 0;
+
+ protected:
+  ~Siblings() = default;
+};
+
+/// Everything outside that a vCPU talks to.
+struct VcpuPorts {
+  hw::AddressSpace* space = nullptr;
+  hw::IoLock* io_lock = nullptr;
+  const hw::GuestClock* clock = nullptr;
+  hw::SysRegTarget* gic = nullptr;    ///< ICC_*_EL1; null: UNDEFINED
+  hw::SysRegTarget* timer = nullptr;  ///< CNT*_EL0
+  HypercallPort* hypercalls = nullptr;
+  Siblings* siblings = nullptr;
+  u64 counter_hz = 24'000'000;
+  Log* log = nullptr;
+};
+
+/// Exception classes, ESR_ELx.EC (Arm ARM D19.2.40).
+enum class ExceptionClass : u8 {
+  Unknown = 0x00,
+  WfxTrap = 0x01,
+  FpAccess = 0x07,
+  PacTrap = 0x09,
+  BranchTarget = 0x0d,
+  IllegalState = 0x0e,
+  Svc = 0x15,
+  Hvc = 0x16,
+  Smc = 0x17,
+  SysRegTrap = 0x18,
+  PacFail = 0x1c,
+  InstructionAbortLower = 0x20,
+  InstructionAbortSame = 0x21,
+  PcAlignment = 0x22,
+  DataAbortLower = 0x24,
+  DataAbortSame = 0x25,
+  SpAlignment = 0x26,
+  FpException = 0x2c,
+  SError = 0x2f,
+  BreakpointLower = 0x30,
+  BreakpointSame = 0x31,
+  StepLower = 0x32,
+  StepSame = 0x33,
+  WatchpointLower = 0x34,
+  WatchpointSame = 0x35,
+  Brk = 0x3c,
+};
+
+/// How a memory access differs from a plain one.
+struct MemOp {
+  bool unprivileged = false;  ///< LDTR/STTR: as EL0 unless PSTATE.UAO
+  bool aligned = false;       ///< faults when misaligned, whatever SCTLR_EL1.A (exclusives)
+  bool ordered = false;       ///< acquire/release: alignment as FEAT_LSE2 has it (16-byte granule)
+  bool atomic = false;        ///< read-modify-write: a read that needs write permission
+};
+
+/// Why run() returned.
+enum class RunExit : u8 {
+  Budget,   ///< the budget is used up, or another thread asked to stop
+  Wfi,      ///< waits for an interrupt
+  Wfe,      ///< waits for an event
+  Yield,    ///< YIELD: another vCPU may run
+  Halted,   ///< powered off, or the machine stops
+};
+
+class Vcpu final : public hw::IrqSink {
+ public:
+  Vcpu(unsigned index, u64 mpidr, const CpuModel& model, const VcpuPorts& ports);
+  ~Vcpu();
+  Vcpu(const Vcpu&) = delete;
+  Vcpu& operator=(const Vcpu&) = delete;
+
+  unsigned index() const { return index_; }
+  u64 mpidr() const { return mpidr_; }
+  const CpuModel& model() const { return model_; }
+  bool has(Feature f) const { return quince::has(model_.features, f); }
+  const VcpuPorts& ports() const { return ports_; }
+
+  /// Architectural reset: EL1h, everything masked, MMU off, PC at `entry`.
+  void reset(u64 entry, bool powered_on);
+  void snapshot(Archive& ar);
+  /// After a load: everything derived from the state.
+  void restored();
+
+  // ---- Running (the vCPU's own thread) ---------------------------------------------------------
+
+  /// Runs until about `budget` instructions are done or something else ends it.
+  RunExit run(u64 budget);
+  /// Instructions executed since creation; exact at any instruction boundary.
+  u64 instructions() const {
+    return retired_ + (cur_ != nullptr ? static_cast<u64>(cur_ - block_start_) : 0);
+  }
+  /// True when an interrupt would end WFI: pending, whether masked or not.
+  bool interrupt_pending() const { return (pending_.load(std::memory_order_acquire) & kWake) != 0; }
+
+  // ---- Other threads ---------------------------------------------------------------------------
+
+  /// Interrupt inputs: line 0 is IRQ, line 1 is FIQ.  With the I/O lock held.
+  void set_line(unsigned line, bool high) override;
+  /// Makes run() return soon.
+  void request_exit() { raise(kExit); }
+  /// Queues maintenance from another vCPU; thread-safe.
+  void post_maintenance(const Maintenance& m);
+  /// How much posted maintenance has been applied, of how much.
+  u64 maintenance_posted() const { return posted_.load(std::memory_order_acquire); }
+  u64 maintenance_applied() const { return applied_.load(std::memory_order_acquire); }
+  /// Applies what is queued.  By the vCPU's own thread, or while it is known not to run.
+  void apply_maintenance();
+  /// Sets the event register; thread-safe.
+  void set_event() { raise(kEvent); }
+  /// Takes the event register: true when it was set.
+  bool take_event() {
+    return (pending_.fetch_and(~kEvent, std::memory_order_acq_rel) & kEvent) != 0;
+  }
+  /// Called, on any thread, whenever something that can end WFI or WFE was raised.
+  void on_wake(void (*fn)(void*), void* context) {
+    wake_ = fn;
+    wake_context_ = context;
+  }
+
+  // ---- What instructions use -------------------------------------------------------------------
+
+  CpuState s;
+
+  /// The address of the instruction that runs now, or of the next one outside of run().
+  u64 pc() const {
+    return cur_ != nullptr ? page_va_ + 4 * static_cast<u64>(cur_ - page_->ops.data()) : s.pc;
+  }
+
+  /// Loads and stores of 1, 2, 4, 8 or 16 bytes (T: u8..u64, VReg) at a virtual address.  False:
+  /// an exception was taken, and the instruction must return at once with nothing written.
+  template <class T>
+  bool load(u64 va, T& out, MemOp op = {}) {
+    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    if (t.read == ((va + sizeof(T) - 1) & ~u64{0xfff}) &&
+        (va & (sizeof(T) - 1) & alignment_mask_) == 0 && plain(op)) [[likely]] {
+      read_host(reinterpret_cast<const u8*>(t.addend + va), out);
+      return true;
+    }
+    return load_slow(va, sizeof(T), &out, op);
+  }
+  template <class T>
+  bool store(u64 va, T value, MemOp op = {}) {
+    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    if (t.write == ((va + sizeof(T) - 1) & ~u64{0xfff}) &&
+        (va & (sizeof(T) - 1) & alignment_mask_) == 0 && plain(op)) [[likely]] {
+      write_host(reinterpret_cast<u8*>(t.addend + va), value);
+      return true;
+    }
+    return store_slow(va, sizeof(T), &value, op);
+  }
+
+  /// The host address of `size` bytes at `va` for an atomic read-modify-write (or, with
+  /// `for_write` false, an exclusive read): translated, permission-checked and naturally aligned,
+  /// or null after an exception.  Device memory faults (unsupported atomic).
+  u8* atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa = nullptr);
+
+  /// Exceptions: each is taken at once, to EL1, and the instruction must return.
+  void take_exception(ExceptionClass ec, u32 iss, u64 preferred_return);
+  void undefined() { take_exception(ExceptionClass::Unknown, 0, pc()); }
+  void data_abort(u64 va, const Fault& f, bool write, bool cache_maintenance = false);
+  /// SCTLR_EL1.SA/SA0: false, after an exception, when SP is the base and not 16-byte aligned.
+  bool check_sp_alignment() {
+    if ((s.sp & sp_alignment_mask_) == 0) [[likely]] return true;
+    sp_alignment_fault();
+    return false;
+  }
+  void sp_alignment_fault() { take_exception(ExceptionClass::SpAlignment, 0, pc()); }
+  /// MRS/MSR/SYS trapped to EL1 (EC 0x18).
+  void sysreg_trap(hw::SysRegId id, unsigned rt, bool read);
+  /// ERET and its authenticated forms, to `target`.
+  void exception_return(u64 target);
+
+  /// False, after an exception: floating point and SIMD are trapped by CPACR_EL1.
+  bool fp_access_check() {
+    if (fp_enabled_) [[likely]] return true;
+    trap_fp();
+    return false;
+  }
+
+  /// Continues after this instruction with a fresh instruction fetch, interrupts considered: for
+  /// everything that changes how instructions are found or whether interrupts are taken.
+  void resynchronise();
+  /// Ends run() after this instruction.
+  void exit_after(RunExit why);
+  /// Changes parts of PSTATE; everything derived follows.
+  void set_daif(u8 daif);
+  void set_pan(bool on);
+  void set_uao(bool on) { s.pstate.uao = on ? 1 : 0; }
+  void set_spsel(bool on);
+  u64 spsr() const;  ///< PSTATE as SPSR_EL1 would save it
+  /// Recomputes what is derived from SCTLR, TCR, TTBR, CPACR, MDSCR, debug registers and PSTATE.
+  void context_changed();
+
+  /// Address translation for AT instructions and cache maintenance; no exception is taken.
+  WalkResult translate(u64 va, const Stage1Access& access);
+  Stage1Regs stage1_regs() const;
+  const Stage1Features& stage1_features() const { return model_.stage1; }
+  /// The ASID in use.
+  u16 current_asid() const;
+
+  /// TLB and instruction-cache maintenance, here and (`broadcast`) on the siblings.
+  void invalidate_tlb(const TlbInvalidation& t, bool broadcast);
+  void invalidate_code(PhysAddr page, bool broadcast);
+  void invalidate_all_code(bool broadcast);
+  /// DSB: broadcast maintenance is complete, memory accesses are ordered.
+  void data_barrier();
+
+  /// Guest time now, and the virtual and physical counter.
+  u64 now_ns() const { return ports_.clock->now_ns(); }
+  u64 counter() const;
+
+  /// Physical memory of the walker and of debuggers: false where there is no memory.
+  bool read_phys(PhysAddr pa, void* out, std::size_t n);
+
+  // ---- The interpreter's cursor (cpu/interp) ---------------------------------------------------
+
+  const Op* cur_ = nullptr;          ///< the instruction that runs
+  const Op* block_start_ = nullptr;  ///< first instruction not yet in retired_
+  CodePage* page_ = nullptr;         ///< the page that cur_ is in
+  u64 page_va_ = 0;
+  s64 budget_ = 0;
+  u64 retired_ = 0;
+  bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
+
+  /// A taken branch from `op` to `next` in the same page (or to s.pc when null).
+  const Op* branch_to(const Op* op, const Op* next) {
+    const s64 n = op - block_start_ + 1;
+    retired_ += static_cast<u64>(n);
+    budget_ -= n;
+    block_start_ = next;
+    if (budget_ <= 0 || next == nullptr || (pending_.load(std::memory_order_relaxed) & poll_mask_) != 0)
+        [[unlikely]] {
+      return branch_slow(next);
+    }
+    return next;
+  }
+  /// After an instruction that set redirect_: where to go on.
+  const Op* redirected(const Op* op);
+  /// The end of a page.
+  const Op* next_page(const Op* op);
+  /// BR, BLR, RET and their authenticated forms: PSTATE.BTYPE for the target.
+  void set_btype(unsigned btype) {
+    if (bti_) s.pstate.btype = static_cast<u8>(btype);
+  }
+
+ private:
+  static constexpr u32 kIrq = 1, kFiq = 2, kExit = 4, kMaintenance = 8, kEvent = 16;
+  static constexpr u32 kWake = kIrq | kFiq | kExit | kMaintenance;
+  static constexpr unsigned kL1Entries = 256;
+  static constexpr unsigned kFetchEntries = 128;
+  static constexpr u64 kNoPage = 1;  ///< a tag that matches nothing
+  static constexpr std::size_t kMaxCodePages = 8192;
+
+  struct TlbEntry {
+    u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
+    u64 addend = 0;                       ///< host address minus virtual address
+    u64 pad = 0;
+  };
+  struct FetchEntry {
+    u64 va = kNoPage;
+    CodePage* page = nullptr;
+    bool guarded = false;
+  };
+
+  static constexpr bool plain(MemOp op) {
+    return !op.unprivileged && !op.aligned && !op.ordered && !op.atomic;
+  }
+  template <class T>
+  static void read_host(const u8* p, T& out) {
+    std::memcpy(&out, p, sizeof(T));
+  }
+  template <class T>
+  static void write_host(u8* p, const T& v) {
+    std::memcpy(p, &v, sizeof(T));
+  }
+
+  // memory.cpp
+  bool load_slow(u64 va, unsigned size, void* out, MemOp op);
+  bool store_slow(u64 va, unsigned size, const void* in, MemOp op);
+  bool load_piece(u64 va, unsigned size, u8* out, MemOp op);
+  bool store_piece(u64 va, unsigned size, const u8* in, MemOp op);
+  struct Physical {
+    PhysAddr pa;
+    u8* host = nullptr;  ///< null: a device
+    bool device_memory = false;
+  };
+  Stage1Access access_for(AccessKind kind, MemOp op) const;
+  bool translate_for(u64 va, AccessKind kind, MemOp op, Physical& out);
+  bool check_alignment(u64 va, unsigned size, bool write, MemOp op);
+  const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
+  void fill_l1(u64 va, const Translation& t, PhysAddr pa, u8* host, bool writable, const Stage1Access& a);
+  void flush_l1();
+  const hw::FlatView& view();
+  bool device_read(PhysAddr pa, unsigned size, u64& out);
+  bool device_write(PhysAddr pa, unsigned size, u64 in);
+
+  // run.cpp
+  const Op* fetch(u64 pc);
+  const Op* fetch_slow(u64 pc);
+  const Op* branch_slow(const Op* next);
+  const Op* poll(u64 pc);
+  bool take_interrupt();
+  CodePage* code_page(PhysAddr pa, u8* host);
+  void clear_page(CodePage& page);
+  RunExit run_debug();
+  bool check_branch_target(const FetchEntry& f, u64 pc);
+  void leave(u64 pc);
+
+  // exceptions.cpp, debug.cpp
+  void trap_fp();
+  void instruction_abort(u64 pc, const Fault& f);
+  void enter_el1(u64 offset, u64 preferred_return);
+  void set_el(unsigned el, unsigned spsel);
+  bool breakpoint_hit(u64 pc);
+  bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
+
+  void raise(u32 bits);
+  void update_poll_mask();
+
+  const unsigned index_;
+  const u64 mpidr_;
+  const CpuModel& model_;
+  VcpuPorts ports_;
+  TracePoint trace_exception_;
+
+  // Derived from the state by context_changed().
+  unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
+  u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
+  u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL
+  bool fp_enabled_ = true;
+  bool bti_ = false;             ///< branch targets are checked at this EL
+  bool debug_ = false;           ///< breakpoints, watchpoints or single step may be due
+  bool watchpoints_ = false;
+
+  std::atomic<u32> pending_{0};
+  u32 poll_mask_ = kExit | kMaintenance;
+  RunExit exit_ = RunExit::Budget;
+  bool leaving_ = false;
+
+  std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
+  std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
+  Tlb2 tlb_;
+  std::unordered_map<u64, std::unique_ptr<CodePage>> code_;
+  std::shared_ptr<const hw::FlatView> view_;
+  u64 view_generation_ = 0;
+
+  std::mutex mailbox_mutex_;
+  std::vector<Maintenance> mailbox_;
+  std::atomic<u64> posted_{0}, applied_{0};
+  void (*wake_)(void*) = nullptr;
+  void* wake_context_ = nullptr;
+};
+
+}  // namespace quince::cpu

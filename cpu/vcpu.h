@@ -275,7 +275,6 @@ class Vcpu final : public hw::IrqSink {
   const Op* block_start_ = nullptr;  ///< first instruction not yet in retired_
   CodePage* page_ = nullptr;         ///< the page that cur_ is in
   u64 page_va_ = 0;
-  bool page_guarded_ = false;        ///< page_ is guarded (FEAT_BTI): fetches keep it up to date
   s64 budget_ = 0;
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
@@ -296,8 +295,6 @@ class Vcpu final : public hw::IrqSink {
   const Op* redirected(const Op* op);
   /// The end of a page.
   const Op* next_page(const Op* op);
-  /// InGuardedPage: the instruction that runs is in a guarded page.
-  bool in_guarded_page() const { return page_guarded_; }
   /// BR, BLR, RET and their authenticated forms: PSTATE.BTYPE for the target.
   void set_btype(unsigned btype) {
     if (bti_) s.pstate.btype = static_cast<u8>(btype);

@@ -165,14 +165,15 @@ struct Interp {
     if (b) branch(offset);
   }
   /// This instruction is in a guarded page (InGuardedPage); a translator knows when it translates.
-  A64_INLINE bool in_guarded_page() { return c.in_guarded_page(); }
+  A64_INLINE bool in_guarded_page() { return c.page_guarded(); }
   /// To a register value, with PSTATE.BTYPE for the target.
   A64_INLINE void branch_reg(Val target, unsigned btype) {
-    c.set_btype(btype);
     const u64 delta = target - c.page_va_;
-    if (delta < 4096 && (delta & 3) == 0 && c.s.pstate.btype == 0) [[likely]] {
+    // Only a guarded target looks at BTYPE, and in this page that is known here.
+    if (delta < 4096 && (delta & 3) == 0 && (btype == 0 || !c.page_guarded())) [[likely]] {
       next = c.branch_to(op, c.page_->ops.data() + delta / 4);
     } else {
+      c.set_btype(btype);
       c.s.pc = target;
       next = c.branch_to(op, nullptr);
     }

@@ -12,13 +12,14 @@
 
 #include <bit>
 
+#include "cpu/a64/sem/crc32.h"
+#include "cpu/a64/sem/sem.h"
 #include "cpu/host_atomic.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
 
-/// How the second register operand of an instruction is shifted (DecodeShift).
-enum class ShiftType : u8 { Lsl = 0, Lsr = 1, Asr = 2, Ror = 3 };
+using a64::ShiftType;
 
 /// Sixteen-bit truth tables: bit n of kCondition[cond] tells whether `cond` holds when NZCV is n.
 inline constexpr std::array<u16, 16> kCondition = [] {
@@ -109,6 +110,10 @@ struct Interp {
   }
   A64_INLINE static Val bswap64(Val a) { return __builtin_bswap64(a); }
   A64_INLINE static Val bswap32(Val a) { return __builtin_bswap32(static_cast<u32>(a)); }
+  /// CRC32 or CRC32C of the `bytes` low bytes of v, continuing acc.
+  static Val crc32(bool castagnoli, Val acc, Val v, unsigned bytes) {
+    return a64::crc32(castagnoli, static_cast<u32>(acc), v, bytes);
+  }
 
   // ---- Flags
   A64_INLINE Val nzcv() { return c.s.nzcv; }
@@ -160,13 +165,16 @@ struct Interp {
   A64_INLINE void branch_if(Bool b, s64 offset) {
     if (b) branch(offset);
   }
+  /// This instruction is in a guarded page (InGuardedPage); a translator knows when it translates.
+  A64_INLINE bool in_guarded_page() { return c.page_guarded(); }
   /// To a register value, with PSTATE.BTYPE for the target.
   A64_INLINE void branch_reg(Val target, unsigned btype) {
-    c.set_btype(btype);
     const u64 delta = target - c.page_va_;
-    if (delta < 4096 && (delta & 3) == 0 && c.s.pstate.btype == 0) [[likely]] {
+    // Only a guarded target looks at BTYPE, and in this page that is known here.
+    if (delta < 4096 && (delta & 3) == 0 && (btype == 0 || !c.page_guarded())) [[likely]] {
       next = c.branch_to(op, c.page_->ops.data() + delta / 4);
     } else {
+      c.set_btype(btype);
       c.s.pc = target;
       next = c.branch_to(op, nullptr);
     }

@@ -17,7 +17,7 @@
 #pragma once
 
 #include "base/bits.h"
-#include "cpu/a64/sem/dp_imm.h"
+#include "cpu/a64/sem/sem.h"
 #include "cpu/vcpu.h"
 
 namespace quince::a64 {

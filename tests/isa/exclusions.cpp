@@ -17,6 +17,16 @@ constexpr Exclusion kRows[] = {
     {"WFE", "waits"},
 };
 
+/// Encodings that llvm-mc 14 judges differently, with its features chosen as in llvm_mc.cpp.
+struct Excuse {
+  u32 mask, value;
+  const char* reason;
+};
+
+constexpr Excuse kEncodings[] = {
+    {0xffffffff, 0x00000000, "UDF"},
+};
+
 bool matches(std::string_view pattern, std::string_view id) {
   if (!pattern.empty() && pattern.back() == '*') {
     pattern.remove_suffix(1);
@@ -50,6 +60,12 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn) {
         (rs == rt || (d.has("rt2") && rs == rt2) || (rs == rn && rn != 31)))
       return "a store exclusive with its status in another operand";
   }
+  return nullptr;
+}
+
+const char* excused_encoding(u32 insn) {
+  for (const Excuse& e : kEncodings)
+    if ((insn & e.mask) == e.value) return e.reason;
   return nullptr;
 }
 

@@ -210,6 +210,18 @@ class Vcpu final : public hw::IrqSink {
     return store_slow(va, sizeof(T), &value, op);
   }
 
+  /// The host address of `n` bytes at `va` when plain accesses to them, each aligned to `align`,
+  /// need no look at anything but the first-level TLB; else null, and nothing has happened.
+  template <bool kWrite>
+  u8* fast_memory(u64 va, unsigned n, unsigned align) const {
+    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
+        (va & (align - 1) & alignment_mask_) != 0) {
+      return nullptr;
+    }
+    return reinterpret_cast<u8*>(t.addend + va);
+  }
+
   /// The host address of `size` bytes at `va` for an atomic read-modify-write (or, with
   /// `for_write` false, an exclusive read): translated, permission-checked and naturally aligned,
   /// or null after an exception.  Device memory faults (unsupported atomic).

@@ -128,6 +128,7 @@ TEST(Assembler, TextAssemblesToTheSameWord) {
     if (a.ok && std::string_view(row.text).find("{bitmask}") != std::string_view::npos &&
         a64::disassemble(a.word) == a64::disassemble(words[i]))
       continue;
+    if (!a.ok && a.error.find("unpredictable") != std::string::npos) continue;
     if (reported[row.id]++ >= 2) continue;
     ADD_FAILURE() << row.id << fmt::format(": {:08x}  {}\n", words[i], lines[i])
                   << (a.ok ? fmt::format("assembles to {:08x}", a.word) : a.error);

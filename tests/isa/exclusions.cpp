@@ -55,6 +55,9 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn) {
       return "writeback to the register that is transferred";
     if (d.has("rt2") && rt == rt2 && text.starts_with("ld"))
       return "a pair loaded into one register";
+    if (rn == 31 && (d["imm9"] & 15) != 0 &&
+        (text.starts_with("ldapur") || text.starts_with("stlur")))
+      return "misaligned, which the oracle without FEAT_LSE2 does not allow";
     const u32 rs = d["rs"];
     if (d.has("rs") && text.starts_with("st") && text.find("x") != text.npos &&
         (rs == rt || (d.has("rt2") && rs == rt2) || (rs == rn && rn != 31)))

@@ -93,20 +93,34 @@ OracleState Comparison::state(const a64::RowInfo& row, Operands& random) {
   return s;
 }
 
+/// Where the accesses of a row may go.
+struct Aim {
+  bool aligned = false;  ///< to 16 bytes: the oracle has no FEAT_LSE2
+  bool mapped = false;   ///< whether a store exclusive that fails may fault is up to the CPU
+};
+Aim aim_of(const a64::RowInfo& row) {
+  const std::string_view id = row.id;
+  const bool ordered = id.starts_with("LDA") || id.starts_with("STL") || id.starts_with("LDLA");
+  return {.aligned = ordered || std::string_view(row.group) == "ldst_atomic",
+          .mapped = id.starts_with("STX") || id.starts_with("STLX")};
+}
+
 /// An address for an access: in one of the pieces of the data, sometimes across an edge.
-u64 target(bool aligned, Operands& random) {
+u64 target(Aim aim, Operands& random) {
   constexpr u64 kReach = 64;  // the most that an instruction accesses
-  const auto in = [&](u64 offset, u64 size) { return offset + random.below(static_cast<u32>(size - kReach)); };
+  const auto in = [&](u64 offset, u64 size) {
+    return offset + random.below(static_cast<u32>(size - kReach));
+  };
   u64 offset = 0;
-  switch (random.below(8)) {
+  switch (random.below(aim.mapped ? 6 : 8)) {
     case 0: offset = in(0, ORACLE_EDGE); break;
     case 1: offset = in(ORACLE_LAST_OFFSET, ORACLE_EDGE); break;
-    case 2: offset = ORACLE_DATA_SIZE - random.below(kReach) - 1; break;
-    case 3: offset = u64{0} - random.below(16) - 1; break;
-    case 4: offset = ORACLE_DATA_SIZE / 2 - random.below(kReach / 2) - 1; break;
+    case 2: offset = ORACLE_DATA_SIZE / 2 - random.below(kReach / 2) - 1; break;
+    case 6: offset = ORACLE_DATA_SIZE - random.below(kReach) - 1; break;
+    case 7: offset = u64{0} - random.below(16) - 1; break;
     default: offset = in(ORACLE_MIDDLE_OFFSET, ORACLE_MIDDLE); break;
   }
-  if (aligned)
+  if (aim.aligned)
     offset &= ~u64{15};
   else if (random.one_in(2))
     offset &= ~u64{7};
@@ -123,9 +137,8 @@ void Comparison::aim(const a64::RowInfo& row, OracleCase& c, Operands& random) {
   base = kProbeBase;
   const std::optional<OracleResult> r = subject_.run(c);
   const u64 offset = r && (r->signal == kSigsegv || r->signal == kSigbus) ? r->address - base : 0;
-  // The oracle has no FEAT_LSE2, and does not check what SP holds.
-  base = target(std::string_view(row.group) == "ldst_atomic", random) - offset;
-  if (rn == 31) base &= ~u64{15};
+  base = target(aim_of(row), random) - offset;
+  if (rn == 31) base &= ~u64{15};  // the oracle does not check what SP holds
 }
 
 void Comparison::add_word(int row, u32 insn, Operands& random) {

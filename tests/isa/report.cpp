@@ -38,7 +38,8 @@ std::vector<Item> items(const OracleCase& c, const OracleResult& a, const Oracle
   v.push_back({"signal", 0, a.signal, b.signal, !misaligned_pc});
   v.push_back({"pc", slot_address(c.slot), a.pc, b.pc});
   // An access that crosses a page may report any address of it in the page that faults.
-  if (fault) v.push_back({"page", 0, a.address >> 12, b.address >> 12});
+  // The oracle's host does not report addresses that are not canonical.
+  if (fault) v.push_back({"page", 0, a.address >> 12, b.address >> 12, a.address >> 47 == 0});
   for (u32 i = 0; i < 31; ++i)
     v.push_back({fmt::format("x{}", i), c.in.x[i], a.out.x[i], b.out.x[i], true,
                  named(c.insn[0], i)});

@@ -204,7 +204,7 @@ TEST_F(LdstAtomic, CompareAndSwapPairs) {
 
 // ---- Two vCPUs
 
-constexpr u64 kRounds = 3000;
+constexpr u64 kRounds = 20'000;
 
 /// Runs a loop that both vCPUs leave after kRounds rounds (X3) on one location (X1).
 void run_on_both(M& m, std::initializer_list<u32> code) {

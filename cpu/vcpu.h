@@ -39,8 +39,8 @@ class HypercallPort {
 struct Maintenance {
   enum class Kind : u8 { Tlb, CodePage, AllCode };
   Kind kind = Kind::Tlb;
-  TlbInvalidation tlb;  ///< Kind::Tlb
-  PhysAddr page;        ///< Kind::CodePage
+  TlbInvalidation tlb = {};  ///< Kind::Tlb
+  PhysAddr page = {};        ///< Kind::CodePage
 };
 
 /// Connects a vCPU to the others of its machine.
@@ -153,6 +153,10 @@ class Vcpu final : public hw::IrqSink {
 
   /// Interrupt inputs: line 0 is IRQ, line 1 is FIQ.  With the I/O lock held.
   void set_line(unsigned line, bool high) override;
+  /// True while the vCPU runs no guest code, so that nothing waits for its maintenance: it applies
+  /// what is queued before it goes on.
+  void set_parked(bool parked) { parked_.store(parked, std::memory_order_seq_cst); }
+  bool parked() const { return parked_.load(std::memory_order_seq_cst); }
   /// Makes run() return soon.
   void request_exit() { raise(kExit); }
   /// Queues maintenance from another vCPU; thread-safe.
@@ -187,9 +191,9 @@ class Vcpu final : public hw::IrqSink {
   /// an exception was taken, and the instruction must return at once with nothing written.
   template <class T>
   bool load(u64 va, T& out, MemOp op = {}) {
-    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
-    if (t.read == ((va + sizeof(T) - 1) & ~u64{0xfff}) &&
-        (va & (sizeof(T) - 1) & alignment_mask_) == 0 && plain(op)) [[likely]] {
+    const TlbEntry& t = l1_entry(va, op);
+    if (t.read == ((va + sizeof(T) - 1) & ~u64{0xfff}) && aligned_for(va, sizeof(T), op))
+        [[likely]] {
       read_host(reinterpret_cast<const u8*>(t.addend + va), out);
       return true;
     }
@@ -197,13 +201,25 @@ class Vcpu final : public hw::IrqSink {
   }
   template <class T>
   bool store(u64 va, T value, MemOp op = {}) {
-    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
-    if (t.write == ((va + sizeof(T) - 1) & ~u64{0xfff}) &&
-        (va & (sizeof(T) - 1) & alignment_mask_) == 0 && plain(op)) [[likely]] {
+    const TlbEntry& t = l1_entry(va, op);
+    if (t.write == ((va + sizeof(T) - 1) & ~u64{0xfff}) && aligned_for(va, sizeof(T), op))
+        [[likely]] {
       write_host(reinterpret_cast<u8*>(t.addend + va), value);
       return true;
     }
     return store_slow(va, sizeof(T), &value, op);
+  }
+
+  /// The host address of `n` bytes at `va` when plain accesses to them, each aligned to `align`,
+  /// need no look at anything but the first-level TLB; else null, and nothing has happened.
+  template <bool kWrite>
+  u8* fast_memory(u64 va, unsigned n, unsigned align) const {
+    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
+        (va & (align - 1) & alignment_mask_) != 0) {
+      return nullptr;
+    }
+    return reinterpret_cast<u8*>(t.addend + va);
   }
 
   /// The host address of `size` bytes at `va` for an atomic read-modify-write (or, with
@@ -242,7 +258,7 @@ class Vcpu final : public hw::IrqSink {
   /// Changes parts of PSTATE; everything derived follows.
   void set_daif(u8 daif);
   void set_pan(bool on);
-  void set_uao(bool on) { s.pstate.uao = on ? 1 : 0; }
+  void set_uao(bool on);
   void set_spsel(bool on);
   u64 spsr() const;  ///< PSTATE as SPSR_EL1 would save it
   /// Recomputes what is derived from SCTLR, TCR, TTBR, CPACR, MDSCR, debug registers and PSTATE.
@@ -266,8 +282,11 @@ class Vcpu final : public hw::IrqSink {
   u64 now_ns() const { return ports_.clock->now_ns(); }
   u64 counter() const;
 
-  /// Physical memory of the walker and of debuggers: false where there is no memory.
-  bool read_phys(PhysAddr pa, void* out, std::size_t n);
+  /// The host address of `n` bytes of RAM at a physical address, all in one page; null where there
+  /// is no RAM.
+  u8* host_pointer(PhysAddr pa, u64 n, bool* read_only = nullptr);
+  /// The page that the current instruction is in is guarded (FEAT_BTI).
+  bool page_guarded() const { return page_guarded_; }
 
   // ---- The interpreter's cursor (cpu/interp) ---------------------------------------------------
 
@@ -275,6 +294,7 @@ class Vcpu final : public hw::IrqSink {
   const Op* block_start_ = nullptr;  ///< first instruction not yet in retired_
   CodePage* page_ = nullptr;         ///< the page that cur_ is in
   u64 page_va_ = 0;
+  bool page_guarded_ = false;
   s64 budget_ = 0;
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
@@ -302,7 +322,7 @@ class Vcpu final : public hw::IrqSink {
 
  private:
   static constexpr u32 kIrq = 1, kFiq = 2, kExit = 4, kMaintenance = 8, kEvent = 16;
-  static constexpr u32 kWake = kIrq | kFiq | kExit | kMaintenance;
+  static constexpr u32 kWake = kIrq | kFiq;
   static constexpr unsigned kL1Entries = 256;
   static constexpr unsigned kFetchEntries = 128;
   static constexpr u64 kNoPage = 1;  ///< a tag that matches nothing
@@ -311,7 +331,7 @@ class Vcpu final : public hw::IrqSink {
   struct TlbEntry {
     u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
     u64 addend = 0;                       ///< host address minus virtual address
-    u64 pad = 0;
+    u64 pa_page = 0;                      ///< physical page
   };
   struct FetchEntry {
     u64 va = kNoPage;
@@ -319,8 +339,13 @@ class Vcpu final : public hw::IrqSink {
     bool guarded = false;
   };
 
-  static constexpr bool plain(MemOp op) {
-    return !op.unprivileged && !op.aligned && !op.ordered && !op.atomic;
+  const TlbEntry& l1_entry(u64 va, MemOp op) const {
+    return l1_[op.unprivileged ? unprivileged_index_ : mmu_index_][(va >> 12) & (kL1Entries - 1)];
+  }
+  /// Aligned as the fast path needs it; the slow path has the exact rules.
+  bool aligned_for(u64 va, u64 size, MemOp op) const {
+    const u64 mask = op.aligned || op.ordered ? ~u64{0} : alignment_mask_;
+    return (va & (size - 1) & mask) == 0;
   }
   template <class T>
   static void read_host(const u8* p, T& out) {
@@ -332,44 +357,46 @@ class Vcpu final : public hw::IrqSink {
   }
 
   // memory.cpp
-  bool load_slow(u64 va, unsigned size, void* out, MemOp op);
-  bool store_slow(u64 va, unsigned size, const void* in, MemOp op);
-  bool load_piece(u64 va, unsigned size, u8* out, MemOp op);
-  bool store_piece(u64 va, unsigned size, const u8* in, MemOp op);
+  /// One translated piece of an access, inside one page.
   struct Physical {
     PhysAddr pa;
-    u8* host = nullptr;  ///< null: a device
-    bool device_memory = false;
+    u8* host = nullptr;       ///< null: a device, or nothing
+    bool read_only = false;
+    bool normal = true;       ///< not Device memory
   };
+  bool load_slow(u64 va, unsigned size, void* out, MemOp op);
+  bool store_slow(u64 va, unsigned size, const void* in, MemOp op);
+  bool read_piece(u64 va, const Physical& at, unsigned size, u8* out);
+  bool write_piece(u64 va, const Physical& at, unsigned size, const u8* in);
   Stage1Access access_for(AccessKind kind, MemOp op) const;
-  bool translate_for(u64 va, AccessKind kind, MemOp op, Physical& out);
-  bool check_alignment(u64 va, unsigned size, bool write, MemOp op);
+  bool translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
+  bool check_access(u64 va, unsigned size, AccessKind kind, MemOp op);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
-  void fill_l1(u64 va, const Translation& t, PhysAddr pa, u8* host, bool writable, const Stage1Access& a);
+  void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
   const hw::FlatView& view();
-  bool device_read(PhysAddr pa, unsigned size, u64& out);
-  bool device_write(PhysAddr pa, unsigned size, u64 in);
 
   // run.cpp
-  const Op* fetch(u64 pc);
-  const Op* fetch_slow(u64 pc);
+  const Op* go();
+  const Op* fetch();
+  bool fetch_slow(FetchEntry& f);
   const Op* branch_slow(const Op* next);
-  const Op* poll(u64 pc);
-  bool take_interrupt();
-  CodePage* code_page(PhysAddr pa, u8* host);
-  void clear_page(CodePage& page);
-  RunExit run_debug();
-  bool check_branch_target(const FetchEntry& f, u64 pc);
-  void leave(u64 pc);
+  void take_interrupt();
+  CodePage* code_page(PhysAddr pa, const u8* host);
+  void step_debug();
+  bool landing_pad(u32 insn) const;
+  u64 branch_address(u64 pc) const;
 
   // exceptions.cpp, debug.cpp
   void trap_fp();
   void instruction_abort(u64 pc, const Fault& f);
   void enter_el1(u64 offset, u64 preferred_return);
   void set_el(unsigned el, unsigned spsel);
+  void el_changed();
+  /// True, with the exception taken, when a breakpoint or watchpoint matches.
   bool breakpoint_hit(u64 pc);
   bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
+  bool debug_enabled_at(unsigned el, bool d_masked) const;
 
   void raise(u32 bits);
   void update_poll_mask();
@@ -382,6 +409,7 @@ class Vcpu final : public hw::IrqSink {
 
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
+  unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL
   bool fp_enabled_ = true;
@@ -393,6 +421,9 @@ class Vcpu final : public hw::IrqSink {
   u32 poll_mask_ = kExit | kMaintenance;
   RunExit exit_ = RunExit::Budget;
   bool leaving_ = false;
+  bool stepping_ = false;        ///< inside step_debug()
+  u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
+  bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
@@ -404,8 +435,13 @@ class Vcpu final : public hw::IrqSink {
   std::mutex mailbox_mutex_;
   std::vector<Maintenance> mailbox_;
   std::atomic<u64> posted_{0}, applied_{0};
+  std::atomic<bool> parked_{true};
+  Translation last_walk_;        ///< a translation that no TLB may keep
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
 };
+
+/// Visits every system register with storage.
+void snapshot_sysregs(Archive& a, SysRegs& r);
 
 }  // namespace quince::cpu

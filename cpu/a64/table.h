@@ -41,7 +41,7 @@ template <Encoding E, auto Fn, u32 Fixed, class Engine>
 }
 
 /// How many values the specialised fields of a pattern have together.
-consteval u32 variants(const Encoding& e) {
+constexpr u32 variants(const Encoding& e) {
   u32 n = 1;
   for (unsigned i = 0; i < e.n_fields; ++i)
     if (e.fields[i].specialised) n <<= e.fields[i].width;
@@ -57,7 +57,7 @@ constexpr u32 variant_of(const Encoding& e, u32 insn) {
 }
 
 /// The reverse: an instruction word with only the specialised fields of variant `v` set.
-consteval u32 fixed_bits(const Encoding& e, u32 v) {
+constexpr u32 fixed_bits(const Encoding& e, u32 v) {
   u32 insn = 0;
   for (unsigned i = e.n_fields; i-- > 0;)
     if (e.fields[i].specialised) {

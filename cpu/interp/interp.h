@@ -12,12 +12,14 @@
 
 #include <bit>
 
+#include "cpu/a64/sem/crc32.h"
+#include "cpu/a64/sem/sem.h"
+#include "cpu/host_atomic.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
 
-/// How the second register operand of an instruction is shifted (DecodeShift).
-enum class ShiftType : u8 { Lsl = 0, Lsr = 1, Asr = 2, Ror = 3 };
+using a64::ShiftType;
 
 /// Sixteen-bit truth tables: bit n of kCondition[cond] tells whether `cond` holds when NZCV is n.
 inline constexpr std::array<u16, 16> kCondition = [] {
@@ -108,6 +110,10 @@ struct Interp {
   }
   A64_INLINE static Val bswap64(Val a) { return __builtin_bswap64(a); }
   A64_INLINE static Val bswap32(Val a) { return __builtin_bswap32(static_cast<u32>(a)); }
+  /// CRC32 or CRC32C of the `bytes` low bytes of v, continuing acc.
+  static Val crc32(bool castagnoli, Val acc, Val v, unsigned bytes) {
+    return a64::crc32(castagnoli, static_cast<u32>(acc), v, bytes);
+  }
 
   // ---- Flags
   A64_INLINE Val nzcv() { return c.s.nzcv; }
@@ -159,13 +165,16 @@ struct Interp {
   A64_INLINE void branch_if(Bool b, s64 offset) {
     if (b) branch(offset);
   }
+  /// This instruction is in a guarded page (InGuardedPage); a translator knows when it translates.
+  A64_INLINE bool in_guarded_page() { return c.page_guarded(); }
   /// To a register value, with PSTATE.BTYPE for the target.
   A64_INLINE void branch_reg(Val target, unsigned btype) {
-    c.set_btype(btype);
     const u64 delta = target - c.page_va_;
-    if (delta < 4096 && (delta & 3) == 0 && c.s.pstate.btype == 0) [[likely]] {
+    // Only a guarded target looks at BTYPE, and in this page that is known here.
+    if (delta < 4096 && (delta & 3) == 0 && (btype == 0 || !c.page_guarded())) [[likely]] {
       next = c.branch_to(op, c.page_->ops.data() + delta / 4);
     } else {
+      c.set_btype(btype);
       c.s.pc = target;
       next = c.branch_to(op, nullptr);
     }
@@ -201,6 +210,39 @@ struct Interp {
       default: return c.store(va, v, m);
     }
   }
+  /// Two adjacent values of 2^log2 bytes, log2 2 or 3 (LDP, STP): two accesses to alignment checks
+  /// and faults, but one 16-byte access where that is aligned (FEAT_LSE2).
+  A64_INLINE bool load_pair(Val va, unsigned log2, Val& a, Val& b) {
+    if (const u8* p = c.fast_memory<false>(va, 2u << log2, 1u << log2)) [[likely]] {
+      if (log2 == 3) {
+        read_pair(p, a, b);
+      } else {
+        const u64 both = load_le<u64>(p);
+        a = static_cast<u32>(both);
+        b = both >> 32;
+      }
+      return true;
+    }
+    if (log2 == 3 && (va & 15) == 0) {
+      VReg both;
+      if (!c.load(va, both)) return false;
+      a = both.d[0];
+      b = both.d[1];
+      return true;
+    }
+    return load(va, log2, a) && load(va + (u64{1} << log2), log2, b);
+  }
+  A64_INLINE bool store_pair(Val va, unsigned log2, Val a, Val b) {
+    if (u8* p = c.fast_memory<true>(va, 2u << log2, 1u << log2)) [[likely]] {
+      if (log2 == 3)
+        write_pair(p, a, b);
+      else
+        store_le<u64>(p, static_cast<u32>(a) | (b << 32));
+      return true;
+    }
+    if (log2 == 3 && (va & 15) == 0) return c.store(va, VReg{{a, b}});
+    return store(va, log2, a) && store(va + (u64{1} << log2), log2, b);
+  }
   A64_INLINE bool load_v(Val va, VReg& out, MemOp m = {}) { return c.load(va, out, m); }
   A64_INLINE bool store_v(Val va, const VReg& v, MemOp m = {}) { return c.store(va, v, m); }
   /// A full fence (store before load), for STLR and the barriers.
@@ -208,6 +250,9 @@ struct Interp {
 
   // ---- SIMD&FP registers
   A64_INLINE VReg& v(u32 r) { return c.s.v[r]; }
+  /// The low 64 bits as a value, and a value with zeros above it.
+  A64_INLINE Val get_fp(u32 r) { return c.s.v[r].d[0]; }
+  A64_INLINE void put_fp(u32 r, Val x) { c.s.v[r] = {{x, 0}}; }
   A64_INLINE bool fp_access_check() { return c.fp_access_check(); }
 
   // ---- Exceptions

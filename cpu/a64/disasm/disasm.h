@@ -44,9 +44,10 @@ struct Formatter {
 };
 
 /// The formatters of each group (cpu/a64/disasm/<group>.cpp).
-std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch, ldst, ldst_atomic
+std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch
+std::span<const Formatter> formatters_ldst();     ///< ldst, ldst_atomic, ldst_simd, ldst_struct
 std::span<const Formatter> formatters_system();
-std::span<const Formatter> formatters_simd();     ///< ldst_simd, fp, simd_int, simd_fp, crypto
+std::span<const Formatter> formatters_simd();     ///< fp, simd_int, simd_fp, crypto
 
 /// The text of one instruction, "" where it is UNDEFINED with every feature on.
 std::string disassemble(u32 insn);

@@ -5,24 +5,29 @@
 
 #include "base/bits.h"
 #include "base/types.h"
+#include "cpu/a64/sem/sem.h"
 
 namespace quince::a64 {
 
-#define A64_SEM template <class E> [[gnu::always_inline]] inline void
-
-/// DecodeBitMasks for a logical immediate; false when the encoding is reserved.
+/// DecodeBitMasks for a logical immediate; false when the encoding is reserved.  The interpreter
+/// does this each time, so it has no loops: a multiplication repeats the run of ones over 64 bits,
+/// and since the element size divides 64, one rotation then rotates every element.
 constexpr bool decode_bit_masks(bool n, u32 imms, u32 immr, bool sf, u64& wmask) {
+  constexpr u64 kRepeat[7] = {~u64{0},
+                              0x5555'5555'5555'5555,
+                              0x1111'1111'1111'1111,
+                              0x0101'0101'0101'0101,
+                              0x0001'0001'0001'0001,
+                              0x0000'0001'0000'0001,
+                              1};
   const u32 key = (static_cast<u32>(n) << 6) | (~imms & 0x3f);
   if (key < 2 || (!sf && n)) return false;
   const unsigned len = 31u - static_cast<unsigned>(std::countl_zero(key));
   const u32 levels = (1u << len) - 1;
-  const u32 s = imms & levels, r = immr & levels;
+  const u32 s = imms & levels;
   if (s == levels) return false;
-  const unsigned esize = 1u << len;
-  u64 elem = low_mask(s + 1);
-  if (r != 0) elem = ((elem >> r) | (elem << (esize - r))) & low_mask(esize);
-  for (unsigned w = esize; w < 64; w *= 2) elem |= elem << w;
-  wmask = sf ? elem : elem & 0xffff'ffff;
+  wmask = std::rotr(low_mask(s + 1) * kRepeat[len], static_cast<int>(immr));
+  if (!sf) wmask &= 0xffff'ffff;
   return true;
 }
 

@@ -1,0 +1,258 @@
+// A vCPU's accesses to memory: translation, the first-level TLB, devices, alignment.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "cpu/vcpu.h"
+
+namespace quince::cpu {
+
+namespace {
+
+constexpr u64 kPageMask = 0xfff;
+
+/// The table walker's memory: RAM only; anything else is an external abort.
+class WalkerMemory final : public PhysMemory {
+ public:
+  explicit WalkerMemory(Vcpu& c) : c_(c) {}
+  bool read64(PhysAddr a, u64& out) override {
+    const u8* p = c_.host_pointer(a, 8);
+    if (p == nullptr) return false;
+    out = __atomic_load_n(reinterpret_cast<const u64*>(p), __ATOMIC_ACQUIRE);
+    return true;
+  }
+  bool cas64(PhysAddr a, u64 expected, u64 desired, bool& swapped) override {
+    bool read_only = false;
+    u8* p = c_.host_pointer(a, 8, &read_only);
+    if (p == nullptr || read_only) return false;
+    swapped = __atomic_compare_exchange_n(reinterpret_cast<u64*>(p), &expected, desired, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return true;
+  }
+
+ private:
+  Vcpu& c_;
+};
+
+}  // namespace
+
+const hw::FlatView& Vcpu::view() {
+  if (view_ == nullptr || view_generation_ != ports_.space->generation()) {
+    view_generation_ = ports_.space->generation();
+    view_ = ports_.space->view();
+  }
+  return *view_;
+}
+
+u8* Vcpu::host_pointer(PhysAddr pa, u64 n, bool* read_only) {
+  const hw::Section* sec = view().find(pa);
+  if (sec == nullptr || sec->ram == nullptr || sec->size - (pa - sec->base) < n) return nullptr;
+  if (read_only != nullptr) *read_only = sec->read_only;
+  return sec->ram->data() + sec->offset + (pa - sec->base);
+}
+
+Stage1Regs Vcpu::stage1_regs() const {
+  const SysRegs& r = s.sys;
+  return {.sctlr = r.sctlr_el1, .tcr = r.tcr_el1, .ttbr0 = r.ttbr0_el1, .ttbr1 = r.ttbr1_el1,
+          .mair = r.mair_el1};
+}
+
+u16 Vcpu::current_asid() const { return cpu::current_asid(stage1_regs(), model_.stage1); }
+
+WalkResult Vcpu::translate(u64 va, const Stage1Access& access) {
+  WalkerMemory memory(*this);
+  return stage1_walk(stage1_regs(), model_.stage1, VirtAddr(va), access, memory);
+}
+
+Stage1Access Vcpu::access_for(AccessKind kind, MemOp op) const {
+  const bool el0 = s.pstate.el == 0 || (op.unprivileged && s.pstate.uao == 0);
+  return {.kind = kind, .el0 = el0, .pan = s.pstate.pan != 0, .atomic = op.atomic};
+}
+
+const Translation* Vcpu::lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault) {
+  const Stage1Regs regs = stage1_regs();
+  const VirtAddr clean = strip_tag(regs, model_.stage1, VirtAddr(va), access.kind);
+  const u16 asid = cpu::current_asid(regs, model_.stage1);
+  if (const Translation* t = tlb_.lookup(clean, asid)) {
+    fault = check_permission(*t, access);
+    const bool update = access.kind == AccessKind::Write && t->dirty_needs_update;
+    if (!fault && !update) return t;
+    if (fault) return nullptr;
+  }
+  const WalkResult r = translate(va, access);
+  fault = r.fault;
+  if (fault) return nullptr;
+  last_walk_ = r.t;
+  if (r.t.cacheable) tlb_.insert(clean, asid, r.t);
+  return &last_walk_;
+}
+
+void Vcpu::flush_l1() {
+  for (auto& table : l1_)
+    for (TlbEntry& t : table) t.read = t.write = kNoPage;
+  for (auto& table : fetch_)
+    for (FetchEntry& f : table) f.va = kNoPage;
+}
+
+void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
+  // Device memory checks alignment on every access, watchpoints look at every address.
+  if (at.host == nullptr || !at.normal || watchpoints_) return;
+  const unsigned index = a.el0 ? 0 : a.pan ? 2 : 1;
+  TlbEntry& e = l1_[index][(va >> 12) & (kL1Entries - 1)];
+  const u64 page = va & ~kPageMask;
+  const u64 addend = reinterpret_cast<u64>(at.host) - va;
+  const bool same = e.addend == addend && (e.read == page || e.write == page);
+  if (!same) e = {};
+  e.addend = addend;
+  e.pa_page = at.pa.page().raw();
+  if (a.kind == AccessKind::Read)
+    e.read = page;
+  else if (!at.read_only)
+    e.write = page;
+}
+
+bool Vcpu::check_access(u64 va, unsigned size, AccessKind kind, MemOp op) {
+  const bool write = kind == AccessKind::Write;
+  const u64 low = va & (size - 1);
+  bool aligned = low == 0;
+  if (!aligned && !op.aligned && (op.ordered || op.atomic))
+    aligned = has(Feature::LSE2) && alignment_mask_ == 0 && (va & 15) + size <= 16;
+  else if (!aligned && !op.aligned)
+    aligned = alignment_mask_ == 0;
+  if (!aligned) {
+    data_abort(va, {.kind = FaultKind::Alignment, .write = write}, write);
+    return false;
+  }
+  return !watchpoints_ || !watchpoint_hit(va, size, write, op.unprivileged);
+}
+
+bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op,
+                         Physical& out) {
+  Stage1Access a = access_for(kind, op);
+  a.aligned = aligned;
+  Fault fault;
+  const Translation* t = lookup_or_walk(va, a, fault);
+  if (t == nullptr) {
+    data_abort(va, fault, kind == AccessKind::Write);
+    return false;
+  }
+  const u64 clean = strip_tag(stage1_regs(), model_.stage1, VirtAddr(va), kind).raw();
+  out = {.pa = t->output(VirtAddr(clean)), .normal = !t->device};
+  const u64 before = view_generation_;
+  const hw::Section* sec = view().find(out.pa);
+  if (view_generation_ != before) flush_l1();
+  if (sec == nullptr || sec->ram == nullptr) return true;
+  const u64 off = sec->offset + (out.pa - sec->base);
+  out.host = sec->ram->data() + off;
+  out.read_only = sec->read_only;
+  if (kind == AccessKind::Write && !sec->read_only) sec->ram->mark_dirty(off, size);
+  fill_l1(va, out, a);
+  return true;
+}
+
+bool Vcpu::read_piece(u64 va, const Physical& at, unsigned size, u8* out) {
+  if (at.host != nullptr) {
+    std::memcpy(out, at.host, size);
+    return true;
+  }
+  for (unsigned done = 0; done < size; done += 8) {
+    const unsigned n = std::min(size - done, 8u);
+    u64 v = 0;
+    hw::AddressSpace::Outcome r{};
+    {
+      const hw::IoLock::Guard held(*ports_.io_lock);
+      r = ports_.space->read(held, at.pa + done, {.size = n, .requester = static_cast<u16>(index_)}, v);
+    }
+    if (r != hw::AddressSpace::Outcome::Ok) {
+      data_abort(va, {.kind = FaultKind::External}, false);
+      return false;
+    }
+    std::memcpy(out + done, &v, n);
+  }
+  return true;
+}
+
+bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) {
+  if (at.host != nullptr) {
+    if (!at.read_only) std::memcpy(at.host, in, size);
+    return true;
+  }
+  for (unsigned done = 0; done < size; done += 8) {
+    const unsigned n = std::min(size - done, 8u);
+    u64 v = 0;
+    std::memcpy(&v, in + done, n);
+    hw::AddressSpace::Outcome r{};
+    {
+      const hw::IoLock::Guard held(*ports_.io_lock);
+      r = ports_.space->write(held, at.pa + done, {.size = n, .requester = static_cast<u16>(index_)}, v);
+    }
+    if (r != hw::AddressSpace::Outcome::Ok) {
+      data_abort(va, {.kind = FaultKind::External, .write = true}, true);
+      return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+/// How many of `size` bytes at `va` are in the first page.
+unsigned first_piece(u64 va, unsigned size) {
+  const u64 room = 4096 - (va & kPageMask);
+  return room < size ? static_cast<unsigned>(room) : size;
+}
+
+}  // namespace
+
+bool Vcpu::load_slow(u64 va, unsigned size, void* out, MemOp op) {
+  if (!check_access(va, size, AccessKind::Read, op)) return false;
+  u8 data[16];
+  const unsigned n = first_piece(va, size);
+  Physical first, second;
+  const bool aligned = (va & (size - 1)) == 0;
+  if (!translate_for(va, n, aligned, AccessKind::Read, op, first)) return false;
+  if (n < size && !translate_for(va + n, size - n, aligned, AccessKind::Read, op, second))
+    return false;
+  if (!read_piece(va, first, n, data)) return false;
+  if (n < size && !read_piece(va + n, second, size - n, data + n)) return false;
+  std::memcpy(out, data, size);
+  return true;
+}
+
+bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
+  if (!check_access(va, size, AccessKind::Write, op)) return false;
+  u8 data[16];
+  std::memcpy(data, in, size);
+  const unsigned n = first_piece(va, size);
+  Physical first, second;
+  const bool aligned = (va & (size - 1)) == 0;
+  // Both pages must take the write before either is changed.
+  if (!translate_for(va, n, aligned, AccessKind::Write, op, first)) return false;
+  if (n < size && !translate_for(va + n, size - n, aligned, AccessKind::Write, op, second))
+    return false;
+  if (!write_piece(va, first, n, data)) return false;
+  return n == size || write_piece(va + n, second, size - n, data + n);
+}
+
+u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa) {
+  const AccessKind kind = for_write ? AccessKind::Write : AccessKind::Read;
+  const TlbEntry& e = l1_entry(va, op);
+  const u64 page = va & ~kPageMask;
+  if ((va & (size - 1)) == 0 && e.read == page && (!for_write || e.write == page)) {
+    if (pa != nullptr) *pa = PhysAddr(e.pa_page | (va & kPageMask));
+    return reinterpret_cast<u8*>(e.addend + va);
+  }
+  if (!check_access(va, size, kind, op)) return nullptr;
+  op.atomic = for_write && op.atomic;
+  Physical at;
+  if (!translate_for(va, size, (va & (size - 1)) == 0, kind, op, at)) return nullptr;
+  // RAM that the guest maps as Device has real atomics all the same, which the architecture leaves
+  // open; a device has none.
+  if (at.host == nullptr || (for_write && at.read_only)) {
+    data_abort(va, {.kind = FaultKind::UnsupportedAtomic, .write = for_write}, for_write);
+    return nullptr;
+  }
+  if (pa != nullptr) *pa = at.pa;
+  return at.host;
+}
+
+}  // namespace quince::cpu

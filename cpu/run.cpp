@@ -1,0 +1,255 @@
+// Running instructions: from the program counter to predecoded operations, interrupts between
+// them, and the slow loop for self-hosted debug.
+#include "cpu/interp/rows.h"
+#include "cpu/vcpu.h"
+
+namespace quince::cpu {
+
+namespace {
+
+const Op* op_undefined(Vcpu& c, const Op* op) {
+  c.cur_ = op;
+  c.undefined();
+  return c.redirected(op);
+}
+
+/// The end of a page: not an instruction.
+const Op* op_next_page(Vcpu& c, const Op* op) { return c.next_page(op); }
+
+/// An instruction that has not run yet: decodes it, then runs it.
+const Op* op_decode(Vcpu& c, const Op* op) {
+  const auto index = static_cast<std::size_t>(op - c.page_->ops.data());
+  Op& slot = c.page_->ops[index];
+  slot.insn = load_le<u32>(c.page_->host + 4 * index);
+  const Handler h = make_handler_for(slot.insn, c.model().features);
+  slot.fn = h != nullptr ? h : op_undefined;
+  return slot.fn(c, op);
+}
+
+void clear_page(CodePage& page) {
+  page.ops.fill({op_decode, 0});
+  page.ops[CodePage::kOps].fn = op_next_page;
+}
+
+}  // namespace
+
+// ---- Code pages --------------------------------------------------------------------------------
+
+CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
+  auto it = code_.find(pa.raw());
+  if (it != code_.end()) return it->second.get();
+  if (code_.size() >= kMaxCodePages) {
+    // Only here, between instructions, may pages go: nothing points into them now.
+    for (auto& table : fetch_)
+      for (FetchEntry& f : table) f = {};
+    code_.clear();
+  }
+  auto page = std::make_unique<CodePage>();
+  page->pa = pa;
+  page->host = host;
+  clear_page(*page);
+  return code_.emplace(pa.raw(), std::move(page)).first->second.get();
+}
+
+void Vcpu::invalidate_code(PhysAddr pa, bool broadcast) {
+  const auto it = code_.find(pa.page().raw());
+  if (it != code_.end()) clear_page(*it->second);
+  if (broadcast && ports_.siblings != nullptr)
+    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::CodePage, .page = pa.page()});
+}
+
+void Vcpu::invalidate_all_code(bool broadcast) {
+  for (auto& [_, page] : code_) clear_page(*page);
+  if (broadcast && ports_.siblings != nullptr)
+    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::AllCode});
+}
+
+// ---- Instruction fetch -------------------------------------------------------------------------
+
+u64 Vcpu::branch_address(u64 pc) const {
+  return strip_tag(stage1_regs(), model_.stage1, VirtAddr(pc), AccessKind::Execute).raw();
+}
+
+bool Vcpu::landing_pad(u32 insn) const {
+  // BranchTargetCheck (D8.4.6): which instructions accept which PSTATE.BTYPE.
+  const unsigned btype = s.pstate.btype;
+  if ((insn & 0xffff'ff3f) == 0xd503'241f) {  // BTI {c|j|jc}
+    const unsigned targets = (insn >> 6) & 3;
+    if (targets == 0) return false;
+    if (targets == 3) return true;
+    return targets == 1 ? btype != 3 : btype != 2;  // c: calls and BR X16/X17; j: jumps
+  }
+  const bool pacixsp = insn == 0xd503'233f || insn == 0xd503'237f;
+  if (pacixsp) {
+    const bool bt = bit(s.sys.sctlr_el1, s.pstate.el == 0 ? 35 : 36);  // BT0, BT1
+    return btype != 3 || !bt;
+  }
+  return (insn & 0xffe0'001f) == 0xd420'0000 ||  // BRK and HLT report themselves
+         (insn & 0xffe0'001f) == 0xd440'0000;
+}
+
+bool Vcpu::fetch_slow(FetchEntry& f) {
+  const u64 pc = branch_address(s.pc);
+  s.pc = pc;
+  if ((pc & 3) != 0) {
+    s.sys.far_el1 = pc;
+    take_exception(ExceptionClass::PcAlignment, 0, pc);
+    return false;
+  }
+  Stage1Access a = access_for(AccessKind::Execute, {});
+  Fault fault;
+  const Translation* t = lookup_or_walk(pc, a, fault);
+  if (t == nullptr) {
+    instruction_abort(pc, fault);
+    return false;
+  }
+  const PhysAddr pa = t->output(VirtAddr(pc)).page();
+  const bool guarded = t->guarded;
+  const u8* host = host_pointer(pa, 4096);
+  if (host == nullptr) {  // code in a device, or nowhere
+    instruction_abort(pc, {.kind = FaultKind::External});
+    return false;
+  }
+  f = {.va = pc & ~u64{0xfff}, .page = code_page(pa, host), .guarded = guarded};
+  return true;
+}
+
+/// The operation at s.pc; null after an exception, which moved s.pc.
+const Op* Vcpu::fetch() {
+  FetchEntry* f = &fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+  if (f->va != (s.pc & ~u64{0xffc})) [[unlikely]] {
+    FetchEntry fresh;
+    if (!fetch_slow(fresh)) return nullptr;
+    f = &fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+    *f = fresh;
+  }
+  const u64 index = (s.pc & 0xfff) / 4;
+  if (s.pstate.btype != 0) [[unlikely]] {
+    if (f->guarded && !landing_pad(load_le<u32>(f->page->host + 4 * index))) {
+      take_exception(ExceptionClass::BranchTarget, s.pstate.btype, s.pc);
+      return nullptr;
+    }
+    s.pstate.btype = 0;
+  }
+  page_ = f->page;
+  page_va_ = f->va;
+  page_guarded_ = f->guarded;
+  block_start_ = &page_->ops[index];
+  return block_start_;
+}
+
+/// Goes on at s.pc, with everything that may happen between instructions.  Null: leave run().
+const Op* Vcpu::go() {
+  cur_ = nullptr;
+  for (;;) {
+    redirect_ = false;
+    if (leaving_) return nullptr;
+    const u32 due = pending_.load(std::memory_order_acquire) & poll_mask_;
+    if (due != 0) [[unlikely]] {
+      if ((due & kMaintenance) != 0) apply_maintenance();
+      if ((due & kExit) != 0) {
+        pending_.fetch_and(~kExit, std::memory_order_acq_rel);
+        exit_ = RunExit::Budget;
+        leaving_ = true;
+        return nullptr;
+      }
+      take_interrupt();
+    }
+    if (budget_ <= 0) {
+      leaving_ = true;
+      return nullptr;
+    }
+    if (debug_ != stepping_) return nullptr;  // run() changes between the fast and the slow loop
+    if (s.pstate.il != 0) [[unlikely]] {
+      take_exception(ExceptionClass::IllegalState, 0, s.pc);
+    } else if (const Op* op = fetch()) {
+      return op;
+    }
+    // An exception instead of an instruction: it costs as one, so that a guest whose vectors fault
+    // for ever does not hang the emulator.
+    --budget_;
+    ++retired_;
+  }
+}
+
+const Op* Vcpu::branch_slow(const Op* next) {
+  if (next != nullptr) s.pc = page_va_ + 4 * static_cast<u64>(next - page_->ops.data());
+  return go();
+}
+
+const Op* Vcpu::redirected(const Op* op) {
+  // A branch before the redirection has moved block_start_ and counted already.
+  const s64 n = op - block_start_ + 1;
+  if (block_start_ != nullptr && n > 0) {
+    retired_ += static_cast<u64>(n);
+    budget_ -= n;
+  }
+  block_start_ = nullptr;
+  return go();
+}
+
+const Op* Vcpu::next_page(const Op* op) {
+  const s64 n = op - block_start_;
+  retired_ += static_cast<u64>(n);
+  budget_ -= n;
+  block_start_ = nullptr;
+  s.pc = page_va_ + 4096;
+  return go();
+}
+
+// ---- The run loop ------------------------------------------------------------------------------
+
+RunExit Vcpu::run(u64 budget) {
+  if (!s.powered_on) return RunExit::Halted;
+  budget_ = static_cast<s64>(budget);
+  exit_ = RunExit::Budget;
+  leaving_ = false;
+  while (!leaving_) {
+    if (debug_) {
+      step_debug();
+      continue;
+    }
+    const Op* op = go();
+    while (op != nullptr) op = op->fn(*this, op);
+  }
+  cur_ = nullptr;
+  return s.powered_on ? exit_ : RunExit::Halted;
+}
+
+/// One instruction, with software step and breakpoints (D2.12, D2.8).
+void Vcpu::step_debug() {
+  stepping_ = true;
+  const Op* op = go();
+  if (op != nullptr) {
+    const bool step = bit(s.sys.mdscr_el1, 0) &&
+                      debug_enabled_at(s.pstate.el, (s.pstate.daif & 8) != 0);
+    if (step && s.pstate.ss == 0) {  // active-pending
+      block_start_ = nullptr;
+      take_exception(s.pstate.el == 0 ? ExceptionClass::StepLower : ExceptionClass::StepSame,
+                     step_syndrome_, s.pc);
+      step_syndrome_ = 0x22;
+    } else if (!breakpoint_hit(s.pc)) {
+      const u32 insn = load_le<u32>(page_->host + (s.pc & 0xfff));
+      const bool exclusive = (insn & 0x3f40'0000) == 0x0840'0000;
+      const u64 old_el = s.pstate.el;
+      op = op->fn(*this, op);
+      if (op != nullptr) {
+        const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
+        retired_ += static_cast<u64>(n);
+        budget_ -= n;
+        s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
+      }
+      if (step && s.pstate.el == old_el) {
+        s.pstate.ss = 0;  // active-not-pending becomes active-pending
+        step_syndrome_ = 0x0100'0022u | (exclusive ? 1u << 6 : 0u);  // ISV, EX
+      }
+    } else {
+      block_start_ = nullptr;
+    }
+  }
+  redirect_ = false;
+  cur_ = nullptr;
+  stepping_ = false;
+}
+
+}  // namespace quince::cpu

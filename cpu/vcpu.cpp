@@ -1,0 +1,237 @@
+#include "cpu/vcpu.h"
+
+#include "base/assert.h"
+#include "hw/core/archive.h"
+
+namespace quince::cpu {
+
+Vcpu::Vcpu(unsigned index, u64 mpidr, const CpuModel& model, const VcpuPorts& ports)
+    : index_(index), mpidr_(mpidr), model_(model), ports_(ports),
+      trace_exception_(*ports.log, "cpu.exception") {
+  reset(0, true);
+}
+
+Vcpu::~Vcpu() = default;
+
+void Vcpu::reset(u64 entry, bool powered_on) {
+  s = {};
+  s.pc = entry;
+  s.powered_on = powered_on;
+  // RES1 bits of SCTLR_EL1 (D19.2.132); everything that may be 0 is.
+  s.sys.sctlr_el1 = 0x30d0'0800;
+  s.sys.oslar_locked = 1;
+  s.sys.pmcr_el0 = 0;
+  pending_.fetch_and(kIrq | kFiq, std::memory_order_acq_rel);  // the wires are not ours to reset
+  restored();
+}
+
+void Vcpu::restored() {
+  cur_ = nullptr;
+  tlb_ = {};
+  invalidate_all_code(false);
+  context_changed();
+}
+
+void Vcpu::snapshot(Archive& ar) {
+  ar.field("x", s.x);
+  ar.field("sp", s.sp);
+  ar.field("pc", s.pc);
+  ar.field("nzcv", s.nzcv);
+  ar.field("fpcr", s.fpcr);
+  ar.field("fpsr", s.fpsr);
+  ar.field("sp_bank", s.sp_bank);
+  ar.section("pstate", [&](Archive& a) {
+    PState& p = s.pstate;
+    a.field("el", p.el);
+    a.field("spsel", p.spsel);
+    a.field("daif", p.daif);
+    a.field("pan", p.pan);
+    a.field("uao", p.uao);
+    a.field("dit", p.dit);
+    a.field("ssbs", p.ssbs);
+    a.field("btype", p.btype);
+    a.field("ss", p.ss);
+    a.field("il", p.il);
+  });
+  ar.section("v", [&](Archive& a) {
+    for (std::size_t i = 0; i < s.v.size(); ++i)
+      for (std::size_t h = 0; h < 2; ++h)
+        a.field(std::to_string(i) + (h == 0 ? ".lo" : ".hi"), s.v[i].d[h]);
+  });
+  ar.field("event_register", s.event_register);
+  ar.field("powered_on", s.powered_on);
+  ar.field("instructions", retired_);
+  ar.section("sys", [&](Archive& a) { snapshot_sysregs(a, s.sys); });
+  if (!ar.loading()) return;
+  s.excl_valid = false;  // a restore is a loss of the monitor, which the architecture allows
+  s.x[31] = 0;
+  s.nzcv &= 15;
+  s.pstate.el &= 1;
+  s.pstate.spsel &= 1;
+  s.pstate.daif &= 15;
+  s.pstate.btype &= 3;
+}
+
+void snapshot_sysregs(Archive& a, SysRegs& r) {
+#define QUINCE_FIELD(name) a.field(#name, r.name)
+  QUINCE_FIELD(sctlr_el1), QUINCE_FIELD(actlr_el1), QUINCE_FIELD(cpacr_el1);
+  QUINCE_FIELD(ttbr0_el1), QUINCE_FIELD(ttbr1_el1), QUINCE_FIELD(tcr_el1);
+  QUINCE_FIELD(mair_el1), QUINCE_FIELD(amair_el1), QUINCE_FIELD(vbar_el1);
+  QUINCE_FIELD(esr_el1), QUINCE_FIELD(far_el1), QUINCE_FIELD(par_el1);
+  QUINCE_FIELD(elr_el1), QUINCE_FIELD(spsr_el1), QUINCE_FIELD(afsr0_el1);
+  QUINCE_FIELD(afsr1_el1), QUINCE_FIELD(contextidr_el1), QUINCE_FIELD(tpidr_el0);
+  QUINCE_FIELD(tpidrro_el0), QUINCE_FIELD(tpidr_el1), QUINCE_FIELD(scxtnum_el0);
+  QUINCE_FIELD(scxtnum_el1), QUINCE_FIELD(csselr_el1), QUINCE_FIELD(cntkctl_el1);
+  QUINCE_FIELD(mdscr_el1), QUINCE_FIELD(oslar_locked), QUINCE_FIELD(osdlr_el1);
+  QUINCE_FIELD(mdccint_el1), QUINCE_FIELD(oseccr_el1), QUINCE_FIELD(osdtrrx_el1);
+  QUINCE_FIELD(osdtrtx_el1), QUINCE_FIELD(dbgclaim), QUINCE_FIELD(dbgbvr);
+  QUINCE_FIELD(dbgbcr), QUINCE_FIELD(dbgwvr), QUINCE_FIELD(dbgwcr);
+  QUINCE_FIELD(apkeys), QUINCE_FIELD(pmcr_el0), QUINCE_FIELD(pmcnten);
+  QUINCE_FIELD(pmuserenr_el0), QUINCE_FIELD(pmselr_el0), QUINCE_FIELD(pminten);
+  QUINCE_FIELD(pmovs), QUINCE_FIELD(pmccfiltr_el0), QUINCE_FIELD(pmccntr_base);
+  QUINCE_FIELD(pmccntr_start), QUINCE_FIELD(pmevcntr), QUINCE_FIELD(pmevtyper);
+  QUINCE_FIELD(pmevcntr_start);
+#undef QUINCE_FIELD
+}
+
+void Vcpu::raise(u32 bits) {
+  pending_.fetch_or(bits, std::memory_order_acq_rel);
+  if (wake_ != nullptr && (bits & ~kMaintenance) != 0) wake_(wake_context_);
+}
+
+void Vcpu::set_line(unsigned line, bool high) {
+  const u32 b = line == 0 ? kIrq : kFiq;
+  if (high)
+    raise(b);
+  else
+    pending_.fetch_and(~b, std::memory_order_acq_rel);
+}
+
+u64 Vcpu::counter() const {
+  return static_cast<u64>(static_cast<u128>(now_ns()) * ports_.counter_hz / hw::kSecond);
+}
+
+// ---- Derived state -----------------------------------------------------------------------------
+
+void Vcpu::update_poll_mask() {
+  u32 m = kExit | kMaintenance;
+  if ((s.pstate.daif & 2) == 0) m |= kIrq;
+  if ((s.pstate.daif & 1) == 0) m |= kFiq;
+  poll_mask_ = m;
+}
+
+void Vcpu::el_changed() {
+  const u64 sctlr = s.sys.sctlr_el1;
+  const bool el0 = s.pstate.el == 0;
+  mmu_index_ = el0 ? 0 : s.pstate.pan != 0 ? 2 : 1;
+  unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
+  sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
+  const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);
+  fp_enabled_ = fpen == 3 || (fpen == 1 && !el0);
+  bti_ = has(Feature::BTI);
+  update_poll_mask();
+}
+
+void Vcpu::context_changed() {
+  alignment_mask_ = bit(s.sys.sctlr_el1, 1) ? ~u64{0} : 0;
+  const bool locked = s.sys.oslar_locked != 0 || bit(s.sys.osdlr_el1, 0);
+  bool breakpoints = false;
+  watchpoints_ = false;
+  if (bit(s.sys.mdscr_el1, 15) && !locked) {  // MDE
+    for (unsigned i = 0; i < model_.breakpoints; ++i) breakpoints |= bit(s.sys.dbgbcr[i], 0);
+    for (unsigned i = 0; i < model_.watchpoints; ++i) watchpoints_ |= bit(s.sys.dbgwcr[i], 0);
+  }
+  debug_ = breakpoints || (bit(s.sys.mdscr_el1, 0) && !locked);
+  flush_l1();
+  el_changed();
+}
+
+void Vcpu::set_daif(u8 daif) {
+  s.pstate.daif = daif & 15;
+  update_poll_mask();
+  if ((pending_.load(std::memory_order_relaxed) & poll_mask_) != 0) resynchronise();
+}
+
+void Vcpu::set_pan(bool on) {
+  s.pstate.pan = on ? 1 : 0;
+  el_changed();
+}
+
+void Vcpu::set_uao(bool on) {
+  s.pstate.uao = on ? 1 : 0;
+  el_changed();
+}
+
+void Vcpu::set_spsel(bool on) { set_el(s.pstate.el, on ? 1 : 0); }
+
+void Vcpu::set_el(unsigned el, unsigned spsel) {
+  s.sp_bank[s.sp_index()] = s.sp;
+  s.pstate.el = static_cast<u8>(el);
+  s.pstate.spsel = static_cast<u8>(spsel);
+  s.sp = s.sp_bank[s.sp_index()];
+}
+
+void Vcpu::resynchronise() {
+  s.pc = pc() + 4;
+  redirect_ = true;
+}
+
+void Vcpu::exit_after(RunExit why) {
+  resynchronise();
+  exit_ = why;
+  leaving_ = true;
+}
+
+// ---- Maintenance -------------------------------------------------------------------------------
+
+void Vcpu::post_maintenance(const Maintenance& m) {
+  constexpr std::size_t kMailbox = 64;
+  {
+    const std::lock_guard lock(mailbox_mutex_);
+    if (mailbox_.size() < kMailbox)
+      mailbox_.push_back(m);
+    else
+      flush_everything_ = true;  // more than asked is always allowed
+    posted_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  raise(kMaintenance);
+}
+
+void Vcpu::apply_maintenance() {
+  std::vector<Maintenance> todo;
+  bool everything = false;
+  u64 upto = 0;
+  {
+    const std::lock_guard lock(mailbox_mutex_);
+    todo.swap(mailbox_);
+    everything = std::exchange(flush_everything_, false);
+    upto = posted_.load(std::memory_order_acquire);
+    pending_.fetch_and(~kMaintenance, std::memory_order_acq_rel);
+  }
+  if (everything) {
+    tlb_.invalidate_all();
+    flush_l1();
+    invalidate_all_code(false);
+  } else {
+    for (const Maintenance& m : todo) switch (m.kind) {
+        case Maintenance::Kind::Tlb: invalidate_tlb(m.tlb, false); break;
+        case Maintenance::Kind::CodePage: invalidate_code(m.page, false); break;
+        case Maintenance::Kind::AllCode: invalidate_all_code(false); break;
+      }
+  }
+  applied_.store(upto, std::memory_order_release);
+}
+
+void Vcpu::invalidate_tlb(const TlbInvalidation& t, bool broadcast) {
+  tlb_.invalidate(t);
+  flush_l1();
+  if (broadcast && ports_.siblings != nullptr)
+    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::Tlb, .tlb = t});
+}
+
+void Vcpu::data_barrier() {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (ports_.siblings != nullptr) ports_.siblings->complete(*this);
+}
+
+}  // namespace quince::cpu

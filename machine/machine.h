@@ -1,0 +1,171 @@
+// One machine: everything between power-on and the exit status.
+//
+// Threads (docs/architecture.md): the machine thread runs timers, back ends and control requests;
+// every vCPU has a thread of its own, or, in a deterministic or single-threaded run, shares the
+// machine thread.  Devices run on whichever thread, always under the I/O lock.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "cpu/vcpu.h"
+#include "hw/core/address_space.h"
+#include "hw/core/char_port.h"
+#include "hw/core/timer.h"
+#include "machine/board.h"
+#include "machine/clock.h"
+#include "machine/config.h"
+
+namespace quince::hw {
+class Gicv3;
+class GenericTimer;
+class GpioKey;
+}  // namespace quince::hw
+
+namespace quince::machine {
+
+/// Created → Paused ⇄ Running → Stopped.
+enum class RunState : u8 { Paused, Running, Stopped };
+
+/// Why the machine stopped.
+enum class StopCause : u8 { GuestShutdown, GuestReset, HostQuit, HostSignal };
+
+/// What PSCI AFFINITY_INFO answers.
+enum class CpuPower : u8 { On = 0, Off = 1, OnPending = 2 };
+
+/// A machine built from a configuration.  create() does everything that can fail.
+class Machine final : public cpu::HypercallPort, public cpu::Siblings {
+ public:
+  /// Builds devices and loads images.  An error is one line that names the option.
+  static Result<std::unique_ptr<Machine>> create(MachineConfig config);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  /// Runs until the machine stops; returns the process's exit status.  By the machine thread.
+  int run();
+
+  // Control, on the machine thread (post through loop() from others):
+  void pause();
+  void resume();
+  /// Reset as by a button: devices, CPUs and images as at power-on.
+  void reset();
+  /// Presses the power button.
+  void power_button();
+  /// Ends run(), with status 0.
+  void quit(StopCause cause);
+  RunState state() const { return state_; }
+
+  const MachineConfig& config() const { return config_; }
+  const Board& board() const { return *board_; }
+  Log& log() { return log_; }
+  EventLoop& loop() { return loop_; }
+  hw::IoLock& io_lock() { return io_lock_; }
+  hw::AddressSpace& space() { return space_; }
+  const MachineClock& clock() const { return clock_; }
+  std::span<const std::unique_ptr<cpu::Vcpu>> cpus() const { return cpus_; }
+  std::span<hw::Device* const> devices() const { return device_list_; }
+
+  /// Saves every unit.  While paused.
+  void snapshot(Archive& ar);
+  /// A hash of every unit and of RAM: equal for equal states.  While paused or stopped.
+  u64 state_hash();
+
+  /// The generated device tree.
+  const std::vector<u8>& device_tree() const { return device_tree_; }
+
+  // HypercallPort: PSCI (machine/psci.cpp).
+  void hvc(cpu::Vcpu& c, u16 imm) override;
+
+  // Siblings.
+  void broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) override;
+  void complete(cpu::Vcpu& from) override;
+  void send_event(cpu::Vcpu& from) override;
+  bool multiprocessor() const override { return cpus_.size() > 1; }
+
+ private:
+  explicit Machine(MachineConfig config);
+  struct Devices;
+  struct CpuThread;
+
+  // builder.cpp
+  Result<void> build();
+  Result<void> build_memory();
+  Result<void> build_devices();
+  Result<void> build_cpus(cpu::CpuModel model);
+  Result<void> load_images();
+  Result<void> describe_hardware();
+  void apply_images();
+
+  // run.cpp
+  void run_threaded();
+  void run_single();
+  bool run_slice(std::size_t index);
+  void idle_single();
+  void cpu_thread(CpuThread& t);
+  void wait_for_wake(CpuThread& t, cpu::RunExit why);
+  void stop_cpus();
+  void start_cpus();
+  void handle_requests();
+  void run_timers();
+  u64 next_deadline();
+  s64 timeout();
+  bool go_now();
+  bool threaded() const { return !config_.clock.deterministic && !config_.single_thread; }
+
+  // psci.cpp
+  s64 psci(cpu::Vcpu& c, u32 function);
+  s64 psci_cpu_on(u64 target, u64 entry, u64 context);
+  cpu::Vcpu* cpu_by_mpidr(u64 mpidr) const;
+  void request_stop(StopCause cause);
+
+  MachineConfig config_;
+  const Board* board_ = nullptr;
+  Log log_;
+  EventLoop loop_;
+  hw::IoLock io_lock_;
+  MachineClock clock_;
+  hw::TimerQueue timers_;
+  hw::AddressSpace space_;
+  std::unique_ptr<hw::GuestRam> ram_, firmware_ram_;
+  cpu::CpuModel model_;
+  std::unique_ptr<hw::CharPort> serial_port_;
+  std::unique_ptr<Devices> devices_;
+  std::vector<hw::Device*> device_list_;
+  std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
+  std::vector<std::unique_ptr<CpuThread>> threads_;
+  std::vector<u8> device_tree_;
+  std::mt19937_64 random_;
+
+  struct Images;
+  std::unique_ptr<Images> images_;
+
+  /// PSCI power of each CPU.
+  std::unique_ptr<std::atomic<CpuPower>[]> power_;
+
+  RunState state_ = RunState::Paused;
+  std::atomic<bool> stop_requested_{false};
+  std::atomic<u8> stop_cause_{0};
+  std::optional<StopCause> finished_;
+
+  // Threaded mode: vCPU threads run while `go_` is set.
+  std::mutex run_mutex_;
+  std::condition_variable run_changed_;
+  bool go_ = false;
+  bool die_ = false;
+  unsigned running_ = 0;
+};
+
+/// The status that a stop ends the process with (reference: compatibility D4).
+int exit_status(StopCause cause);
+
+}  // namespace quince::machine

@@ -1,0 +1,337 @@
+// Running: vCPU threads or one deterministic loop, timers, control requests, the stop order.
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+
+#include "base/assert.h"
+#include "machine/devices.h"
+#include "machine/machine.h"
+
+namespace quince::machine {
+
+namespace {
+
+/// Instructions between two looks at the control side of a single-threaded machine.
+constexpr u64 kSlice = 50'000;
+/// One run of a threaded vCPU: long, because interrupts and requests end it.
+constexpr u64 kLongRun = u64{1} << 40;
+/// How long WFE sleeps when nothing wakes it.  The architecture allows WFE to end at any time, and
+/// the global monitor's event is not tracked: this bounds the wait for a lock's release.
+constexpr std::chrono::microseconds kWfeWait{50};
+/// The same in guest nanoseconds, where time does not pass by itself.
+constexpr u64 kWfeStep = 10 * hw::kMicrosecond;
+
+}  // namespace
+
+int exit_status(StopCause) { return 0; }
+
+/// A vCPU's thread and how to wake it.
+struct Machine::CpuThread {
+  Machine& machine;
+  cpu::Vcpu& vcpu;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool woken = false;
+  std::jthread thread;
+};
+
+// ---- Requests ----------------------------------------------------------------------------------
+
+void Machine::request_stop(StopCause cause) {
+  u8 none = 0;
+  // The first cause counts: several vCPUs may ask at once.
+  stop_cause_.compare_exchange_strong(none, static_cast<u8>(static_cast<u8>(cause) + 1));
+  stop_requested_.store(true);
+  for (const auto& c : cpus_) c->request_exit();
+  loop_.wake();
+}
+
+void Machine::quit(StopCause cause) {
+  request_stop(cause);
+}
+
+void Machine::handle_requests() {
+  if (!stop_requested_.exchange(false)) return;
+  const u8 code = stop_cause_.exchange(0);
+  if (code == 0) return;
+  const auto cause = static_cast<StopCause>(code - 1);
+  if (cause == StopCause::GuestReset && !config_.actions.reboot_is_shutdown) return reset();
+  if (cause == StopCause::GuestShutdown && config_.actions.shutdown_is_pause) return pause();
+  finished_ = cause;
+}
+
+void Machine::pause() {
+  if (state_ != RunState::Running) return;
+  stop_cpus();
+  clock_.stop();
+  state_ = RunState::Paused;
+}
+
+void Machine::resume() {
+  if (state_ != RunState::Paused) return;
+  state_ = RunState::Running;
+  clock_.start();
+  start_cpus();
+}
+
+void Machine::reset() {
+  const bool was_running = state_ == RunState::Running;
+  pause();
+  {
+    const hw::IoLock::Guard held(io_lock_);
+    for (hw::Device* d : device_list_) d->reset();
+    apply_images();
+  }
+  if (was_running) resume();
+}
+
+void Machine::power_button() {
+  const hw::IoLock::Guard held(io_lock_);
+  devices_->press_power_key();
+}
+
+// ---- Timers ------------------------------------------------------------------------------------
+
+void Machine::run_timers() {
+  const hw::IoLock::Guard held(io_lock_);
+  timers_.run_due();
+}
+
+u64 Machine::next_deadline() {
+  const hw::IoLock::Guard held(io_lock_);
+  return timers_.next_deadline();
+}
+
+s64 Machine::timeout() {
+  if (state_ != RunState::Running) return -1;
+  const u64 next = next_deadline();
+  if (next == hw::kNever) return -1;
+  const u64 now = clock_.now_ns();
+  return next <= now ? 0 : static_cast<s64>(std::min<u64>(next - now, hw::kSecond));
+}
+
+// ---- One thread per vCPU -----------------------------------------------------------------------
+
+void Machine::wait_for_wake(CpuThread& t, cpu::RunExit why) {
+  std::unique_lock lock(t.mutex);
+  t.vcpu.set_parked(true);
+  const auto due = [&] { return t.woken; };
+  if (why == cpu::RunExit::Wfe)
+    t.wake.wait_for(lock, kWfeWait, due);
+  else
+    t.wake.wait(lock, due);
+  t.woken = false;
+}
+
+void Machine::cpu_thread(CpuThread& t) {
+  cpu::Vcpu& c = t.vcpu;
+  for (;;) {
+    {
+      std::unique_lock lock(run_mutex_);
+      if (!go_ && !die_) {
+        c.set_parked(true);
+        --running_;
+        run_changed_.notify_all();
+        run_changed_.wait(lock, [&] { return go_ || die_; });
+        if (!die_) ++running_;
+      }
+      if (die_) return;
+    }
+    if (power_[c.index()].load() != CpuPower::On) {
+      wait_for_wake(t, cpu::RunExit::Halted);
+      continue;
+    }
+    c.set_parked(false);
+    const cpu::RunExit why = c.run(kLongRun);
+    if (why == cpu::RunExit::Wfi) {
+      while (!c.interrupt_pending() && go_now()) wait_for_wake(t, why);
+    } else if (why == cpu::RunExit::Wfe) {
+      if (!c.interrupt_pending() && !c.take_event()) wait_for_wake(t, why);
+    } else if (why == cpu::RunExit::Yield) {
+      std::this_thread::yield();
+    } else if (why == cpu::RunExit::Halted) {
+      power_[c.index()].store(CpuPower::Off);  // only now may CPU_ON touch its state
+    }
+  }
+}
+
+bool Machine::go_now() {
+  const std::lock_guard lock(run_mutex_);
+  return go_;
+}
+
+void Machine::start_cpus() {
+  if (!threaded()) return;
+  const std::lock_guard lock(run_mutex_);
+  go_ = true;
+  running_ = static_cast<unsigned>(threads_.size());
+  run_changed_.notify_all();
+}
+
+void Machine::stop_cpus() {
+  if (!threaded()) return;
+  std::unique_lock lock(run_mutex_);
+  go_ = false;
+  for (const auto& c : cpus_) c->request_exit();
+  for (const auto& t : threads_) {
+    const std::lock_guard wake_lock(t->mutex);
+    t->woken = true;
+    t->wake.notify_all();
+  }
+  run_changed_.wait(lock, [&] { return running_ == 0; });
+}
+
+void Machine::run_threaded() {
+  for (const auto& c : cpus_) {
+    auto t = std::make_unique<CpuThread>(*this, *c);
+    c->on_wake(
+        [](void* p) {
+          auto& thread = *static_cast<CpuThread*>(p);
+          {
+            const std::lock_guard lock(thread.mutex);
+            thread.woken = true;
+          }
+          thread.wake.notify_all();
+        },
+        t.get());
+    threads_.push_back(std::move(t));
+  }
+  for (const auto& t : threads_) t->thread = std::jthread([this, &t = *t] { cpu_thread(t); });
+  {
+    // Threads begin as running and report themselves stopped.
+    std::unique_lock lock(run_mutex_);
+    running_ += static_cast<unsigned>(threads_.size());
+    run_changed_.wait(lock, [&] { return running_ == 0; });
+  }
+  if (!config_.paused) resume();
+  while (!finished_) {
+    loop_.run_once(timeout());
+    if (state_ == RunState::Running) run_timers();
+    handle_requests();
+  }
+  pause();
+  {
+    const std::lock_guard lock(run_mutex_);
+    die_ = true;
+    run_changed_.notify_all();
+  }
+  for (const auto& t : threads_) t->thread.join();
+  for (const auto& c : cpus_) c->on_wake(nullptr, nullptr);
+  threads_.clear();
+}
+
+// ---- Everything on one thread ------------------------------------------------------------------
+
+bool Machine::run_slice(std::size_t index) {
+  cpu::Vcpu& c = *cpus_[index];
+  if (power_[index].load() != CpuPower::On) return false;
+  if (c.s.waiting) {
+    if (!c.interrupt_pending()) return false;
+    c.s.waiting = false;
+  }
+  u64 budget = kSlice;
+  if (clock_.config().deterministic)
+    budget = std::min(budget, clock_.instructions_until(next_deadline()));
+  clock_.run(&c, [](const void* v) { return static_cast<const cpu::Vcpu*>(v)->instructions(); });
+  c.set_parked(false);
+  const cpu::RunExit why = c.run(budget);
+  c.set_parked(true);
+  clock_.run(nullptr, nullptr);
+  c.s.waiting = why == cpu::RunExit::Wfi;
+  if (why == cpu::RunExit::Halted) power_[index].store(CpuPower::Off);
+  return why != cpu::RunExit::Wfe || c.take_event();
+}
+
+/// No CPU made progress.  CPUs in WFE go on by themselves a little later; when all are in WFI,
+/// nothing happens before the next deadline or input, and deterministic time goes there at once.
+void Machine::idle_single() {
+  const bool deterministic = clock_.config().deterministic;
+  const bool in_wfe = std::any_of(cpus_.begin(), cpus_.end(), [&](const auto& c) {
+    return power_[c->index()].load() == CpuPower::On && !c->s.waiting;
+  });
+  u64 next = next_deadline();
+  if (in_wfe) next = std::min(next, clock_.now_ns() + kWfeStep);
+  if (deterministic && next != hw::kNever) {
+    if (clock_.config().sleep)
+      loop_.run_once(static_cast<s64>(next - std::min(next, clock_.now_ns())));
+    else
+      loop_.run_once(0);
+    return clock_.skip_to(next);
+  }
+  loop_.run_once(in_wfe ? 0 : timeout());
+}
+
+void Machine::run_single() {
+  if (!config_.paused) resume();
+  while (!finished_) {
+    if (state_ != RunState::Running) {
+      loop_.run_once(-1);
+      handle_requests();
+      continue;
+    }
+    bool progress = false;
+    for (std::size_t i = 0; i < cpus_.size() && !stop_requested_; ++i) {
+      run_timers();
+      if (run_slice(i)) progress = true;
+    }
+    run_timers();
+    if (!progress && !stop_requested_)
+      idle_single();
+    else
+      loop_.run_once(0);
+    handle_requests();
+  }
+  pause();
+}
+
+int Machine::run() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
+    signalfd_siginfo info{};
+    if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
+    fmt::print(stderr, "quince: terminating on signal {} from pid {}\n", info.ssi_signo,
+               info.ssi_pid);
+    quit(StopCause::HostSignal);
+  });
+  if (threaded())
+    run_threaded();
+  else
+    run_single();
+  state_ = RunState::Stopped;
+  return exit_status(*finished_);
+}
+
+// ---- Siblings ----------------------------------------------------------------------------------
+
+void Machine::broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) {
+  for (const auto& c : cpus_)
+    if (c.get() != &from) c->post_maintenance(m);
+}
+
+void Machine::complete(cpu::Vcpu& from) {
+  if (!threaded()) return;  // the others are between slices and apply it before they go on
+  for (const auto& c : cpus_) {
+    if (c.get() == &from) continue;
+    const u64 target = c->maintenance_posted();
+    while (c->maintenance_applied() < target && !c->parked()) {
+      // Two vCPUs may wait for each other.
+      if (from.maintenance_applied() != from.maintenance_posted()) from.apply_maintenance();
+      std::this_thread::yield();
+    }
+  }
+}
+
+void Machine::send_event(cpu::Vcpu&) {
+  for (const auto& c : cpus_) c->set_event();
+}
+
+}  // namespace quince::machine

@@ -1,0 +1,37 @@
+// The virt board: the memory map that firmware and tools know from QEMU's board of that name.
+#include "machine/board.h"
+
+namespace quince::machine {
+
+namespace {
+
+constexpr MapEntry kMap[] = {
+    // slot             base              size            name            spi  present
+    {Slot::Firmware,    0x0000'0000,      0x0800'0000,    "firmware"},
+    {Slot::GicDist,     0x0800'0000,      0x0001'0000,    "gic-dist"},
+    {Slot::GicRedist,   0x080a'0000,      0x00f6'0000,    "gic-redist"},
+    {Slot::Uart,        0x0900'0000,      0x0000'1000,    "uart0",        1},
+    {Slot::Rtc,         0x0901'0000,      0x0000'1000,    "rtc",          2},
+    {Slot::Gpio,        0x0903'0000,      0x0000'1000,    "gpio",         7},
+    {Slot::PcieMmio,    0x1000'0000,      0x2eff'0000,    "pcie-mmio",    3,   false},
+    {Slot::Ram,         0x4000'0000,      0,              "ram"},
+};
+static_assert(sorted_and_disjoint(kMap));
+
+}  // namespace
+
+const Board kVirt = {
+    .name = "virt",
+    .description = "QEMU 'ARM Virtual Machine' memory map",
+    .map = kMap,
+    .default_ram = 128 * MiB,
+    .max_ram = 255 * GiB,
+    .max_cpus = 32,
+    .spis = 256,
+    .counter_hz = 62'500'000,
+    .uart_clock_hz = 24'000'000,
+    .power_key_line = 3,
+    .compatible = "linux,dummy-virt",
+};
+
+}  // namespace quince::machine

@@ -223,7 +223,7 @@ Result<void> parse_feature(std::string_view word, Requests& requests) {
 
 /// Applies the requests: turning a feature off takes along what needs it, unless that was asked
 /// for, which is an error like any other missing dependency.
-Result<void> apply(const Requests& requests, FeatureSet& on) {
+Result<void> apply_requests(const Requests& requests, FeatureSet& on) {
   for (std::size_t i = 0; i < kFeatures; ++i)
     if (requests[i]) on.set(i, *requests[i]);
   for (bool changed = true; changed;) {
@@ -275,7 +275,7 @@ Result<CpuModel> parse_cpu_model(std::string_view option) {
     at = end;
   }
   FeatureSet on = features_of(*base);
-  TRY_VOID(apply(requests, on));
+  TRY_VOID(apply_requests(requests, on));
   return make(*base, on);
 }
 

@@ -42,10 +42,10 @@ struct PState {
 
 /// System registers with plain storage (see cpu/a64/sysreg.inc for what each is).
 struct SysRegs {
-  u64 sctlr_el1 = 0, actlr_el1 = 0, cpacr_el1 = 0;
-  u64 ttbr0_el1 = 0, ttbr1_el1 = 0, tcr_el1 = 0, mair_el1 = 0, amair_el1 = 0;
+  u64 sctlr_el1 = 0, cpacr_el1 = 0;
+  u64 ttbr0_el1 = 0, ttbr1_el1 = 0, tcr_el1 = 0, mair_el1 = 0;
   u64 vbar_el1 = 0, rvbar_el1 = 0, esr_el1 = 0, far_el1 = 0, par_el1 = 0, elr_el1 = 0, spsr_el1 = 0;
-  u64 afsr0_el1 = 0, afsr1_el1 = 0, contextidr_el1 = 0;
+  u64 contextidr_el1 = 0;
   u64 tpidr_el0 = 0, tpidrro_el0 = 0, tpidr_el1 = 0, scxtnum_el0 = 0, scxtnum_el1 = 0;
   u64 csselr_el1 = 0, cntkctl_el1 = 0, cntfrq_el0 = 0;
   u64 mdscr_el1 = 0, oslar_locked = 0, osdlr_el1 = 0, mdccint_el1 = 0, oseccr_el1 = 0;

@@ -95,6 +95,15 @@ void at_s1e1wp(Vcpu& c, u64 va) {
   address_translate(c, va, AccessKind::Write, false, c.s.pstate.pan != 0);
 }
 
+// ---- TLB
+
+bool tlbi(Vcpu& c, const SysRegRow& row, u64) {
+  const unsigned crm = row.id.crm();
+  const bool broadcast = crm != 6 && crm != 7;
+  c.invalidate_tlb({}, broadcast);
+  return true;
+}
+
 }  // namespace sr
 
 }  // namespace quince::cpu

@@ -342,7 +342,7 @@ class Vcpu final : public hw::IrqSink {
   static constexpr u32 kWake = kIrq | kFiq;
   static constexpr unsigned kL1Entries = 256;
   static constexpr unsigned kFetchEntries = 128;
-  static constexpr u64 kNoPage = 1;  ///< a tag that matches nothing
+  static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
 
   struct TlbEntry {

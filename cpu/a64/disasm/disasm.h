@@ -49,7 +49,8 @@ std::span<const Formatter> formatters_ldst();     ///< ldst, ldst_atomic, ldst_s
 std::span<const Formatter> formatters_system();
 std::span<const Formatter> formatters_simd();     ///< fp, simd_int, simd_fp, crypto
 
-/// The text of one instruction, "" where it is UNDEFINED with every feature on.
+/// The text of one instruction, "" where no row matches.  Reserved values in a row that matches
+/// have some text.
 std::string disassemble(u32 insn);
 
 }  // namespace quince::a64

@@ -9,14 +9,14 @@ namespace quince::hw {
 
 // clang-format off
 constexpr std::array<Reg<Pl031>, 10> Pl031::kRegs{{
-    {{0x000, "RTCDR"},   Op::get<&Pl031::counter>,      nullptr},
-    {{0x004, "RTCMR"},   Op::get<&State::match>,        Op::set<&Pl031::set_match>},
-    {{0x008, "RTCLR"},   Op::get<&State::load>,         Op::set<&Pl031::set_load>},
-    {{0x00c, "RTCCR"},   Op::constant<1>,               Op::ignore},
-    {{0x010, "RTCIMSC"}, Op::get<&State::mask>,         Op::set<&Pl031::set_mask>},
-    {{0x014, "RTCRIS"},  Op::get<&Pl031::raw>,          nullptr},
-    {{0x018, "RTCMIS"},  Op::get<&Pl031::masked>,       nullptr},
-    {{0x01c, "RTCICR"},  nullptr,                       Op::set<&Pl031::clear>},
+    {{0x000, "RTCDR"},   Op::get<&Pl031::counter>, nullptr},
+    {{0x004, "RTCMR"},   Op::get<&State::match>,   Op::set<&Pl031::set_match>},
+    {{0x008, "RTCLR"},   Op::get<&State::load>,    Op::set<&Pl031::set_load>},
+    {{0x00c, "RTCCR"},   Op::constant<1>,          Op::ignore},
+    {{0x010, "RTCIMSC"}, Op::get<&State::mask>,    Op::set<&Pl031::set_mask>},
+    {{0x014, "RTCRIS"},  Op::get<&Pl031::raw>,     nullptr},
+    {{0x018, "RTCMIS"},  Op::get<&Pl031::masked>,  nullptr},
+    {{0x01c, "RTCICR"},  nullptr,                  Op::set<&Pl031::clear>},
     primecell_periph_id<Pl031, 0x0014'1031>("RTCPeriphID", 4),
     primecell_cell_id<Pl031>("RTCPCellID", 4),
 }};

@@ -103,6 +103,32 @@ TEST(Pac, SigningANonCanonicalPointerDoesNotAuthenticate) {
   EXPECT_EQ(signed_ptr ^ add_pac(r, kUser, 7, kKey, true), u64{1} << 62);
 }
 
+struct Vector {
+  const char* op;
+  u64 tcr, ptr, modifier, result;
+};
+constexpr Vector kVectors[] = {
+#include "tests/unit/cpu/system/pauth_vectors.inc"
+};
+
+TEST(Pac, RecordedVectors) {
+  constexpr Key kIa{.hi = 0x84be'85ce'9804'e94b, .lo = 0xec28'02d4'e0a4'88e9};
+  constexpr Key kDb{.hi = 0xdead'beef'cafe'f00d, .lo = 0};
+  constexpr Key kGa{.hi = 0x5555'aaaa'5555'aaaa, .lo = 0x0f0f'0f0f'f0f0'f0f0};
+  for (const Vector& v : kVectors) {
+    const Regime r{.tcr = v.tcr, .qarma5 = true};
+    const std::string_view op = v.op;
+    u64 result = 0;
+    if (op == "pacia") result = add_pac(r, v.ptr, v.modifier, kIa, false);
+    if (op == "pacdb") result = add_pac(r, v.ptr, v.modifier, kDb, true);
+    if (op == "autia") result = authenticate(r, v.ptr, v.modifier, kIa, false, false, false).ptr;
+    if (op == "autdb") result = authenticate(r, v.ptr, v.modifier, kDb, true, true, false).ptr;
+    if (op == "xpacd") result = strip(r, v.ptr, true);
+    if (op == "pacga") result = compute_pac(r, v.ptr, v.modifier, kGa) & ~low_mask(32);
+    EXPECT_EQ(result, v.result) << fmt::format("{} {:#x} {:#x} {:#x}", op, v.tcr, v.ptr, v.modifier);
+  }
+}
+
 // ---- Instructions ------------------------------------------------------------------------------
 
 constexpr u32 kPacia_x0_x1 = 0xdac1'0020, kAutia_x0_x1 = 0xdac1'1020, kAutdb_x0_x1 = 0xdac1'1c20;

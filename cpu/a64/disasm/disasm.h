@@ -46,7 +46,8 @@ struct Formatter {
 /// The formatters of each group (cpu/a64/disasm/<group>.cpp).
 std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch, ldst, ldst_atomic
 std::span<const Formatter> formatters_system();
-std::span<const Formatter> formatters_simd();     ///< ldst_simd, fp, simd_int, simd_fp, crypto
+std::span<const Formatter> formatters_simd();     ///< ldst_simd, simd_int, crypto
+std::span<const Formatter> formatters_simd_fp();  ///< fp, simd_fp
 
 /// The text of one instruction, "" where it is UNDEFINED with every feature on.
 std::string disassemble(u32 insn);

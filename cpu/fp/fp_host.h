@@ -10,8 +10,7 @@
 // cheap, and otherwise declines unless IXC is set already.
 //
 // Every function returns false, with nothing changed, when it declines. The soft path is the
-// reference; this file may be emptied without changing any result. For cpu/fp, and for engines that
-// inline the hot cases.
+// reference; this file may be emptied without changing any result. Internal to cpu/fp.
 #ifndef QUINCE_CPU_FP_FP_HOST_H_
 #define QUINCE_CPU_FP_FP_HOST_H_
 

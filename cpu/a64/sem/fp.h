@@ -1,11 +1,12 @@
 // Meanings of cpu/a64/isa/fp.inc: moves, arithmetic and comparison of scalars (Arm ARM DDI 0487,
 // C7.2).  Functions end in the format that they work on: _h half, _s single, _d double.
 //
-// The four operations, square root and comparison of singles and doubles try the host's
-// arithmetic in line first; everything else, and whatever the host path declines, is cpu/fp's.
+// What compilers emit all the time tries the host's arithmetic first (fp_host.h); everything else,
+// and whatever the host path declines, is cpu/fp's.
 #pragma once
 
 #include "cpu/a64/sem/fp_common.h"
+#include "cpu/a64/sem/fp_host.h"
 #include "cpu/interp/interp.h"
 
 namespace quince::a64 {
@@ -40,14 +41,6 @@ inline void FMOV_imm_d(Vcpu& c, u32 imm8, u32 rd) {
   fpu::put<u64>(c, rd, fpu::expand_imm<u64>(imm8));
 }
 
-namespace fpu {
-/// Writes a general register; register 31 is ZR.
-inline void put_x(Vcpu& c, u32 r, u64 v) {
-  c.s.x[r] = v;
-  c.s.x[31] = 0;
-}
-}  // namespace fpu
-
 inline void FMOV_h_to_gen(Vcpu& c, bool, u32 rn, u32 rd) {
   fpu::put_x(c, rd, fpu::get<u16>(c, rn));
 }
@@ -68,85 +61,73 @@ inline void FMOV_gen_to_top(Vcpu& c, u32 rn, u32 rd) { c.s.v[rd].d[1] = c.s.x[rn
 
 namespace fpu {
 
-/// A two-operand instruction with a host path.
-template <class T, auto Host, Binary<T> Op>
-[[gnu::always_inline]] inline void hot2(Vcpu& c, u32 rm, u32 rn, u32 rd) {
-  const T a = get<T>(c, rn), b = get<T>(c, rm);
-  T result;
-  Context k = kHostContext;
-  if (host_ready(c) && Host(a, b, k, result)) [[likely]] {
-    put<T>(c, rd, result);
-    return;
-  }
-  Scope s(c);
-  put<T>(c, rd, Op(a, b, s.k));
+template <class T, class Op, class F>
+[[gnu::always_inline]] inline void hot2(Vcpu& c, u32 rm, u32 rn, u32 rd, F f) {
+  if (!host_scalar2<T, Op>(c, rm, rn, rd)) [[unlikely]] scalar2<T>(c, rm, rn, rd, f);
 }
 
-template <class T>
-[[gnu::always_inline]] inline bool host_sub(T a, T b, Context& k, T& result) {
-  return fp::host_add<T>(a, fp::FPNeg(b), k, result);
-}
-
-template <class T>
-T FPNMul(T a, T b, Context& k) {
-  return fp::FPNeg(fp::FPMul(a, b, k));
-}
-
-template <class T>
-bool host_nmul(T a, T b, Context& k, T& result) {
-  T product;
-  if (!fp::host_mul(a, b, k, product)) return false;
-  result = fp::FPNeg(product);
-  return true;
+template <class T, class F>
+void maximum(Vcpu& c, bool smaller, u32 rm, u32 rn, u32 rd, F f) {
+  if (!host_max<T>(c, smaller, rm, rn, rd)) scalar2<T>(c, rm, rn, rd, f);
 }
 
 template <class T>
 void square_root(Vcpu& c, u32 rn, u32 rd) {
-  const T a = get<T>(c, rn);
-  T result;
-  Context k = kHostContext;
-  if (host_ready(c) && fp::host_sqrt(a, k, result)) [[likely]] {
-    put<T>(c, rd, result);
-    return;
+  if (host_sqrt<T>(c, rn, rd)) return;
+  scalar1<T>(c, rn, rd, [](T a, Context& k) { return fp::FPSqrt(a, k); });
+}
+
+/// Vd = (-)Va + (-)Vn * Vm.
+template <class T>
+void mul_add(Vcpu& c, bool negate_addend, bool negate_product, u32 rm, u32 ra, u32 rn, u32 rd) {
+  T d = get<T>(c, ra), a = get<T>(c, rn);
+  const T b = get<T>(c, rm);
+  if (negate_addend) d = fp::FPNeg(d);
+  if (negate_product) a = fp::FPNeg(a);
+  if constexpr (sizeof(T) != 2) {
+    if (T r; host_ready(c) && host_fma(d, a, b, r)) return put<T>(c, rd, r);
   }
   Scope s(c);
-  put<T>(c, rd, fp::FPSqrt(a, s.k));
+  put<T>(c, rd, fp::FPMulAdd(d, a, b, s.k));
 }
 
 }  // namespace fpu
 
-#define QUINCE_FP_HOT2(ID, HOST, OP)                                                        \
-  inline void ID##_h(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::scalar2<u16>(c, rm, rn, rd, [](u16 a, u16 b, fp::Context& k) { return OP(a, b, k); }); \
-  }                                                                                         \
-  inline void ID##_s(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::hot2<u32, HOST<u32>, OP<u32>>(c, rm, rn, rd);                                      \
-  }                                                                                         \
-  inline void ID##_d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::hot2<u64, HOST<u64>, OP<u64>>(c, rm, rn, rd);                                      \
-  }
-QUINCE_FP_HOT2(FADD, fp::host_add, fp::FPAdd)
-QUINCE_FP_HOT2(FSUB, fpu::host_sub, fp::FPSub)
-QUINCE_FP_HOT2(FMUL, fp::host_mul, fp::FPMul)
-QUINCE_FP_HOT2(FDIV, fp::host_div, fp::FPDiv)
-QUINCE_FP_HOT2(FNMUL, fpu::host_nmul, fpu::FPNMul)
-#undef QUINCE_FP_HOT2
+#define QUINCE_LAMBDA2(...) [](auto a, auto b, fp::Context& k) { return __VA_ARGS__; }
 
-#define QUINCE_FP2(ID, OP)                                                                  \
+#define QUINCE_FP2(ID, OP, ...)                                                             \
   inline void ID##_h(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::scalar2<u16>(c, rm, rn, rd, [](u16 a, u16 b, fp::Context& k) { return OP(a, b, k); }); \
+    fpu::scalar2<u16>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                          \
   }                                                                                         \
   inline void ID##_s(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::scalar2<u32>(c, rm, rn, rd, [](u32 a, u32 b, fp::Context& k) { return OP(a, b, k); }); \
+    fpu::hot2<u32, fpu::OP>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                    \
   }                                                                                         \
   inline void ID##_d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
-    fpu::scalar2<u64>(c, rm, rn, rd, [](u64 a, u64 b, fp::Context& k) { return OP(a, b, k); }); \
+    fpu::hot2<u64, fpu::OP>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                    \
   }
-QUINCE_FP2(FMAX, fp::FPMax)
-QUINCE_FP2(FMIN, fp::FPMin)
-QUINCE_FP2(FMAXNM, fp::FPMaxNum)
-QUINCE_FP2(FMINNM, fp::FPMinNum)
+QUINCE_FP2(FADD, HostAdd, fp::FPAdd(a, b, k))
+QUINCE_FP2(FSUB, HostSub, fp::FPSub(a, b, k))
+QUINCE_FP2(FMUL, HostMul, fp::FPMul(a, b, k))
+QUINCE_FP2(FDIV, HostDiv, fp::FPDiv(a, b, k))
+QUINCE_FP2(FNMUL, HostNMul, fp::FPNeg(fp::FPMul(a, b, k)))
 #undef QUINCE_FP2
+
+#define QUINCE_FP_MAX(ID, smaller, ...)                                                     \
+  inline void ID##_h(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
+    fpu::scalar2<u16>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                          \
+  }                                                                                         \
+  inline void ID##_s(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
+    fpu::maximum<u32>(c, smaller, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                 \
+  }                                                                                         \
+  inline void ID##_d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
+    fpu::maximum<u64>(c, smaller, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                 \
+  }
+QUINCE_FP_MAX(FMAX, false, fp::FPMax(a, b, k))
+QUINCE_FP_MAX(FMIN, true, fp::FPMin(a, b, k))
+QUINCE_FP_MAX(FMAXNM, false, fp::FPMaxNum(a, b, k))
+QUINCE_FP_MAX(FMINNM, true, fp::FPMinNum(a, b, k))
+#undef QUINCE_FP_MAX
+#undef QUINCE_LAMBDA2
 
 inline void FSQRT_h(Vcpu& c, u32 rn, u32 rd) {
   fpu::scalar1<u16>(c, rn, rd, [](u16 a, fp::Context& k) { return fp::FPSqrt(a, k); });
@@ -154,53 +135,64 @@ inline void FSQRT_h(Vcpu& c, u32 rn, u32 rd) {
 inline void FSQRT_s(Vcpu& c, u32 rn, u32 rd) { fpu::square_root<u32>(c, rn, rd); }
 inline void FSQRT_d(Vcpu& c, u32 rn, u32 rd) { fpu::square_root<u64>(c, rn, rd); }
 
-/// On the addend `d`, the factors `a` and `b` and the context `k`.
-#define QUINCE_FP3(ID, ...)                                                                 \
+#define QUINCE_FP3(ID, negate_addend, negate_product)                                       \
   inline void ID##_h(Vcpu& c, u32 rm, u32 ra, u32 rn, u32 rd) {                             \
-    fpu::scalar3<u16>(c, rm, ra, rn, rd,                                                    \
-                      [](u16 d, u16 a, u16 b, fp::Context& k) { return __VA_ARGS__; });     \
+    fpu::mul_add<u16>(c, negate_addend, negate_product, rm, ra, rn, rd);                    \
   }                                                                                         \
   inline void ID##_s(Vcpu& c, u32 rm, u32 ra, u32 rn, u32 rd) {                             \
-    fpu::scalar3<u32>(c, rm, ra, rn, rd,                                                    \
-                      [](u32 d, u32 a, u32 b, fp::Context& k) { return __VA_ARGS__; });     \
+    fpu::mul_add<u32>(c, negate_addend, negate_product, rm, ra, rn, rd);                    \
   }                                                                                         \
   inline void ID##_d(Vcpu& c, u32 rm, u32 ra, u32 rn, u32 rd) {                             \
-    fpu::scalar3<u64>(c, rm, ra, rn, rd,                                                    \
-                      [](u64 d, u64 a, u64 b, fp::Context& k) { return __VA_ARGS__; });     \
+    fpu::mul_add<u64>(c, negate_addend, negate_product, rm, ra, rn, rd);                    \
   }
-QUINCE_FP3(FMADD, fp::FPMulAdd(d, a, b, k))
-QUINCE_FP3(FMSUB, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
-QUINCE_FP3(FNMADD, fp::FPMulAdd(fp::FPNeg(d), fp::FPNeg(a), b, k))
-QUINCE_FP3(FNMSUB, fp::FPMulAdd(fp::FPNeg(d), a, b, k))
+QUINCE_FP3(FMADD, false, false)
+QUINCE_FP3(FMSUB, false, true)
+QUINCE_FP3(FNMADD, true, true)
+QUINCE_FP3(FNMSUB, true, false)
 #undef QUINCE_FP3
 
 // ---- Rounding to integral values ---------------------------------------------------------------
 
-#define QUINCE_FP1_SD(ID, ...)                                                              \
+namespace fpu {
+template <class T>
+void round(Vcpu& c, Rounding rounding, bool exact, u32 rn, u32 rd) {
+  if constexpr (sizeof(T) != 2) {
+    if (host_round<T>(c, rounding, exact, rn, rd)) return;
+  }
+  scalar1<T>(c, rn, rd, [&](T a, Context& k) { return QUINCE_FRINT(rounding, exact); });
+}
+inline Rounding current_rounding(const Vcpu& c) {
+  return fp::context_from_fpcr(c.s.fpcr).rounding;
+}
+}  // namespace fpu
+
+#define QUINCE_FP_ROUND(ID, rounding, exact)                                                \
+  inline void ID##_h(Vcpu& c, u32 rn, u32 rd) { fpu::round<u16>(c, rounding, exact, rn, rd); } \
+  inline void ID##_s(Vcpu& c, u32 rn, u32 rd) { fpu::round<u32>(c, rounding, exact, rn, rd); } \
+  inline void ID##_d(Vcpu& c, u32 rn, u32 rd) { fpu::round<u64>(c, rounding, exact, rn, rd); }
+QUINCE_FP_ROUND(FRINTN, fp::Rounding::TieEven, false)
+QUINCE_FP_ROUND(FRINTP, fp::Rounding::PlusInf, false)
+QUINCE_FP_ROUND(FRINTM, fp::Rounding::MinusInf, false)
+QUINCE_FP_ROUND(FRINTZ, fp::Rounding::Zero, false)
+QUINCE_FP_ROUND(FRINTA, fp::Rounding::TieAway, false)
+QUINCE_FP_ROUND(FRINTX, fpu::current_rounding(c), true)
+QUINCE_FP_ROUND(FRINTI, fpu::current_rounding(c), false)
+#undef QUINCE_FP_ROUND
+
+#define QUINCE_FP_ROUND_N(ID, rounding, size)                                               \
   inline void ID##_s(Vcpu& c, u32 rn, u32 rd) {                                             \
-    fpu::scalar1<u32>(c, rn, rd, [](u32 a, fp::Context& k) { return __VA_ARGS__; });        \
+    fpu::scalar1<u32>(c, rn, rd,                                                            \
+                      [](u32 a, fp::Context& k) { return QUINCE_FRINTTS(rounding, size); }); \
   }                                                                                         \
   inline void ID##_d(Vcpu& c, u32 rn, u32 rd) {                                             \
-    fpu::scalar1<u64>(c, rn, rd, [](u64 a, fp::Context& k) { return __VA_ARGS__; });        \
+    fpu::scalar1<u64>(c, rn, rd,                                                            \
+                      [](u64 a, fp::Context& k) { return QUINCE_FRINTTS(rounding, size); }); \
   }
-#define QUINCE_FP1(ID, ...)                                                                 \
-  inline void ID##_h(Vcpu& c, u32 rn, u32 rd) {                                             \
-    fpu::scalar1<u16>(c, rn, rd, [](u16 a, fp::Context& k) { return __VA_ARGS__; });        \
-  }                                                                                         \
-  QUINCE_FP1_SD(ID, __VA_ARGS__)
-QUINCE_FP1(FRINTN, QUINCE_FRINT(fp::Rounding::TieEven, false))
-QUINCE_FP1(FRINTP, QUINCE_FRINT(fp::Rounding::PlusInf, false))
-QUINCE_FP1(FRINTM, QUINCE_FRINT(fp::Rounding::MinusInf, false))
-QUINCE_FP1(FRINTZ, QUINCE_FRINT(fp::Rounding::Zero, false))
-QUINCE_FP1(FRINTA, QUINCE_FRINT(fp::Rounding::TieAway, false))
-QUINCE_FP1(FRINTX, QUINCE_FRINT(k.rounding, true))
-QUINCE_FP1(FRINTI, QUINCE_FRINT(k.rounding, false))
-QUINCE_FP1_SD(FRINT32Z, QUINCE_FRINTTS(fp::Rounding::Zero, 32))
-QUINCE_FP1_SD(FRINT32X, QUINCE_FRINTTS(k.rounding, 32))
-QUINCE_FP1_SD(FRINT64Z, QUINCE_FRINTTS(fp::Rounding::Zero, 64))
-QUINCE_FP1_SD(FRINT64X, QUINCE_FRINTTS(k.rounding, 64))
-#undef QUINCE_FP1
-#undef QUINCE_FP1_SD
+QUINCE_FP_ROUND_N(FRINT32Z, fp::Rounding::Zero, 32)
+QUINCE_FP_ROUND_N(FRINT32X, k.rounding, 32)
+QUINCE_FP_ROUND_N(FRINT64Z, fp::Rounding::Zero, 64)
+QUINCE_FP_ROUND_N(FRINT64X, k.rounding, 64)
+#undef QUINCE_FP_ROUND_N
 
 // ---- Comparison and selection ------------------------------------------------------------------
 
@@ -209,12 +201,11 @@ namespace fpu {
 /// FPCompare into PSTATE.NZCV.
 template <class T>
 void compare(Vcpu& c, T a, T b, bool signal_nans) {
-  u32 nzcv;
-  if (!host_compare(a, b, nzcv)) {
-    Scope s(c);
-    nzcv = fp::FPCompare(a, b, signal_nans, s.k);
+  if constexpr (sizeof(T) != 2) {
+    if (host_compare(c, a, b, c.s.nzcv)) return;
   }
-  c.s.nzcv = nzcv;
+  Scope s(c);
+  c.s.nzcv = fp::FPCompare(a, b, signal_nans, s.k);
 }
 
 inline bool holds(const Vcpu& c, u32 cond) {

@@ -4,7 +4,8 @@
 #pragma once
 
 #include "cpu/a64/sem/fp_common.h"
-#include "cpu/a64/sem/fp.h"
+#include "cpu/a64/sem/fp_host.h"
+#include "cpu/state.h"
 
 namespace quince::a64 {
 
@@ -22,14 +23,11 @@ inline void FCVT_s_h(Vcpu& c, u32 rn, u32 rd) { fpu::convert<u32, u16>(c, rn, rd
 inline void FCVT_d_h(Vcpu& c, u32 rn, u32 rd) { fpu::convert<u64, u16>(c, rn, rd); }
 inline void FCVT_h_s(Vcpu& c, u32 rn, u32 rd) { fpu::convert<u16, u32>(c, rn, rd); }
 inline void FCVT_h_d(Vcpu& c, u32 rn, u32 rd) { fpu::convert<u16, u64>(c, rn, rd); }
-inline void FCVT_s_d(Vcpu& c, u32 rn, u32 rd) { fpu::convert<u32, u64>(c, rn, rd); }
+inline void FCVT_s_d(Vcpu& c, u32 rn, u32 rd) {
+  if (!fpu::host_narrow(c, rn, rd)) fpu::convert<u32, u64>(c, rn, rd);
+}
 inline void FCVT_d_s(Vcpu& c, u32 rn, u32 rd) {
-  const u32 a = fpu::get<u32>(c, rn);
-  fp::Context k = fpu::kHostContext;
-  if (u64 result; fp::host_convert(a, k.rounding, k, result))
-    fpu::put<u64>(c, rd, result);
-  else
-    fpu::convert<u64, u32>(c, rn, rd);
+  if (!fpu::host_widen(c, rn, rd)) fpu::convert<u64, u32>(c, rn, rd);
 }
 
 inline void BFCVT(Vcpu& c, u32 rn, u32 rd) {
@@ -43,18 +41,11 @@ namespace fpu {
 
 template <class T>
 void to_integer(Vcpu& c, bool sf, u32 rn, u32 rd, Rounding rounding, bool is_unsigned) {
+  if constexpr (sizeof(T) != 2) {
+    if (host_to_integer<T>(c, sf, is_unsigned, rounding, rn, rd)) return;
+  }
   Scope s(c);
   put_x(c, rd, fp::FPToFixed(get<T>(c, rn), 0, is_unsigned, rounding, sf ? 64 : 32, s.k));
-}
-
-/// FCVTZS and FCVTZU: what (int)x compiles to.
-template <class T>
-void truncate(Vcpu& c, bool sf, u32 rn, u32 rd, bool is_unsigned) {
-  u64 result;
-  if (host_to_integer(get<T>(c, rn), sf, is_unsigned, result, c.s.fpsr)) [[likely]]
-    put_x(c, rd, result);
-  else
-    to_integer<T>(c, sf, rn, rd, Rounding::Zero, is_unsigned);
 }
 
 template <class T>
@@ -88,26 +79,8 @@ QUINCE_FP_TO_INTEGER(FCVTN, fp::Rounding::TieEven)
 QUINCE_FP_TO_INTEGER(FCVTP, fp::Rounding::PlusInf)
 QUINCE_FP_TO_INTEGER(FCVTM, fp::Rounding::MinusInf)
 QUINCE_FP_TO_INTEGER(FCVTA, fp::Rounding::TieAway)
+QUINCE_FP_TO_INTEGER(FCVTZ, fp::Rounding::Zero)
 #undef QUINCE_FP_TO_INTEGER
-
-inline void FCVTZS_int_h(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u16>(c, sf, rn, rd, false);
-}
-inline void FCVTZS_int_s(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u32>(c, sf, rn, rd, false);
-}
-inline void FCVTZS_int_d(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u64>(c, sf, rn, rd, false);
-}
-inline void FCVTZU_int_h(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u16>(c, sf, rn, rd, true);
-}
-inline void FCVTZU_int_s(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u32>(c, sf, rn, rd, true);
-}
-inline void FCVTZU_int_d(Vcpu& c, bool sf, u32 rn, u32 rd) {
-  fpu::truncate<u64>(c, sf, rn, rd, true);
-}
 
 /// JavaScript's ToInt32; PSTATE.Z tells whether the conversion was exact.
 inline void FJCVTZS(Vcpu& c, u32 rn, u32 rd) {
@@ -130,13 +103,12 @@ void from_fixed(Vcpu& c, bool sf, u32 fbits, u32 rn, u32 rd, bool is_unsigned) {
 
 template <class T>
 void from_integer(Vcpu& c, bool sf, u32 rn, u32 rd, bool is_unsigned) {
-  const u64 x = c.s.x[rn];
-  const u64 narrow = is_unsigned ? static_cast<u32>(x) : static_cast<u64>(sign_extend<32>(x));
-  T result;
-  if (host_from_integer(sf ? x : narrow, is_unsigned, c, result)) [[likely]]
-    put<T>(c, rd, result);
-  else
-    from_fixed<T>(c, sf, 0, rn, rd, is_unsigned);
+  if constexpr (sizeof(T) != 2) {
+    const u64 x = c.s.x[rn];
+    const u64 narrow = is_unsigned ? static_cast<u32>(x) : static_cast<u64>(sign_extend<32>(x));
+    if (host_from_integer<T>(c, sf ? x : narrow, is_unsigned, rd)) return;
+  }
+  from_fixed<T>(c, sf, 0, rn, rd, is_unsigned);
 }
 
 }  // namespace fpu

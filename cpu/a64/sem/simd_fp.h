@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cpu/a64/sem/fp_common.h"
+#include "cpu/a64/sem/fp_host.h"
 
 namespace quince::a64 {
 
@@ -103,14 +104,29 @@ void reduce(Vcpu& c, bool q, u32 rn, u32 rd, F f) {
   inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
     fpu::lanes2<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                     \
   }
-QUINCE_VECTOR2(FADD, fp::FPAdd(a, b, k))
-QUINCE_VECTOR2(FSUB, fp::FPSub(a, b, k))
-QUINCE_VECTOR2(FMUL, fp::FPMul(a, b, k))
-QUINCE_VECTOR2(FDIV, fp::FPDiv(a, b, k))
 QUINCE_VECTOR2(FMAX, fp::FPMax(a, b, k))
 QUINCE_VECTOR2(FMIN, fp::FPMin(a, b, k))
 QUINCE_VECTOR2(FMAXNM, fp::FPMaxNum(a, b, k))
 QUINCE_VECTOR2(FMINNM, fp::FPMinNum(a, b, k))
+
+/// The four operations try the host's arithmetic first.
+#define QUINCE_VECTOR2_HOT(ID, OP, ...)                                                     \
+  inline void ID##_8h(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
+    fpu::lanes2<u16>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                        \
+  }                                                                                         \
+  inline void ID##_4s(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
+    if (!fpu::host_lanes2<u32, fpu::OP>(c, q, rd, c.s.v[rn], c.s.v[rm]))                    \
+      fpu::lanes2<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                      \
+  }                                                                                         \
+  inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
+    if (!fpu::host_lanes2<u64, fpu::OP>(c, true, rd, c.s.v[rn], c.s.v[rm]))                 \
+      fpu::lanes2<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                   \
+  }
+QUINCE_VECTOR2_HOT(FADD, HostAdd, fp::FPAdd(a, b, k))
+QUINCE_VECTOR2_HOT(FSUB, HostSub, fp::FPSub(a, b, k))
+QUINCE_VECTOR2_HOT(FMUL, HostMul, fp::FPMul(a, b, k))
+QUINCE_VECTOR2_HOT(FDIV, HostDiv, fp::FPDiv(a, b, k))
+#undef QUINCE_VECTOR2_HOT
 
 /// The instructions that have a scalar form in this group too.
 #define QUINCE_BOTH2(ID, ...)                                                               \
@@ -136,18 +152,20 @@ QUINCE_BOTH2(FACGT, fpu::mask_of<decltype(a)>(fp::FPCompareGT(fp::FPAbs(a), fp::
 #undef QUINCE_BOTH2
 #undef QUINCE_VECTOR2
 
-#define QUINCE_VECTOR3(ID, ...)                                                             \
+#define QUINCE_VECTOR3(ID, negate, ...)                                                     \
   inline void ID##_8h(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
     fpu::lanes3<u16>(c, q, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                        \
   }                                                                                         \
   inline void ID##_4s(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
-    fpu::lanes3<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                        \
+    if (!fpu::host_lanes_fma<u32>(c, q, negate, rd, c.s.v[rn], c.s.v[rm]))                  \
+      fpu::lanes3<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                      \
   }                                                                                         \
   inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
-    fpu::lanes3<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                     \
+    if (!fpu::host_lanes_fma<u64>(c, true, negate, rd, c.s.v[rn], c.s.v[rm]))               \
+      fpu::lanes3<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                   \
   }
-QUINCE_VECTOR3(FMLA, fp::FPMulAdd(d, a, b, k))
-QUINCE_VECTOR3(FMLS, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
+QUINCE_VECTOR3(FMLA, false, fp::FPMulAdd(d, a, b, k))
+QUINCE_VECTOR3(FMLS, true, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
 #undef QUINCE_VECTOR3
 
 // ---- Pairwise and across lanes -----------------------------------------------------------------

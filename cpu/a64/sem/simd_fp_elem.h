@@ -24,21 +24,42 @@ void scalar_by_element(Vcpu& c, u32 rm, u32 index, u32 rn, u32 rd, F f) {
   scalar2<T>(c, rd, rn, rd, [b, f](T a, T d, Context& k) { return f(d, a, b, k); });
 }
 
+/// An element in every place.
+template <class T>
+VReg broadcast(const Vcpu& c, u32 r, u32 index) {
+  const u64 v = c.s.v[r].lane<T>(index);
+  const u64 half = sizeof(T) == 8 ? v : v << 32 | v;
+  return {{half, half}};
+}
+
+// The forms for singles and doubles that try the host's arithmetic first.
+template <class T, class F>
+void fmla_element(Vcpu& c, bool q, bool negate, u32 rm, u32 index, u32 rn, u32 rd, F f) {
+  if (!host_lanes_fma<T>(c, q, negate, rd, c.s.v[rn], broadcast<T>(c, rm, index)))
+    by_element<T>(c, q, rm, index, rn, rd, f);
+}
+template <class T, class F>
+void fmul_element(Vcpu& c, bool q, u32 rm, u32 index, u32 rn, u32 rd, F f) {
+  if (!host_lanes2<T, HostMul>(c, q, rd, c.s.v[rn], broadcast<T>(c, rm, index)))
+    by_element<T>(c, q, rm, index, rn, rd, f);
+}
+
 }  // namespace fpu
 
 #define QUINCE_LAMBDA3(...)                                                                 \
   [](auto d [[maybe_unused]], auto a, auto b, fp::Context& k) { return __VA_ARGS__; }
 
-/// The index is h:l:m for halves, h:l for singles and h for doubles.
-#define QUINCE_BY_ELEMENT(ID, ...)                                                          \
+/// The index is h:l:m for halves, h:l for singles and h for doubles.  VECTOR(T, q, index, f) does
+/// the vector forms of singles and doubles.
+#define QUINCE_BY_ELEMENT(ID, VECTOR, ...)                                                  \
   inline void ID##_elem_8h(Vcpu& c, bool q, u32 l, u32 m, u32 rm, u32 h, u32 rn, u32 rd) {  \
     fpu::by_element<u16>(c, q, rm, h * 4 + l * 2 + m, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__)); \
   }                                                                                         \
   inline void ID##_elem_4s(Vcpu& c, bool q, u32 l, u32 rm, u32 h, u32 rn, u32 rd) {         \
-    fpu::by_element<u32>(c, q, rm, h * 2 + l, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));         \
+    VECTOR(u32, q, h * 2 + l, QUINCE_LAMBDA3(__VA_ARGS__));                                 \
   }                                                                                         \
   inline void ID##_elem_2d(Vcpu& c, u32 rm, u32 h, u32 rn, u32 rd) {                        \
-    fpu::by_element<u64>(c, true, rm, h, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));              \
+    VECTOR(u64, true, h, QUINCE_LAMBDA3(__VA_ARGS__));                                      \
   }                                                                                         \
   inline void ID##_elem_h(Vcpu& c, u32 l, u32 m, u32 rm, u32 h, u32 rn, u32 rd) {           \
     fpu::scalar_by_element<u16>(c, rm, h * 4 + l * 2 + m, rn, rd,                           \
@@ -50,10 +71,20 @@ void scalar_by_element(Vcpu& c, u32 rm, u32 index, u32 rn, u32 rd, F f) {
   inline void ID##_elem_d(Vcpu& c, u32 rm, u32 h, u32 rn, u32 rd) {                         \
     fpu::scalar_by_element<u64>(c, rm, h, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));             \
   }
-QUINCE_BY_ELEMENT(FMLA, fp::FPMulAdd(d, a, b, k))
-QUINCE_BY_ELEMENT(FMLS, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
-QUINCE_BY_ELEMENT(FMUL, fp::FPMul(a, b, k))
-QUINCE_BY_ELEMENT(FMULX, fp::FPMulX(a, b, k))
+#define QUINCE_FMLA(T, q, index, ...) \
+  fpu::fmla_element<T>(c, q, false, rm, index, rn, rd, __VA_ARGS__)
+#define QUINCE_FMLS(T, q, index, ...) \
+  fpu::fmla_element<T>(c, q, true, rm, index, rn, rd, __VA_ARGS__)
+#define QUINCE_FMUL(T, q, index, ...) fpu::fmul_element<T>(c, q, rm, index, rn, rd, __VA_ARGS__)
+#define QUINCE_FMULX(T, q, index, ...) fpu::by_element<T>(c, q, rm, index, rn, rd, __VA_ARGS__)
+QUINCE_BY_ELEMENT(FMLA, QUINCE_FMLA, fp::FPMulAdd(d, a, b, k))
+QUINCE_BY_ELEMENT(FMLS, QUINCE_FMLS, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
+QUINCE_BY_ELEMENT(FMUL, QUINCE_FMUL, fp::FPMul(a, b, k))
+QUINCE_BY_ELEMENT(FMULX, QUINCE_FMULX, fp::FPMulX(a, b, k))
+#undef QUINCE_FMULX
+#undef QUINCE_FMUL
+#undef QUINCE_FMLS
+#undef QUINCE_FMLA
 #undef QUINCE_BY_ELEMENT
 #undef QUINCE_LAMBDA3
 

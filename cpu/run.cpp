@@ -163,6 +163,7 @@ const Op* Vcpu::go() {
     if (s.pstate.il != 0) [[unlikely]] {
       take_exception(ExceptionClass::IllegalState, 0, s.pc);
     } else if (const Op* op = fetch()) {
+      redirect_ = false;  // an interrupt taken above redirected to here
       return op;
     }
     // An exception instead of an instruction: it costs as one, so that a guest whose vectors fault

@@ -68,6 +68,11 @@ struct VcpuPorts {
   hw::SysRegTarget* timer = nullptr;  ///< CNT*_EL0
   HypercallPort* hypercalls = nullptr;
   Siblings* siblings = nullptr;
+  /// RNDR's source: a seeded generator in deterministic mode; null: the host's.
+  struct Random {
+    u64 (*fn)(void* context) = nullptr;
+    void* context = nullptr;
+  } random = {};
   u64 counter_hz = 24'000'000;
   Log* log = nullptr;
 };
@@ -157,6 +162,9 @@ class Vcpu final : public hw::IrqSink {
   /// what is queued before it goes on.
   void set_parked(bool parked) { parked_.store(parked, std::memory_order_seq_cst); }
   bool parked() const { return parked_.load(std::memory_order_seq_cst); }
+  bool line_pending(unsigned line) const {
+    return (pending_.load(std::memory_order_acquire) & (line == 0 ? kIrq : kFiq)) != 0;
+  }
   /// Makes run() return soon.
   void request_exit() { raise(kExit); }
   /// Queues maintenance from another vCPU; thread-safe.
@@ -210,10 +218,25 @@ class Vcpu final : public hw::IrqSink {
     return store_slow(va, sizeof(T), &value, op);
   }
 
+  /// The host address of `n` bytes at `va` when plain accesses to them, each aligned to `align`,
+  /// need no look at anything but the first-level TLB; else null, and nothing has happened.
+  template <bool kWrite>
+  u8* fast_memory(u64 va, unsigned n, unsigned align) const {
+    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
+        (va & (align - 1) & alignment_mask_) != 0) {
+      return nullptr;
+    }
+    return reinterpret_cast<u8*>(t.addend + va);
+  }
+
   /// The host address of `size` bytes at `va` for an atomic read-modify-write (or, with
   /// `for_write` false, an exclusive read): translated, permission-checked and naturally aligned,
   /// or null after an exception.  Device memory faults (unsupported atomic).
   u8* atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa = nullptr);
+
+  /// DC ZVA: zeroes the 64-byte block that holds `va`.  False after an exception.
+  bool zero_block(u64 va);
 
   /// Exceptions: each is taken at once, to EL1, and the instruction must return.
   void take_exception(ExceptionClass ec, u32 iss, u64 preferred_return);
@@ -307,13 +330,19 @@ class Vcpu final : public hw::IrqSink {
   void set_btype(unsigned btype) {
     if (bti_) s.pstate.btype = static_cast<u8>(btype);
   }
+  /// A branch to a register value by a row of a helper group.
+  void branch_indirect(u64 target, unsigned btype) {
+    set_btype(btype);
+    s.pc = target;
+    redirect_ = true;
+  }
 
  private:
   static constexpr u32 kIrq = 1, kFiq = 2, kExit = 4, kMaintenance = 8, kEvent = 16;
   static constexpr u32 kWake = kIrq | kFiq;
   static constexpr unsigned kL1Entries = 256;
   static constexpr unsigned kFetchEntries = 128;
-  static constexpr u64 kNoPage = 1;  ///< a tag that matches nothing
+  static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
 
   struct TlbEntry {

@@ -14,6 +14,7 @@
 
 #include "cpu/a64/sem/crc32.h"
 #include "cpu/a64/sem/sem.h"
+#include "cpu/host_atomic.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
@@ -209,13 +210,49 @@ struct Interp {
       default: return c.store(va, v, m);
     }
   }
+  /// Two adjacent values of 2^log2 bytes, log2 2 or 3 (LDP, STP): two accesses to alignment checks
+  /// and faults, but one 16-byte access where that is aligned (FEAT_LSE2).
+  A64_INLINE bool load_pair(Val va, unsigned log2, Val& a, Val& b) {
+    if (const u8* p = c.fast_memory<false>(va, 2u << log2, 1u << log2)) [[likely]] {
+      if (log2 == 3) {
+        read_pair(p, a, b);
+      } else {
+        const u64 both = load_le<u64>(p);
+        a = static_cast<u32>(both);
+        b = both >> 32;
+      }
+      return true;
+    }
+    if (log2 == 3 && (va & 15) == 0) {
+      VReg both;
+      if (!c.load(va, both)) return false;
+      a = both.d[0];
+      b = both.d[1];
+      return true;
+    }
+    return load(va, log2, a) && load(va + (u64{1} << log2), log2, b);
+  }
+  A64_INLINE bool store_pair(Val va, unsigned log2, Val a, Val b) {
+    if (u8* p = c.fast_memory<true>(va, 2u << log2, 1u << log2)) [[likely]] {
+      if (log2 == 3)
+        write_pair(p, a, b);
+      else
+        store_le<u64>(p, static_cast<u32>(a) | (b << 32));
+      return true;
+    }
+    if (log2 == 3 && (va & 15) == 0) return c.store(va, VReg{{a, b}});
+    return store(va, log2, a) && store(va + (u64{1} << log2), log2, b);
+  }
   A64_INLINE bool load_v(Val va, VReg& out, MemOp m = {}) { return c.load(va, out, m); }
   A64_INLINE bool store_v(Val va, const VReg& v, MemOp m = {}) { return c.store(va, v, m); }
   /// A full fence (store before load), for STLR and the barriers.
-  A64_INLINE static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+  A64_INLINE static void fence() { full_fence(); }
 
   // ---- SIMD&FP registers
   A64_INLINE VReg& v(u32 r) { return c.s.v[r]; }
+  /// The low 64 bits as a value, and a value with zeros above it.
+  A64_INLINE Val get_fp(u32 r) { return c.s.v[r].d[0]; }
+  A64_INLINE void put_fp(u32 r, Val x) { c.s.v[r] = {{x, 0}}; }
   A64_INLINE bool fp_access_check() { return c.fp_access_check(); }
 
   // ---- Exceptions

@@ -44,12 +44,14 @@ struct Formatter {
 };
 
 /// The formatters of each group (cpu/a64/disasm/<group>.cpp).
-std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch, ldst, ldst_atomic
+std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch
+std::span<const Formatter> formatters_ldst();     ///< ldst, ldst_atomic, ldst_simd, ldst_struct
 std::span<const Formatter> formatters_system();
 std::span<const Formatter> formatters_simd();     ///< ldst_simd, simd_int, crypto
 std::span<const Formatter> formatters_simd_fp();  ///< fp, simd_fp
 
-/// The text of one instruction, "" where it is UNDEFINED with every feature on.
+/// The text of one instruction, "" where no row matches.  Reserved values in a row that matches
+/// have some text.
 std::string disassemble(u32 insn);
 
 }  // namespace quince::a64

@@ -1,5 +1,13 @@
-// Formatters of the groups fp and simd_fp (cpu/a64/isa/fp.inc and simd_fp.inc).
-#include <array>
+// Text of floating-point operands, for the disassembler.
+//
+//   {fps:f} {fph:f}  vector register f as singles, halves: 2s or 4s, 4h or 8h by field `q`
+//   {fp2h:f}         vector register f as 2h or 4h
+//   {fp2} {fpbt}     "2" where q is set;  "b" or "t" by q
+//   {fpe}            "e" where field `signal` is set
+//   {fpimm}          the immediate of FMOV in field `imm8`
+//   {fpbits:f}       the number of fraction bits in field f
+//   {fpidx}          the element h:l:m, h:l or h of a by-element form
+//   {fprot}          the rotation of FCADD
 #include <cstdio>
 
 #include "base/types.h"
@@ -24,13 +32,6 @@ std::string second(const Decoded& d, std::string_view) { return d["q"] != 0 ? "2
 std::string bottom_top(const Decoded& d, std::string_view) { return d["q"] != 0 ? "t" : "b"; }
 /// FCMPE or FCMP.
 std::string signalling(const Decoded& d, std::string_view) { return d["signal"] != 0 ? "e" : ""; }
-
-std::string condition(const Decoded& d, std::string_view) {
-  static constexpr std::array<const char*, 16> kNames = {"eq", "ne", "hs", "lo", "mi", "pl",
-                                                         "vs", "vc", "hi", "ls", "ge", "lt",
-                                                         "gt", "le", "al", "nv"};
-  return kNames[d["cond"] & 15];
-}
 
 /// The 8-bit immediate of FMOV, a sign, a 3-bit exponent and a 4-bit fraction.
 std::string immediate(const Decoded& d, std::string_view) {
@@ -60,10 +61,10 @@ std::string element(const Decoded& d, std::string_view) {
 std::string rotation(const Decoded& d, std::string_view) { return d["rot"] != 0 ? "270" : "90"; }
 
 constexpr Formatter kFormatters[] = {
-    {"fps", singles},    {"fph", halves},           {"fp2h", few_halves},
-    {"fp2", second},     {"fpbt", bottom_top},      {"fpe", signalling},
-    {"fpcond", condition}, {"fpimm", immediate},    {"fpbits", fraction_bits},
-    {"fpidx", element},  {"fprot", rotation},
+    {"fps", singles},       {"fph", halves},           {"fp2h", few_halves},
+    {"fp2", second},        {"fpbt", bottom_top},      {"fpe", signalling},
+    {"fpimm", immediate},   {"fpbits", fraction_bits}, {"fpidx", element},
+    {"fprot", rotation},
 };
 
 }  // namespace

@@ -1,0 +1,75 @@
+#include "tests/isa/exclusions.h"
+
+#include "cpu/a64/disasm/disasm.h"
+
+namespace quince::test {
+
+namespace {
+
+struct Exclusion {
+  std::string_view row;  ///< a trailing '*' stands for any rest
+  const char* reason;
+};
+
+constexpr Exclusion kRows[] = {
+    {"SVC", "a system call of the oracle's own process"},
+    {"WFI", "waits"},
+    {"WFE", "waits"},
+};
+
+/// Encodings that llvm-mc 14 judges differently, with its features chosen as in llvm_mc.cpp.
+struct Excuse {
+  u32 mask, value;
+  const char* reason;
+};
+
+constexpr Excuse kEncodings[] = {
+    {0xffffffff, 0x00000000, "UDF"},
+};
+
+bool matches(std::string_view pattern, std::string_view id) {
+  if (!pattern.empty() && pattern.back() == '*') {
+    pattern.remove_suffix(1);
+    return id.starts_with(pattern);
+  }
+  return id == pattern;
+}
+
+}  // namespace
+
+const char* excluded_row(const a64::RowInfo& row) {
+  for (const Exclusion& e : kRows)
+    if (matches(e.row, row.id)) return e.reason;
+  return nullptr;
+}
+
+const char* excluded_word(const a64::RowInfo& row, u32 insn) {
+  const a64::Decoded d(row, insn);
+  const std::string_view text = row.text;
+  const std::string_view group = row.group;
+  if (group.starts_with("ldst")) {
+    const bool vector = group == "ldst_simd";
+    const bool writeback = text.find("]!") != text.npos || text.find("], ") != text.npos;
+    const u32 rn = d["rn"], rt = d["rt"], rt2 = d["rt2"];
+    if (writeback && !vector && rn != 31 && (rn == rt || (d.has("rt2") && rn == rt2)))
+      return "writeback to the register that is transferred";
+    if (d.has("rt2") && rt == rt2 && text.starts_with("ld"))
+      return "a pair loaded into one register";
+    if (rn == 31 && (d["imm9"] & 15) != 0 &&
+        (text.starts_with("ldapur") || text.starts_with("stlur")))
+      return "misaligned, which the oracle without FEAT_LSE2 does not allow";
+    const u32 rs = d["rs"];
+    if (d.has("rs") && text.starts_with("st") && text.find("x") != text.npos &&
+        (rs == rt || (d.has("rt2") && rs == rt2) || (rs == rn && rn != 31)))
+      return "a store exclusive with its status in another operand";
+  }
+  return nullptr;
+}
+
+const char* excused_encoding(u32 insn) {
+  for (const Excuse& e : kEncodings)
+    if ((insn & e.mask) == e.value) return e.reason;
+  return nullptr;
+}
+
+}  // namespace quince::test

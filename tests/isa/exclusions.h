@@ -1,0 +1,21 @@
+// What the comparison with the oracle leaves out, each with its reason.  Reviewed: a row may be
+// here only when the oracle cannot know the answer, never because we differ.
+#pragma once
+
+#include <string_view>
+
+#include "cpu/a64/table.h"
+
+namespace quince::test {
+
+/// Why no word of this row is compared; null when it is.
+const char* excluded_row(const a64::RowInfo& row);
+
+/// Why this word of a row is not compared; null when it is: what the architecture leaves
+/// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.
+const char* excluded_word(const a64::RowInfo& row, u32 insn);
+
+/// Why llvm-mc's opinion of this encoding does not count; null when it does.
+const char* excused_encoding(u32 insn);
+
+}  // namespace quince::test

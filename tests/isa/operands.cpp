@@ -1,0 +1,116 @@
+#include "tests/isa/operands.h"
+
+#include <string_view>
+
+namespace quince::test {
+
+namespace {
+
+/// A field that holds a register number, by its name in the pattern.
+bool names_register(std::string_view name) {
+  return name.size() >= 2 && name.size() <= 3 && name[0] == 'r';
+}
+
+}  // namespace
+
+bool Operands::word(int row, u32& insn) {
+  const a64::RowInfo& info = a64::rows()[static_cast<std::size_t>(row)];
+  for (int attempt = 0; attempt < 500; ++attempt) {
+    insn = static_cast<u32>(rng_());
+    const u32 shared = below(32);
+    const char* p = info.pattern;
+    unsigned at = 32;
+    for (a64::Token t; a64::next_token(p, t);) {
+      at -= t.width;
+      if (t.literal) continue;
+      const u32 mask = static_cast<u32>(low_mask(t.width)) << at;
+      const std::string_view name(t.begin, t.length);
+      if (names_register(name)) {
+        if (one_in(10)) insn |= mask;                                // SP, ZR or V31
+        else if (one_in(6)) insn = (insn & ~mask) | ((shared << at & mask));  // the same again
+      } else if (t.width > 2 && one_in(4)) {
+        insn = one_in(2) ? insn & ~mask : insn | mask;               // the ends of a range
+      }
+    }
+    insn = (insn & ~info.enc.mask) | info.enc.value;
+    if (a64::decode_row(insn) == row) return true;
+  }
+  return false;
+}
+
+u64 Operands::integer(unsigned size) {
+  const u64 mask = low_mask(size);
+  const u64 top = u64{1} << (size - 1);
+  switch (below(12)) {
+    case 0: return 0;
+    case 1: return 1;
+    case 2: return mask;
+    case 3: return top;
+    case 4: return top - 1;
+    case 5: return below(256);
+    case 6: return (u64{0} - below(256)) & mask;
+    case 7: return u64{1} << below(size);
+    case 8: return rng_() & rng_() & rng_() & mask;
+    default: return rng_() & mask;
+  }
+}
+
+u64 Operands::floating_point(unsigned size) {
+  const unsigned fraction = size == 16 ? 10 : size == 32 ? 23 : 52;
+  const u64 exponent_max = low_mask(size - 1 - fraction);
+  const u64 bias = exponent_max / 2;
+  const u64 sign = u64{below(2)} << (size - 1);
+  const auto make = [&](u64 exponent, u64 f) {
+    return sign | (exponent & exponent_max) << fraction | (f & low_mask(fraction));
+  };
+  const u64 quiet = u64{1} << (fraction - 1);
+  switch (below(20)) {
+    case 0: return make(0, 0);
+    case 1: return make(0, 1);                                    // denormals
+    case 2: return make(0, low_mask(fraction));
+    case 3: return make(0, rng_());
+    case 4: return make(1, one_in(2) ? 0 : rng_());               // the smallest normal numbers
+    case 5: return make(exponent_max - 1, one_in(2) ? ~u64{0} : rng_());
+    case 6: return make(exponent_max, 0);                         // infinity
+    case 7: return make(exponent_max, quiet | rng_());
+    case 8: return make(exponent_max, (rng_() & (quiet - 1)) | 1);
+    case 9: return make(exponent_max, quiet);
+    case 10: return make(bias, 0);                                // 1
+    case 11: return make(bias + below(3) - 1, u64{below(4)} << (fraction - 2));  // halves
+    case 12: return make(bias + below(4), rng_() & rng_());
+    case 13: return make(bias + 15 + below(3), one_in(2) ? ~u64{0} : u64{0});    // integer limits
+    case 14: return make(bias + 30 + below(3), one_in(2) ? ~u64{0} : u64{0});
+    case 15: return make(bias + 62 + below(3), one_in(2) ? ~u64{0} : u64{0});
+    case 16: return make(bias + below(64), rng_());
+    case 17: return make(bias - below(64), rng_());
+    default: return make(rng_(), rng_());
+  }
+}
+
+u64 Operands::general() {
+  return one_in(4) ? u64{static_cast<u32>(rng_())} << 32 | integer(32) : integer(64);
+}
+
+cpu::VReg Operands::vector() {
+  cpu::VReg v;
+  const unsigned log2 = 3 + below(4);  // 8 to 64 bits
+  const unsigned size = 1u << log2;
+  const bool fp = size >= 16 && !one_in(3);
+  for (unsigned i = 0; i < 128 / size; ++i) {
+    const u64 lane = fp ? floating_point(size) : integer(size);
+    v.d[i * size / 64] |= lane << (i * size % 64);
+  }
+  return v;
+}
+
+u32 Operands::fpcr() {
+  if (one_in(3)) return 0;
+  u32 v = below(4) << 22;
+  if (one_in(3)) v |= 1u << 24;  // FZ
+  if (one_in(3)) v |= 1u << 25;  // DN
+  if (one_in(3)) v |= 1u << 19;  // FZ16
+  if (one_in(6)) v |= 1u << 26;  // AHP
+  return v;
+}
+
+}  // namespace quince::test

@@ -1,0 +1,36 @@
+// Random instruction words of a row, and operand values that lean towards the interesting.
+#pragma once
+
+#include <random>
+
+#include "cpu/a64/table.h"
+#include "cpu/state.h"
+
+namespace quince::test {
+
+class Operands {
+ public:
+  explicit Operands(u64 seed) : rng_(seed) {}
+
+  u64 next() { return rng_(); }
+  /// Below n.
+  u32 below(u32 n) { return static_cast<u32>(rng_() % n); }
+  bool one_in(u32 n) { return below(n) == 0; }
+
+  /// A word that decodes to rows()[row]; false when a few hundred tries found none.
+  bool word(int row, u32& insn);
+  /// A general register's value.
+  u64 general();
+  /// A vector register's value: lanes of one size, integers or floating point.
+  cpu::VReg vector();
+  /// FPCR with rounding mode, flush to zero, default NaN and AHP at random.
+  u32 fpcr();
+
+ private:
+  u64 floating_point(unsigned size);
+  u64 integer(unsigned size);
+
+  std::mt19937_64 rng_;
+};
+
+}  // namespace quince::test

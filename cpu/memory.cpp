@@ -132,7 +132,7 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
   Fault fault;
   const Translation* t = lookup_or_walk(va, a, fault);
   if (t == nullptr) {
-    data_abort(va, fault, kind == AccessKind::Write);
+    data_abort(va, fault, fault.write);  // an atomic that could not even read is no write
     return false;
   }
   const u64 clean = strip_tag(stage1_regs(), model_.stage1, VirtAddr(va), kind).raw();

@@ -1,6 +1,7 @@
 #include "cpu/vcpu.h"
 
 #include "base/assert.h"
+#include "cpu/host_atomic.h"
 #include "hw/core/archive.h"
 
 namespace quince::cpu {
@@ -230,7 +231,7 @@ void Vcpu::invalidate_tlb(const TlbInvalidation& t, bool broadcast) {
 }
 
 void Vcpu::data_barrier() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
   if (ports_.siblings != nullptr) ports_.siblings->complete(*this);
 }
 

@@ -246,7 +246,7 @@ struct Interp {
   A64_INLINE bool load_v(Val va, VReg& out, MemOp m = {}) { return c.load(va, out, m); }
   A64_INLINE bool store_v(Val va, const VReg& v, MemOp m = {}) { return c.store(va, v, m); }
   /// A full fence (store before load), for STLR and the barriers.
-  A64_INLINE static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+  A64_INLINE static void fence() { full_fence(); }
 
   // ---- SIMD&FP registers
   A64_INLINE VReg& v(u32 r) { return c.s.v[r]; }

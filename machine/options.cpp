@@ -1,0 +1,461 @@
+#include "machine/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cpu/model.h"
+#include "machine/board.h"
+#include "machine/version.h"
+
+namespace quince::machine {
+
+namespace {
+
+/// The parser's state while it goes through the arguments.
+struct Parser {
+  CommandLine out;
+  std::vector<std::pair<std::string, CharConfig>> chardevs;  // -chardev id
+  std::string serial;       // the -serial value, resolved at the end
+  bool nographic = false;
+};
+
+using Handler = Result<void> (*)(Parser&, std::string_view value);
+
+/// One option.
+struct Option {
+  const char* name;
+  const char* argument;  ///< for the help; null: takes none
+  const char* help;      ///< null: not shown (accepted for compatibility)
+  Handler handle;
+};
+
+template <auto F>
+Result<void> text(Parser& p, std::string_view v) {
+  p.out.config.*F = v;
+  return {};
+}
+
+Result<void> no_such(std::string_view what, std::string_view value) {
+  return fail("{} '{}' is not known; 'help' lists what is", what, value);
+}
+
+Result<void> accept(Parser&, std::string_view) { return {}; }
+
+// ---- Machine -----------------------------------------------------------------------------------
+
+std::string machine_help() {
+  std::string s = "Supported machines are:\n";
+  for (const Board* b : boards())
+    s += fmt::format("{:<20} {}{}\n", b->name, b->description, b == boards()[0] ? " (default)" : "");
+  return s;
+}
+
+std::string board_options_help(std::string_view board) {
+  return fmt::format(
+      "{} options:\n"
+      "  accel=<string>         - tcg\n"
+      "  dumpdtb=<file>         - write the generated device tree and exit\n"
+      "  gic-version=<string>   - 3\n", board);
+}
+
+Result<void> on_machine(Parser& p, std::string_view v) {
+  MachineConfig& c = p.out.config;
+  for (const auto& [key, value] : split_options(v, "type")) {
+    if (key == "help" || key == "?" || value == "help" || value == "?") {
+      p.out.print = key == "type" ? machine_help() : board_options_help(c.board);
+      return {};
+    }
+    if (key == "type") {
+      if (find_board(value) == nullptr) return no_such("machine", value);
+      c.board = value;
+    } else if (key == "dumpdtb") {
+      c.dumpdtb = value;
+    } else if (key == "gic-version") {
+      if (value != "3" && value != "max") return fail("gic-version={} is not implemented (only 3)", value);
+    } else if (key == "accel") {
+      if (value != "tcg") return fail("accel={} is not implemented (only tcg)", value);
+    } else if (key == "virtualization" || key == "secure" || key == "mte") {
+      if (TRY(parse_switch(value)))
+        return fail("{}=on is not implemented: the guest has EL0 and EL1", key);
+    } else {
+      return fail("property '{}' is not known for machine '{}'", key, c.board);
+    }
+  }
+  return {};
+}
+
+Result<void> on_cpu(Parser& p, std::string_view v) {
+  if (v == "help" || v == "?") {
+    p.out.print = cpu::cpu_help();
+    return {};
+  }
+  TRY(cpu::parse_cpu_model(v));
+  p.out.config.cpu = v;
+  return {};
+}
+
+Result<void> on_smp(Parser& p, std::string_view v) {
+  u64 cpus = 0, product = 1;
+  bool topology = false;
+  for (const auto& [key, value] : split_options(v, "cpus")) {
+    const u64 n = TRY(parse_number(value));
+    if (n == 0 || n > 4096) return fail("{}={} is out of range", key, n);
+    if (key == "cpus") {
+      cpus = n;
+    } else if (key == "sockets" || key == "clusters" || key == "cores" || key == "threads") {
+      product *= n;
+      topology = true;
+    } else if (key != "maxcpus") {
+      return fail("property '{}' is not known", key);
+    }
+  }
+  if (cpus == 0) cpus = product;
+  if (topology && product != cpus)
+    return fail("sockets * cores * threads is {}, not {}", product, cpus);
+  p.out.config.cpus = static_cast<unsigned>(cpus);
+  return {};
+}
+
+Result<void> on_memory(Parser& p, std::string_view v) {
+  for (const auto& [key, value] : split_options(v, "size")) {
+    if (key != "size") return fail("property '{}' is not implemented", key);
+    p.out.config.ram = TRY(parse_size(value, MiB));
+    if (p.out.config.ram == 0) return fail("the guest needs memory");
+  }
+  return {};
+}
+
+Result<void> on_accel(Parser& p, std::string_view v) {
+  for (const auto& [key, value] : split_options(v, "accel")) {
+    if (key == "accel") {
+      if (value != "tcg") return fail("'{}' is not implemented (only tcg)", value);
+    } else if (key == "thread") {
+      if (value != "single" && value != "multi") return fail("thread={} is neither single nor multi", value);
+      p.out.config.single_thread = value == "single";
+    } else {
+      return fail("property '{}' is not implemented", key);
+    }
+  }
+  return {};
+}
+
+Result<void> on_icount(Parser& p, std::string_view v) {
+  ClockConfig& c = p.out.config.clock;
+  c.deterministic = true;
+  for (const auto& [key, value] : split_options(v, "shift")) {
+    if (key == "shift" && value == "auto") {
+      c.shift = 3;
+    } else if (key == "shift") {
+      const u64 n = TRY(parse_number(value));
+      if (n > 10) return fail("shift={} is out of range (0 to 10)", n);
+      c.shift = static_cast<unsigned>(n);
+    } else if (key == "sleep") {
+      c.sleep = TRY(parse_switch(value));
+    } else if (key == "align") {
+      if (TRY(parse_switch(value))) return fail("align=on is not implemented");
+    } else {
+      return fail("property '{}' is not implemented", key);
+    }
+  }
+  return {};
+}
+
+Result<void> on_rtc(Parser& p, std::string_view v) {
+  for (const auto& [key, value] : split_options(v, "")) {
+    if (key == "base" && value == "utc") continue;
+    if (key == "base") {
+      p.out.config.boot_time = static_cast<u32>(TRY(parse_number(value)));
+      p.out.config.rtc_fixed = true;
+    } else if (key != "clock" || value != "vm") {
+      return fail("{}={} is not implemented (base=utc|SECONDS, clock=vm)", key, value);
+    }
+  }
+  return {};
+}
+
+// ---- Devices -----------------------------------------------------------------------------------
+
+Result<void> on_device(Parser& p, std::string_view v) {
+  if (v == "help" || v == "?") {
+    p.out.print = "name \"loader\", desc \"Generic Loader\"\n";
+    return {};
+  }
+  LoaderConfig l;
+  for (const auto& [key, value] : split_options(v, "driver")) {
+    if (key == "driver") {
+      if (value != "loader") return fail("'{}' is not a valid device model name", value);
+    } else if (key == "file") {
+      l.file = value;
+    } else if (key == "addr") {
+      l.addr = TRY(parse_number(value));
+    } else if (key == "force-raw") {
+      l.force_raw = TRY(parse_switch(value));
+    } else if (key == "data") {
+      l.data = TRY(parse_number(value));
+      l.has_data = true;
+    } else if (key == "data-len") {
+      l.data_len = static_cast<unsigned>(TRY(parse_number(value)));
+    } else if (key == "cpu-num") {
+      l.cpu_num = static_cast<unsigned>(TRY(parse_number(value)));
+      l.set_pc = true;
+    } else {
+      return fail("property 'loader.{}' not found", key);
+    }
+  }
+  if (l.has_data && (!l.addr || l.data_len == 0 || l.data_len > 8))
+    return fail("loader: data= needs addr= and a data-len= of 1 to 8");
+  if (!l.has_data && l.file.empty() && !l.set_pc) return fail("loader: file= or data= is missing");
+  p.out.config.loaders.push_back(l);
+  return {};
+}
+
+Result<CharConfig> parse_char(const Parser& p, std::string_view v) {
+  CharConfig c;
+  if (v == "null" || v == "none") return c;
+  if (v == "stdio" || v == "mon:stdio") {
+    c.kind = CharConfig::Kind::Stdio;
+    c.mux = v != "stdio";
+    c.signals = !c.mux;
+    return c;
+  }
+  if (v.starts_with("file:")) {
+    c.kind = CharConfig::Kind::File;
+    c.path = v.substr(5);
+    return c;
+  }
+  if (v.starts_with("chardev:")) {
+    for (const auto& [id, dev] : p.chardevs)
+      if (id == v.substr(8)) return dev;
+    return fail("there is no chardev '{}'", v.substr(8));
+  }
+  return fail("'{}' is not implemented (stdio, mon:stdio, file:PATH, null, chardev:ID)", v);
+}
+
+Result<void> on_chardev(Parser& p, std::string_view v) {
+  CharConfig c;
+  std::string id;
+  for (const auto& [key, value] : split_options(v, "backend")) {
+    if (key == "backend") {
+      if (value == "stdio")
+        c.kind = CharConfig::Kind::Stdio;
+      else if (value == "file")
+        c.kind = CharConfig::Kind::File;
+      else if (value != "null")
+        return fail("'{}' is not implemented (stdio, file, null)", value);
+    } else if (key == "id") {
+      id = value;
+    } else if (key == "path") {
+      c.path = value;
+    } else if (key == "mux") {
+      c.mux = TRY(parse_switch(value));
+      if (c.mux) c.signals = false;
+    } else if (key == "signal") {
+      c.signals = TRY(parse_switch(value));
+    } else {
+      return fail("property '{}' is not implemented", key);
+    }
+  }
+  if (id.empty()) return fail("id= is missing");
+  if (c.kind == CharConfig::Kind::File && c.path.empty()) return fail("file needs path=");
+  p.chardevs.emplace_back(id, c);
+  return {};
+}
+
+Result<void> on_serial(Parser& p, std::string_view v) {
+  if (!p.serial.empty()) return fail("there is one serial port");
+  p.serial = v;
+  return {};
+}
+
+Result<void> on_nographic(Parser& p, std::string_view) {
+  p.nographic = true;
+  return {};
+}
+
+/// Options whose only implemented value is "none".
+Result<void> only_none(Parser&, std::string_view v) {
+  if (v != "none") return fail("'{}' is not implemented (only none)", v);
+  return {};
+}
+
+// ---- Control and diagnosis ---------------------------------------------------------------------
+
+Result<void> on_action(Parser& p, std::string_view v) {
+  ActionConfig& a = p.out.config.actions;
+  for (const auto& [key, value] : split_options(v, "")) {
+    if (key == "reboot" && (value == "reset" || value == "shutdown"))
+      a.reboot_is_shutdown = value == "shutdown";
+    else if (key == "shutdown" && (value == "poweroff" || value == "pause"))
+      a.shutdown_is_pause = value == "pause";
+    else
+      return fail("{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)", key, value);
+  }
+  return {};
+}
+
+Result<void> on_log(Parser& p, std::string_view v) {
+  if (v == "help" || v == "?") {
+    std::string s = "Log items (comma separated):\n";
+    for (const auto& c : log_categories()) s += fmt::format("{:<15} {}\n", c.name, c.help);
+    p.out.print = s;
+    return {};
+  }
+  for (const auto& [item, _] : split_options(v, "")) {
+    const bool known = item.starts_with("trace:") ||
+                       std::any_of(log_categories().begin(), log_categories().end(),
+                                   [&](const auto& c) { return item == c.name; });
+    if (!known) return no_such("log item", item);
+    p.out.config.log_items.push_back(item);
+  }
+  return {};
+}
+
+Result<void> on_trace(Parser& p, std::string_view v) {
+  for (const auto& [key, value] : split_options(v, "enable")) {
+    if (key == "file")
+      p.out.config.log_file = value;
+    else if (key == "enable" || value == "on")
+      p.out.config.traces.push_back(key == "enable" ? value : key);
+    else
+      return fail("property '{}' is not implemented", key);
+  }
+  return {};
+}
+
+Result<void> on_seed(Parser& p, std::string_view v) {
+  p.out.config.seed = TRY(parse_number(v));
+  p.out.config.has_seed = true;
+  return {};
+}
+
+template <bool ActionConfig::*F>
+Result<void> set_action(Parser& p, std::string_view) {
+  p.out.config.actions.*F = true;
+  return {};
+}
+
+Result<void> on_paused(Parser& p, std::string_view) {
+  p.out.config.paused = true;
+  return {};
+}
+
+Result<void> on_version(Parser& p, std::string_view) {
+  p.out.print = fmt::format("quince {}\n", kVersion);
+  return {};
+}
+
+Result<void> on_help(Parser& p, std::string_view) {
+  p.out.print = help_text();
+  return {};
+}
+
+// clang-format off
+constexpr Option kOptions[] = {
+    // name          argument                              help
+    {"M",            "MACHINE[,prop=value...]",            "the board ('-M help' lists them)", on_machine},
+    {"machine",      "MACHINE[,prop=value...]",            nullptr, on_machine},
+    {"cpu",          "MODEL[,feature=on|off...]",          "the CPU model ('-cpu help')", on_cpu},
+    {"smp",          "N[,sockets=,cores=,threads=]",       "CPUs, 1 to 32", on_smp},
+    {"m",            "SIZE[K|M|G]",                        "guest memory, in MiB without a suffix", on_memory},
+    {"kernel",       "FILE",                               "Linux Image, Image.gz, EFI zboot, ELF or raw binary", text<&MachineConfig::kernel>},
+    {"initrd",       "FILE",                               "initial RAM disk", text<&MachineConfig::initrd>},
+    {"append",       "TEXT",                               "the kernel's command line", text<&MachineConfig::append>},
+    {"dtb",          "FILE",                               "device tree instead of the generated one", text<&MachineConfig::dtb>},
+    {"bios",         "FILE",                               "firmware image at the firmware slot", text<&MachineConfig::bios>},
+    {"device",       "loader,file=FILE[,addr=A]",          "put a file or data into memory", on_device},
+    {"serial",       "stdio|mon:stdio|file:F|null|chardev:ID", "where the serial port leads", on_serial},
+    {"chardev",      "stdio|file|null,id=ID...",           "a named back end for -serial", on_chardev},
+    {"nographic",    nullptr,                              "serial port on the terminal (Ctrl-A h for help)", on_nographic},
+    {"display",      "none",                               "no window", only_none},
+    {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
+    {"accel",        "tcg[,thread=single|multi]",          "engine threads", on_accel},
+    {"rtc",          "base=utc|SECONDS[,clock=vm]",        "the clock at power-on", on_rtc},
+    {"seed",         "N",                                  "seed of everything random in a deterministic run", on_seed},
+    {"no-reboot",    nullptr,                              "end instead of rebooting", set_action<&ActionConfig::reboot_is_shutdown>},
+    {"no-shutdown",  nullptr,                              "stop instead of ending when the guest powers off", set_action<&ActionConfig::shutdown_is_pause>},
+    {"action",       "reboot=reset|shutdown,shutdown=poweroff|pause", "the same two by name", on_action},
+    {"S",            nullptr,                              "start stopped (Ctrl-A s continues)", on_paused},
+    {"d",            "ITEM[,...]",                         "log items ('-d help')", on_log},
+    {"D",            "FILE",                               "log to a file", text<&MachineConfig::log_file>},
+    {"trace",        "GLOB",                               "switch trace points on", on_trace},
+    {"name",         "TEXT",                               "a name for the machine", text<&MachineConfig::name>},
+    {"h",            nullptr,                              "this text", on_help},
+    {"help",         nullptr,                              nullptr, on_help},
+    {"version",      nullptr,                              "the version", on_version},
+    // Accepted because callers of QEMU pass them; there is nothing here that they would change.
+    {"nodefaults",   nullptr, nullptr, accept},
+    {"no-user-config", nullptr, nullptr, accept},
+    {"parallel",     "none",  nullptr, only_none},
+    {"vga",          "none",  nullptr, only_none},
+    {"net",          "none",  nullptr, only_none},
+    {"nic",          "none",  nullptr, only_none},
+    {"monitor",      "none",  nullptr, only_none},
+};
+// clang-format on
+
+const Option* find_option(std::string_view name) {
+  const auto it = std::find_if(std::begin(kOptions), std::end(kOptions),
+                               [&](const Option& o) { return name == o.name; });
+  return it == std::end(kOptions) ? nullptr : &*it;
+}
+
+Result<void> finish(Parser& p) {
+  MachineConfig& c = p.out.config;
+  std::string serial = p.serial;
+  if (serial.empty()) serial = p.nographic ? "mon:stdio" : "null";
+  auto port = parse_char(p, serial);
+  if (!port) return tl::unexpected(port.error().in("-serial"));
+  c.serial = *port;
+  const Board& board = *find_board(c.board);
+  if (c.cpus > board.max_cpus)
+    return fail("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine '{}' is {}", c.cpus,
+                c.board, board.max_cpus);
+  if (c.ram == 0) c.ram = board.default_ram;
+  if (c.ram % MiB != 0) return fail("-m: the size must be a multiple of 1 MiB");
+  if (c.ram < 16 * MiB) return fail("-m: {} MiB is too little, the least is 16 MiB", c.ram / MiB);
+  if (c.ram > board.max_ram)
+    return fail("-m: {} MiB is too much, machine '{}' has room for {} MiB", c.ram / MiB, c.board,
+                board.max_ram / MiB);
+  if (c.kernel.empty() && !c.initrd.empty()) return fail("-initrd: only with -kernel");
+  if (c.kernel.empty() && !c.append.empty()) return fail("-append: only with -kernel");
+  if (c.kernel.empty() && !c.dtb.empty()) return fail("-dtb: only with -kernel");
+  if (c.kernel.empty() && c.bios.empty() && c.loaders.empty() && c.dumpdtb.empty())
+    return fail("nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)");
+  return {};
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string s = fmt::format("quince {}: runs ARM64 machines\nusage: quince [options]\n\n", kVersion);
+  for (const Option& o : kOptions)
+    if (o.help != nullptr)
+      s += fmt::format("-{} {}\n                {}\n", o.name, o.argument != nullptr ? o.argument : "", o.help);
+  return s;
+}
+
+Result<CommandLine> parse_command_line(std::span<const char* const> args) {
+  Parser p;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const std::string_view arg = args[i];
+    if (!arg.starts_with("-") || arg.size() < 2)
+      return fail("{}: this is no option (a disk image as an argument is not implemented)", arg);
+    const std::string_view name = arg.substr(arg.starts_with("--") ? 2 : 1);
+    const Option* o = find_option(name);
+    if (o == nullptr) return fail("-{}: invalid option", name);
+    std::string_view value;
+    if (o->argument != nullptr) {
+      if (i + 1 == args.size()) return fail("-{}: requires an argument", name);
+      value = args[++i];
+    }
+    const Result<void> r = o->handle(p, value);
+    if (!r) return tl::unexpected(r.error().in(fmt::format("-{}", name)));
+    if (!p.out.print.empty()) return p.out;
+  }
+  TRY_VOID(finish(p));
+  return p.out;
+}
+
+}  // namespace quince::machine

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Boots stock Debian kernels and checks exit statuses: tests/boot/boot_test.py QUINCE GUEST [GLOB...]
+
+GUEST is the folder that scripts/fetch-guest.sh filled.  A GLOB chooses tests by name.
+"""
+
+import fnmatch
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from machine import Failure, Guest  # noqa: E402
+
+BOOT_SECONDS = 240
+VERSION_LINE = "Linux version "
+
+
+class Suite:
+    def __init__(self, binary, guest):
+        self.binary = binary
+        self.guest = guest
+
+    def kernel(self, which):
+        return os.path.join(self.guest, f"kernel-{which}")
+
+    def boot_args(self, *extra, kernel="cloud", append="quince.exit", board="vmapple", memory="512M"):
+        return ["-M", board, "-m", memory, "-kernel", self.kernel(kernel),
+                "-initrd", os.path.join(self.guest, "initramfs.cpio.gz"),
+                "-append", f"console=ttyAMA0 panic=-1 {append}",
+                "-display", "none", "-no-reboot", *extra]
+
+    def start(self, *args, serial="stdio", **kw):
+        return Guest(self.binary, *args, "-serial", serial, **kw)
+
+    def boot_and_exit(self, *extra, cpus=1, **kw):
+        with self.start(*self.boot_args("-smp", str(cpus), *extra, **kw)) as g:
+            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.expect("Run /init as init process", BOOT_SECONDS)
+            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
+            if cpus > 1 and f"smp: Brought up 1 node, {cpus} CPUs".encode() not in g.log:
+                g.fail(f"not all of {cpus} CPUs came up")
+            g.finish(BOOT_SECONDS)
+
+    # ---- Boots: kernels, boards, CPUs, models, modes
+
+    def test_vmapple_cloud_1cpu(self):
+        self.boot_and_exit()
+
+    def test_vmapple_cloud_2cpus(self):
+        self.boot_and_exit(cpus=2)
+
+    def test_vmapple_standard_4cpus(self):
+        self.boot_and_exit(kernel="standard", cpus=4)
+
+    def test_vmapple_cortex_a72(self):
+        self.boot_and_exit("-cpu", "cortex-a72", cpus=2)
+
+    def test_virt_cloud_2cpus(self):
+        self.boot_and_exit(board="virt", cpus=2)
+
+    def test_virt_standard_1cpu(self):
+        self.boot_and_exit(board="virt", kernel="standard")
+
+    def test_virt_neoverse_n1_4cpus(self):
+        self.boot_and_exit("-cpu", "neoverse-n1", board="virt", cpus=4)
+
+    def test_one_thread_for_all_cpus(self):
+        self.boot_and_exit("-accel", "tcg,thread=single", cpus=2)
+
+    # ---- Deterministic runs
+
+    def deterministic(self, *extra, cpus, board="vmapple"):
+        runs = []
+        with tempfile.TemporaryDirectory() as folder:
+            for n in range(2):
+                log = os.path.join(folder, f"serial-{n}")
+                args = self.boot_args("-smp", str(cpus), "-icount", "shift=3", "-trace", "machine.state",
+                                      "-rtc", "base=1700000000", *extra, board=board)
+                with self.start(*args, serial=f"file:{log}") as g:
+                    state = g.finish(BOOT_SECONDS)
+                with open(log, "rb") as f:
+                    runs.append((f.read(), state))
+        if b"aarch64 GNU/Linux" not in runs[0][0] or "machine.state: " not in runs[0][1]:
+            raise Failure(f"no complete run:\n{runs[0][0][-2000:].decode()}\n{runs[0][1]}")
+        if runs[0] != runs[1]:
+            raise Failure(f"two runs differ: {runs[0][1]} {runs[1][1]}")
+
+    def test_deterministic_vmapple_1cpu(self):
+        self.deterministic(cpus=1)
+
+    def test_deterministic_virt_2cpus(self):
+        self.deterministic(cpus=2, board="virt")
+
+    # ---- A shell, and how runs end
+
+    def test_interactive_shell(self):
+        with self.start(*self.boot_args(append="")) as g:
+            g.expect("~ #", BOOT_SECONDS)
+            g.send("echo $((6 * 7)) done\n")
+            g.expect("42 done", 60)
+            g.send("poweroff -f\n")
+            g.finish(60)
+
+    def test_reboot_with_no_reboot_ends_with_0(self):
+        with self.start(*self.boot_args(append="quince.reboot")) as g:
+            g.finish(BOOT_SECONDS)
+
+    def test_reboot_boots_again(self):
+        args = self.boot_args(append="quince.reboot")
+        args.remove("-no-reboot")
+        with self.start(*args) as g:
+            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
+            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.terminate()
+            g.finish(30)
+
+    def test_panic_reboots_and_ends_with_0(self):
+        with self.start(*self.boot_args(append="quince.panic")) as g:
+            g.expect("Kernel panic", BOOT_SECONDS)
+            g.finish(60)
+
+    def test_sigterm_ends_with_0_and_says_so(self):
+        for mode in ([], ["-icount", "3"]):
+            with self.start(*self.boot_args(*mode, append="")) as g:
+                g.expect(VERSION_LINE, BOOT_SECONDS)
+                g.terminate()
+                errors = g.finish(30)
+            if "terminating on signal 15" not in errors:
+                raise Failure(f"stderr does not name the signal: {errors!r}")
+
+    def test_sigint_ends_with_0(self):
+        with self.start(*self.boot_args(append="")) as g:
+            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.terminate(signal.SIGINT)
+            g.finish(30)
+
+    def test_closed_stdin_is_no_end(self):
+        with self.start(*self.boot_args(), stdin=subprocess.DEVNULL) as g:
+            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
+            g.finish(60)
+
+    def test_no_shutdown_stops_but_stays(self):
+        with self.start(*self.boot_args("-no-shutdown")) as g:
+            g.expect("reboot: Power down", BOOT_SECONDS)
+            if g.process.poll() is not None:
+                g.fail("ended although -no-shutdown")
+            g.terminate()
+            g.finish(30)
+
+    def test_paused_start_runs_nothing(self):
+        with self.start(*self.boot_args("-S")) as g:
+            g.terminate()
+            g.finish(30)
+            if g.log:
+                g.fail("ran although -S")
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    suite = Suite(sys.argv[1], sys.argv[2])
+    globs = sys.argv[3:] or ["*"]
+    names = [n for n in dir(suite) if n.startswith("test_")
+             and any(fnmatch.fnmatch(n[5:], g) for g in globs)]
+    failed = 0
+    for name in names:
+        start = time.monotonic()
+        try:
+            getattr(suite, name)()
+            verdict = "ok"
+        except (Failure, subprocess.TimeoutExpired) as e:
+            verdict = "FAILED"
+            failed += 1
+            print(e, flush=True)
+        print(f"{verdict:6} {name[5:]} ({time.monotonic() - start:.1f} s)", flush=True)
+    print(f"{len(names) - failed} passed, {failed} failed")
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

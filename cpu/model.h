@@ -1,6 +1,7 @@
 // CPU models: a named, versioned choice of features and identification registers.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ struct IdRegs {
   u64 pfr0 = 0, pfr1 = 0, dfr0 = 0, dfr1 = 0;
   u64 isar0 = 0, isar1 = 0, isar2 = 0;
   u64 mmfr0 = 0, mmfr1 = 0, mmfr2 = 0;
+  std::array<u64, 3> ccsidr{};  ///< CCSIDR_EL1 of the level 1 data and instruction cache and level 2
 };
 
 /// What a `-cpu` option selects.

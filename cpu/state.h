@@ -42,22 +42,21 @@ struct PState {
 
 /// System registers with plain storage (see cpu/a64/sysreg.inc for what each is).
 struct SysRegs {
-  u64 sctlr_el1 = 0, actlr_el1 = 0, cpacr_el1 = 0;
-  u64 ttbr0_el1 = 0, ttbr1_el1 = 0, tcr_el1 = 0, mair_el1 = 0, amair_el1 = 0;
-  u64 vbar_el1 = 0, esr_el1 = 0, far_el1 = 0, par_el1 = 0, elr_el1 = 0, spsr_el1 = 0;
-  u64 afsr0_el1 = 0, afsr1_el1 = 0, contextidr_el1 = 0;
+  u64 sctlr_el1 = 0, cpacr_el1 = 0;
+  u64 ttbr0_el1 = 0, ttbr1_el1 = 0, tcr_el1 = 0, mair_el1 = 0;
+  u64 vbar_el1 = 0, rvbar_el1 = 0, esr_el1 = 0, far_el1 = 0, par_el1 = 0, elr_el1 = 0, spsr_el1 = 0;
+  u64 contextidr_el1 = 0;
   u64 tpidr_el0 = 0, tpidrro_el0 = 0, tpidr_el1 = 0, scxtnum_el0 = 0, scxtnum_el1 = 0;
-  u64 csselr_el1 = 0, cntkctl_el1 = 0;
+  u64 csselr_el1 = 0, cntkctl_el1 = 0, cntfrq_el0 = 0;
   u64 mdscr_el1 = 0, oslar_locked = 0, osdlr_el1 = 0, mdccint_el1 = 0, oseccr_el1 = 0;
-  u64 osdtrrx_el1 = 0, osdtrtx_el1 = 0, dbgclaim = 0;
+  u64 osdtrrx_el1 = 0, osdtrtx_el1 = 0, dbgclaim = 0, dbgprcr_el1 = 0;
   std::array<u64, 16> dbgbvr{}, dbgbcr{}, dbgwvr{}, dbgwcr{};
   std::array<u64, 10> apkeys{};  ///< APIA, APIB, APDA, APDB, APGA: low half, high half
   u64 pmcr_el0 = 0, pmcnten = 0, pmuserenr_el0 = 0, pmselr_el0 = 0, pminten = 0, pmovs = 0;
   u64 pmccfiltr_el0 = 0;
-  u64 pmccntr_base = 0;  ///< value of PMCCNTR_EL0 when it was last written, stopped or started
-  u64 pmccntr_start = 0; ///< guest time of that
+  u64 pmccntr_el0 = 0;
   std::array<u64, 31> pmevcntr{}, pmevtyper{};
-  std::array<u64, 31> pmevcntr_start{};
+  u64 pmu_synced = 0;  ///< Vcpu::instructions() up to which the counters have counted
 };
 
 /// What of a vCPU the guest can see.  Hot fields first, so that generated code reaches them with

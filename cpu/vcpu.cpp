@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "cpu/host_atomic.h"
+#include "cpu/sysreg.h"
 #include "hw/core/archive.h"
 
 namespace quince::cpu {
@@ -18,10 +19,7 @@ void Vcpu::reset(u64 entry, bool powered_on) {
   s = {};
   s.pc = entry;
   s.powered_on = powered_on;
-  // RES1 bits of SCTLR_EL1 (D19.2.132); everything that may be 0 is.
-  s.sys.sctlr_el1 = 0x30d0'0800;
-  s.sys.oslar_locked = 1;
-  s.sys.pmcr_el0 = 0;
+  reset_sysregs(*this);
   pending_.fetch_and(kIrq | kFiq, std::memory_order_acq_rel);  // the wires are not ours to reset
   restored();
 }
@@ -75,23 +73,21 @@ void Vcpu::snapshot(Archive& ar) {
 
 void snapshot_sysregs(Archive& a, SysRegs& r) {
 #define QUINCE_FIELD(name) a.field(#name, r.name)
-  QUINCE_FIELD(sctlr_el1), QUINCE_FIELD(actlr_el1), QUINCE_FIELD(cpacr_el1);
-  QUINCE_FIELD(ttbr0_el1), QUINCE_FIELD(ttbr1_el1), QUINCE_FIELD(tcr_el1);
-  QUINCE_FIELD(mair_el1), QUINCE_FIELD(amair_el1), QUINCE_FIELD(vbar_el1);
-  QUINCE_FIELD(esr_el1), QUINCE_FIELD(far_el1), QUINCE_FIELD(par_el1);
-  QUINCE_FIELD(elr_el1), QUINCE_FIELD(spsr_el1), QUINCE_FIELD(afsr0_el1);
-  QUINCE_FIELD(afsr1_el1), QUINCE_FIELD(contextidr_el1), QUINCE_FIELD(tpidr_el0);
-  QUINCE_FIELD(tpidrro_el0), QUINCE_FIELD(tpidr_el1), QUINCE_FIELD(scxtnum_el0);
-  QUINCE_FIELD(scxtnum_el1), QUINCE_FIELD(csselr_el1), QUINCE_FIELD(cntkctl_el1);
-  QUINCE_FIELD(mdscr_el1), QUINCE_FIELD(oslar_locked), QUINCE_FIELD(osdlr_el1);
-  QUINCE_FIELD(mdccint_el1), QUINCE_FIELD(oseccr_el1), QUINCE_FIELD(osdtrrx_el1);
-  QUINCE_FIELD(osdtrtx_el1), QUINCE_FIELD(dbgclaim), QUINCE_FIELD(dbgbvr);
-  QUINCE_FIELD(dbgbcr), QUINCE_FIELD(dbgwvr), QUINCE_FIELD(dbgwcr);
-  QUINCE_FIELD(apkeys), QUINCE_FIELD(pmcr_el0), QUINCE_FIELD(pmcnten);
-  QUINCE_FIELD(pmuserenr_el0), QUINCE_FIELD(pmselr_el0), QUINCE_FIELD(pminten);
-  QUINCE_FIELD(pmovs), QUINCE_FIELD(pmccfiltr_el0), QUINCE_FIELD(pmccntr_base);
-  QUINCE_FIELD(pmccntr_start), QUINCE_FIELD(pmevcntr), QUINCE_FIELD(pmevtyper);
-  QUINCE_FIELD(pmevcntr_start);
+  QUINCE_FIELD(sctlr_el1), QUINCE_FIELD(cpacr_el1), QUINCE_FIELD(ttbr0_el1);
+  QUINCE_FIELD(ttbr1_el1), QUINCE_FIELD(tcr_el1), QUINCE_FIELD(mair_el1), QUINCE_FIELD(vbar_el1);
+  QUINCE_FIELD(rvbar_el1), QUINCE_FIELD(esr_el1), QUINCE_FIELD(far_el1), QUINCE_FIELD(par_el1);
+  QUINCE_FIELD(elr_el1), QUINCE_FIELD(spsr_el1), QUINCE_FIELD(contextidr_el1);
+  QUINCE_FIELD(tpidr_el0), QUINCE_FIELD(tpidrro_el0), QUINCE_FIELD(tpidr_el1);
+  QUINCE_FIELD(scxtnum_el0), QUINCE_FIELD(scxtnum_el1), QUINCE_FIELD(csselr_el1);
+  QUINCE_FIELD(cntkctl_el1), QUINCE_FIELD(cntfrq_el0), QUINCE_FIELD(mdscr_el1);
+  QUINCE_FIELD(oslar_locked), QUINCE_FIELD(osdlr_el1), QUINCE_FIELD(mdccint_el1);
+  QUINCE_FIELD(oseccr_el1), QUINCE_FIELD(osdtrrx_el1), QUINCE_FIELD(osdtrtx_el1);
+  QUINCE_FIELD(dbgclaim), QUINCE_FIELD(dbgprcr_el1), QUINCE_FIELD(dbgbvr), QUINCE_FIELD(dbgbcr);
+  QUINCE_FIELD(dbgwvr), QUINCE_FIELD(dbgwcr), QUINCE_FIELD(apkeys), QUINCE_FIELD(pmcr_el0);
+  QUINCE_FIELD(pmcnten), QUINCE_FIELD(pmuserenr_el0), QUINCE_FIELD(pmselr_el0);
+  QUINCE_FIELD(pminten), QUINCE_FIELD(pmovs), QUINCE_FIELD(pmccfiltr_el0);
+  QUINCE_FIELD(pmccntr_el0), QUINCE_FIELD(pmevcntr), QUINCE_FIELD(pmevtyper);
+  QUINCE_FIELD(pmu_synced);
 #undef QUINCE_FIELD
 }
 
@@ -166,6 +162,7 @@ void Vcpu::set_uao(bool on) {
 void Vcpu::set_spsel(bool on) { set_el(s.pstate.el, on ? 1 : 0); }
 
 void Vcpu::set_el(unsigned el, unsigned spsel) {
+  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]] pmu_sync(*this);
   s.sp_bank[s.sp_index()] = s.sp;
   s.pstate.el = static_cast<u8>(el);
   s.pstate.spsel = static_cast<u8>(spsel);

@@ -68,6 +68,11 @@ struct VcpuPorts {
   hw::SysRegTarget* timer = nullptr;  ///< CNT*_EL0
   HypercallPort* hypercalls = nullptr;
   Siblings* siblings = nullptr;
+  /// RNDR's source: a seeded generator in deterministic mode; null: the host's.
+  struct Random {
+    u64 (*fn)(void* context) = nullptr;
+    void* context = nullptr;
+  } random = {};
   u64 counter_hz = 24'000'000;
   Log* log = nullptr;
 };
@@ -157,6 +162,9 @@ class Vcpu final : public hw::IrqSink {
   /// what is queued before it goes on.
   void set_parked(bool parked) { parked_.store(parked, std::memory_order_seq_cst); }
   bool parked() const { return parked_.load(std::memory_order_seq_cst); }
+  bool line_pending(unsigned line) const {
+    return (pending_.load(std::memory_order_acquire) & (line == 0 ? kIrq : kFiq)) != 0;
+  }
   /// Makes run() return soon.
   void request_exit() { raise(kExit); }
   /// Queues maintenance from another vCPU; thread-safe.
@@ -226,6 +234,9 @@ class Vcpu final : public hw::IrqSink {
   /// `for_write` false, an exclusive read): translated, permission-checked and naturally aligned,
   /// or null after an exception.  Device memory faults (unsupported atomic).
   u8* atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa = nullptr);
+
+  /// DC ZVA: zeroes the 64-byte block that holds `va`.  False after an exception.
+  bool zero_block(u64 va);
 
   /// Exceptions: each is taken at once, to EL1, and the instruction must return.
   void take_exception(ExceptionClass ec, u32 iss, u64 preferred_return);
@@ -318,6 +329,12 @@ class Vcpu final : public hw::IrqSink {
   /// BR, BLR, RET and their authenticated forms: PSTATE.BTYPE for the target.
   void set_btype(unsigned btype) {
     if (bti_) s.pstate.btype = static_cast<u8>(btype);
+  }
+  /// A branch to a register value by a row of a helper group.
+  void branch_indirect(u64 target, unsigned btype) {
+    set_btype(btype);
+    s.pc = target;
+    redirect_ = true;
   }
 
  private:

@@ -15,6 +15,12 @@ constexpr Exclusion kRows[] = {
     {"SVC", "a system call of the oracle's own process"},
     {"WFI", "waits"},
     {"WFE", "waits"},
+    {"PAC*", "the oracle's keys are random and cannot be read"},
+    {"AUT*", "as PAC*"},
+    {"BRA*", "as PAC*"},
+    {"BLRA*", "as PAC*"},
+    {"RETA*", "as PAC*"},
+    {"LDRA*", "as PAC*"},
 };
 
 /// Encodings that llvm-mc 14 judges differently, with its features chosen as in llvm_mc.cpp.
@@ -24,7 +30,12 @@ struct Excuse {
 };
 
 constexpr Excuse kEncodings[] = {
-    {0xffffffff, 0x00000000, "UDF"},
+    {0xffff0000, 0x00000000, "UDF"},
+    {0xffe0001c, 0xd4a00000, "DCPSn, UNDEFINED outside Debug state"},
+    {0xfffff0ff, 0xd500401f, "CFINV, whose CRm should be zero"},
+    {0xfffff0ff, 0xd500403f, "XAFLAG, the same"},
+    {0xfffff0ff, 0xd500405f, "AXFLAG, the same"},
+    {0xfffff0ff, 0xd50330ff, "SB, the same"},
 };
 
 bool matches(std::string_view pattern, std::string_view id) {
@@ -66,7 +77,9 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn) {
   return nullptr;
 }
 
-const char* excused_encoding(u32 insn) {
+const char* excused_encoding(u32 insn, std::string_view llvm) {
+  if (llvm.find("S0_") != llvm.npos)
+    return "op0 = 0 is not a system register";
   for (const Excuse& e : kEncodings)
     if ((insn & e.mask) == e.value) return e.reason;
   return nullptr;

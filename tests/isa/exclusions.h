@@ -15,7 +15,8 @@ const char* excluded_row(const a64::RowInfo& row);
 /// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.
 const char* excluded_word(const a64::RowInfo& row, u32 insn);
 
-/// Why llvm-mc's opinion of this encoding does not count; null when it does.
-const char* excused_encoding(u32 insn);
+/// Why llvm-mc's opinion of this encoding, which it disassembles to `llvm`, does not count; null
+/// when it does.
+const char* excused_encoding(u32 insn, std::string_view llvm = {});
 
 }  // namespace quince::test

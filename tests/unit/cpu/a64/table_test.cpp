@@ -129,7 +129,7 @@ TEST(A64Disasm, WritesTheBaseMnemonics) {
   EXPECT_EQ(disassemble(0x54ffffe1), "b.ne .-4");
   EXPECT_EQ(disassemble(0xb7f80043), "tbnz x3, #63, .+8");
   EXPECT_EQ(disassemble(0xf2a24680), "movk x0, #4660, lsl #16");
-  EXPECT_EQ(disassemble(0x00000001), "");
+  EXPECT_EQ(disassemble(0x00010000), "");
 }
 
 }  // namespace

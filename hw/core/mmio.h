@@ -37,6 +37,9 @@ struct RegInfo {
   u32 stride = 0;         ///< bytes from one element to the next
   bool readable = true;
   bool writable = true;
+  /// Reading changes the state (a FIFO, clear on read): unreadable for a debugger, and a write of
+  /// fewer bytes than the register has takes the others as zero instead of reading them.
+  bool read_effect = false;
 };
 
 /// A device with registers in the address space.

@@ -14,7 +14,8 @@
 //
 // Odd accesses are handled here, once: an access smaller than its register is taken where
 // `access` lists its size (a read is extracted, a write is merged into the register's value), one
-// that is larger is split over consecutive registers where each of them lists it.
+// that is larger is split over consecutive registers where each of them lists it.  A row that says
+// `.read_effect` is never read on the side: not for a debugger, not to merge a narrow write.
 #pragma once
 
 #include <concepts>
@@ -174,7 +175,7 @@ Bus reg_read(D& d, std::span<const Reg<D>> table, u64 off, Access a, u64& out) {
     const RegHit<D> hit = find_reg(table, off + done);
     if (hit.row == nullptr) return Bus::BadRegister;
     if ((hit.row->access & a.size) == 0) return Bus::BadSize;
-    if (hit.row->read == nullptr) return Bus::WriteOnly;
+    if (hit.row->read == nullptr || (a.debug && hit.row->read_effect)) return Bus::WriteOnly;
     const unsigned n = a.size - done < hit.row->size - hit.byte ? a.size - done
                                                                 : hit.row->size - hit.byte;
     const u64 reg = hit.row->read(d, hit.index);
@@ -201,7 +202,8 @@ Bus reg_write(D& d, std::span<const Reg<D>> table, u64 off, Access a, u64 in) {
                                                                 : hit.row->size - hit.byte;
     u64 v = (in >> (8 * done)) & low_mask(8 * n);
     if (n < hit.row->size) {
-      const u64 old = hit.row->read != nullptr ? hit.row->read(d, hit.index) : 0;
+      const bool merge = hit.row->read != nullptr && !hit.row->read_effect;
+      const u64 old = merge ? hit.row->read(d, hit.index) : 0;
       v = with_bits(old, 8 * (hit.byte + n) - 1, 8 * hit.byte, v);
     }
     hit.row->write(d, hit.index, v);

@@ -21,14 +21,16 @@ class Toy final : public RegMapDevice<Toy> {
     u32 plain = 0, flags = 0xff;
     std::array<u8, 8> prio{};
     u64 wide = 0;
+    u32 popped = 0, pushed = 0;
   };
   u32 ident() const { return 0x1234; }
+  u32 pop() { return ++s_.popped; }
   using Op = RegOps<Toy>;
-  static const std::array<Reg<Toy>, 5> kRegs;
+  static const std::array<Reg<Toy>, 6> kRegs;
   State s_;
 };
 
-constexpr std::array<Reg<Toy>, 5> Toy::kRegs{{
+constexpr std::array<Reg<Toy>, 6> Toy::kRegs{{
     {{.offset = 0x00, .name = "PLAIN"}, Op::get<&State::plain>, Op::set_masked<&State::plain, 0xff>},
     {{.offset = 0x04, .name = "FLAGS"}, Op::get<&State::flags>, Op::w1c<&State::flags>},
     {{.offset = 0x08, .name = "ID"}, Op::get<&Toy::ident>, nullptr},
@@ -38,6 +40,9 @@ constexpr std::array<Reg<Toy>, 5> Toy::kRegs{{
     {{.offset = 0x20, .name = "WIDE", .size = 8, .access = 4 | 8},
      Op::get<&State::wide>,
      Op::set<&State::wide>},
+    {{.offset = 0x30, .name = "FIFO", .access = 1 | 4, .read_effect = true},
+     Op::get<&Toy::pop>,
+     Op::set<&State::pushed>},
 }};
 std::span<const Reg<Toy>> Toy::regs() {
   static_assert(well_formed(kRegs));
@@ -71,6 +76,13 @@ TEST_F(RegMapTest, WideAccessesSpanElementsAndNarrowOnesMerge) {
   wr(0x24, 4, 0xaabbccdd);
   EXPECT_EQ(rd(0x20, 8), 0xaabbccdd55667788u);
   EXPECT_EQ(rd(0x24, 4), 0xaabbccddu);
+}
+
+TEST_F(RegMapTest, ARegisterWithAReadEffectIsNeverReadOnTheSide) {
+  u64 v = 0;
+  EXPECT_EQ(toy.read(0x30, {.size = 4, .debug = true}, v), Bus::WriteOnly);
+  wr(0x30, 1, 0x55);
+  EXPECT_EQ(rd(0x30, 4), 1u);  // neither of them popped
 }
 
 TEST_F(RegMapTest, WrongAccessesAreAnsweredByKind) {

@@ -38,6 +38,16 @@ constexpr Excuse kEncodings[] = {
     {0xfffff0ff, 0xd50330ff, "SB, the same"},
 };
 
+/// Rows with bits that some values of other fields make irrelevant.
+constexpr Exclusion kSeveralEncodings[] = {
+    {"AND_imm", "immr above the element size of the bitmask"},
+    {"ORR_imm", "the same"},
+    {"EOR_imm", "the same"},
+    {"ANDS_imm", "the same"},
+    {"DUP_gen", "imm5 above the bit that tells the size"},
+    {"INS_elem", "imm4 below the index"},
+};
+
 bool matches(std::string_view pattern, std::string_view id) {
   if (!pattern.empty() && pattern.back() == '*') {
     pattern.remove_suffix(1);
@@ -78,11 +88,16 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn) {
 }
 
 const char* excused_encoding(u32 insn, std::string_view llvm) {
-  if (llvm.find("S0_") != llvm.npos)
-    return "op0 = 0 is not a system register";
+  if (llvm.find("S0_") != llvm.npos) return "op0 = 0 is not a system register";
   for (const Excuse& e : kEncodings)
     if ((insn & e.mask) == e.value) return e.reason;
   return nullptr;
+}
+
+bool several_encodings(const a64::RowInfo& row) {
+  for (const Exclusion& e : kSeveralEncodings)
+    if (matches(e.row, row.id)) return true;
+  return false;
 }
 
 }  // namespace quince::test

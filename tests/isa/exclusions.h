@@ -19,4 +19,7 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn);
 /// when it does.
 const char* excused_encoding(u32 insn, std::string_view llvm = {});
 
+/// Several encodings of this row mean the same, and an assembler chooses one.
+bool several_encodings(const a64::RowInfo& row);
+
 }  // namespace quince::test

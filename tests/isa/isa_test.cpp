@@ -21,7 +21,7 @@
 namespace quince::test {
 namespace {
 
-constexpr unsigned kPerWord = 4;          // operand sets for one instruction word
+constexpr unsigned kPerWord = 4;  // operand sets for one instruction word
 constexpr unsigned kReportsPerRow = 2;
 constexpr u64 kProbeBase = u64{1} << 45;  // unmapped
 
@@ -31,28 +31,25 @@ constexpr u32 system_word(u32 base, u32 op1, u32 crn, u32 crm, u32 op2) {
 }
 constexpr u32 kSys = 0xd508'0000, kMsr = 0xd518'0000, kMrs = 0xd538'0000;
 constexpr u32 kWords[] = {
-    system_word(kSys, 3, 7, 5, 1),   // IC IVAU
-    system_word(kSys, 3, 7, 10, 1),  // DC CVAC
-    system_word(kSys, 3, 7, 11, 1),  // DC CVAU
-    system_word(kSys, 3, 7, 14, 1),  // DC CIVAC
-    system_word(kSys, 0, 7, 6, 1),   // DC IVAC, not at EL0
-    system_word(kSys, 0, 8, 7, 0),   // TLBI VMALLE1, not at EL0
-    system_word(kMsr, 3, 4, 2, 0),   // NZCV
-    system_word(kMrs, 3, 4, 2, 0),
-    system_word(kMsr, 3, 4, 4, 0),   // FPCR
-    system_word(kMrs, 3, 4, 4, 0),
-    system_word(kMsr, 3, 4, 4, 1),   // FPSR
-    system_word(kMrs, 3, 4, 4, 1),
-    system_word(kMsr, 3, 13, 0, 2),  // TPIDR_EL0
-    system_word(kMsr, 3, 4, 2, 1),   // DAIF, not at EL0
-    system_word(kMrs, 0, 4, 2, 2),   // CurrentEL, not at EL0
-    system_word(kMsr, 0, 1, 0, 0),   // SCTLR_EL1, not at EL0
+    system_word(kSys, 3, 7, 5, 1),                                   // IC IVAU
+    system_word(kSys, 3, 7, 10, 1),                                  // DC CVAC
+    system_word(kSys, 3, 7, 11, 1),                                  // DC CVAU
+    system_word(kSys, 3, 7, 14, 1),                                  // DC CIVAC
+    system_word(kSys, 0, 7, 6, 1),                                   // DC IVAC, not at EL0
+    system_word(kSys, 0, 8, 7, 0),                                   // TLBI VMALLE1, not at EL0
+    system_word(kMsr, 3, 4, 2, 0),                                   // NZCV
+    system_word(kMrs, 3, 4, 2, 0),  system_word(kMsr, 3, 4, 4, 0),   // FPCR
+    system_word(kMrs, 3, 4, 4, 0),  system_word(kMsr, 3, 4, 4, 1),   // FPSR
+    system_word(kMrs, 3, 4, 4, 1),  system_word(kMsr, 3, 13, 0, 2),  // TPIDR_EL0
+    system_word(kMsr, 3, 4, 2, 1),                                   // DAIF, not at EL0
+    system_word(kMrs, 0, 4, 2, 2),                                   // CurrentEL, not at EL0
+    system_word(kMsr, 0, 1, 0, 0),                                   // SCTLR_EL1, not at EL0
 };
 
 /// What a branch may land on in a guarded page.
-constexpr u32 kLandings[] = {0xd503'201f,   // NOP
+constexpr u32 kLandings[] = {0xd503'201f,                                         // NOP
                              0xd503'241f, 0xd503'245f, 0xd503'249f, 0xd503'24df,  // BTI, c, j, jc
-                             0x9100'0000,   // ADD X0, X0, #0
+                             0x9100'0000,                                         // ADD X0, X0, #0
                              ORACLE_BRK};
 
 u64 option(const char* name, u64 otherwise, int base = 0) {
@@ -146,12 +143,24 @@ u64 target(Aim aim, Operands& random) {
   };
   u64 offset = 0;
   switch (random.below(aim.mapped ? 6 : 8)) {
-    case 0: offset = in(0, ORACLE_EDGE); break;
-    case 1: offset = in(ORACLE_LAST_OFFSET, ORACLE_EDGE); break;
-    case 2: offset = ORACLE_DATA_SIZE / 2 - random.below(kReach / 2) - 1; break;
-    case 6: offset = ORACLE_DATA_SIZE - random.below(kReach) - 1; break;
-    case 7: offset = u64{0} - random.below(16) - 1; break;
-    default: offset = in(ORACLE_MIDDLE_OFFSET, ORACLE_MIDDLE); break;
+    case 0:
+      offset = in(0, ORACLE_EDGE);
+      break;
+    case 1:
+      offset = in(ORACLE_LAST_OFFSET, ORACLE_EDGE);
+      break;
+    case 2:
+      offset = ORACLE_DATA_SIZE / 2 - random.below(kReach / 2) - 1;
+      break;
+    case 6:
+      offset = ORACLE_DATA_SIZE - random.below(kReach) - 1;
+      break;
+    case 7:
+      offset = u64{0} - random.below(16) - 1;
+      break;
+    default:
+      offset = in(ORACLE_MIDDLE_OFFSET, ORACLE_MIDDLE);
+      break;
   }
   if (aim.aligned)
     offset &= ~u64{15};
@@ -209,7 +218,8 @@ void Comparison::add_row(int row, unsigned cases) {
   }
   for (const u32 word : kWords)
     if (a64::decode_row(word) == row)
-      for (unsigned n = 0; n < cases / kPerWord; n += 4) add_word(row, word | random.below(31), random);
+      for (unsigned n = 0; n < cases / kPerWord; n += 4)
+        add_word(row, word | random.below(31), random);
 }
 
 void Comparison::flush() {

@@ -13,13 +13,17 @@ using cpu::ExceptionClass;
 u32 signal_of(ExceptionClass ec, u32 iss) {
   constexpr u32 kAlignmentFault = 0x21;
   switch (ec) {
-    case ExceptionClass::Brk: return kSigtrap;
+    case ExceptionClass::Brk:
+      return kSigtrap;
     case ExceptionClass::PcAlignment:
-    case ExceptionClass::SpAlignment: return kSigbus;
-    case ExceptionClass::InstructionAbortLower: return kSigsegv;
+    case ExceptionClass::SpAlignment:
+      return kSigbus;
+    case ExceptionClass::InstructionAbortLower:
+      return kSigsegv;
     case ExceptionClass::DataAbortLower:
       return (iss & 0x3f) == kAlignmentFault ? kSigbus : kSigsegv;
-    default: return kSigill;
+    default:
+      return kSigill;
   }
 }
 

@@ -81,7 +81,7 @@ TEST(A64Table, NamesAreUniqueIdentifiers) {
 }
 
 TEST(A64Table, PlaceholdersNameFieldsAndFormatters) {
-  const std::set<std::string> built_in = {"w", "x", "r", "wsp", "xsp", "rsp", "b", "h",
+  const std::set<std::string> built_in = {"w", "x", "r", "wsp", "xsp", "rsp", "b",    "h",
                                           "s", "d", "q", "v",   "u",   "i",   "label"};
   std::set<std::string> formatters;
   for (const auto& table :

@@ -83,11 +83,13 @@ void add_named(std::vector<SysRegRow>& rows) {
                   El0Rule::el0w, index, nullptr, 0, 0, reader<read>(), writer<write>()});
 #define FUN(name, op0, op1, crn, crm, op2, feature, el0r, el0w, read, write)                      \
   FUNI(name, op0, op1, crn, crm, op2, 0, feature, el0r, el0w, read, write)
-#define FUNS(name, count, id, feature, el0r, el0w, read, write)                                   \
-  for (unsigned n = 0; n < count; ++n)                                                            \
+#define FUNS(name, count, limit_, id, feature, el0r, el0w, read, write)                           \
+  for (unsigned n = 0; n < count; ++n) {                                                          \
     rows.push_back({fmt::format(name, n), hw::SysRegId id, Feature::feature, El0Rule::el0r,       \
                     El0Rule::el0w, static_cast<u8>(n), nullptr, 0, 0, reader<read>(),             \
-                    writer<write>()});
+                    writer<write>()});                                                            \
+    rows.back().limit = &CpuModel::limit_;                                                        \
+  }
 #define OP(name, op1, crn, crm, op2, feature, el0, function)                                      \
   rows.push_back({name, hw::SysRegId(1, op1, crn, crm, op2), Feature::feature, El0Rule::No,       \
                   El0Rule::el0, 0, nullptr, 0, 0, nullptr, writer<function>()});
@@ -169,6 +171,20 @@ bool el0_access(Vcpu& c, El0Rule rule, hw::SysRegId id, unsigned rt, bool read) 
   return false;
 }
 
+/// The row of an access, or null where the vCPU has no such register.
+const SysRegRow* row_for(const Vcpu& c, hw::SysRegId id) {
+  const SysRegRow* row = find_sysreg(id);
+  if (row == nullptr || !c.has(row->feature)) return nullptr;
+  if (row->limit != nullptr && row->index >= c.model().*row->limit) return nullptr;
+  return row;
+}
+
+/// FEAT_IDST: exceptions of reads in the feature ID space have class 0x18, unallocated registers
+/// included.
+bool feature_id_space(hw::SysRegId id) {
+  return id.op0() == 3 && id.op1() <= 3 && id.op1() != 2 && id.crn() == 0 && id.crm() <= 7;
+}
+
 }  // namespace
 
 std::span<const SysRegRow> sysreg_rows() { return table().rows; }
@@ -180,9 +196,12 @@ const SysRegRow* find_sysreg(hw::SysRegId id) {
 }
 
 bool sysreg_read(Vcpu& c, hw::SysRegId id, unsigned rt, u64& out) {
-  const SysRegRow* row = find_sysreg(id);
-  if (row == nullptr || row->read == nullptr || !c.has(row->feature)) {
-    c.undefined();
+  const SysRegRow* row = row_for(c, id);
+  if (row == nullptr || row->read == nullptr) {
+    if (c.has(Feature::IDST) && feature_id_space(id))
+      c.sysreg_trap(id, rt, true);
+    else
+      c.undefined();
     return false;
   }
   if (c.s.pstate.el == 0 && !el0_access(c, row->el0_read, id, rt, true)) return false;
@@ -190,8 +209,8 @@ bool sysreg_read(Vcpu& c, hw::SysRegId id, unsigned rt, u64& out) {
 }
 
 bool sysreg_write(Vcpu& c, hw::SysRegId id, unsigned rt, u64 in) {
-  const SysRegRow* row = find_sysreg(id);
-  if (row == nullptr || row->write == nullptr || !c.has(row->feature)) {
+  const SysRegRow* row = row_for(c, id);
+  if (row == nullptr || row->write == nullptr) {
     c.undefined();
     return false;
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cpu/features.h"
+#include "cpu/model.h"
 #include "cpu/state.h"
 #include "hw/core/sysreg.h"
 
@@ -56,6 +57,7 @@ struct SysRegRow {
   u64 reset = 0;
   SysRegRead read = nullptr;        ///< null: no reads
   SysRegWrite write = nullptr;      ///< null: no writes
+  unsigned CpuModel::*limit = nullptr;  ///< registers with an index from this on do not exist
 };
 
 /// Every row, sorted by encoding.

@@ -11,25 +11,11 @@ namespace {
 constexpr u64 b(unsigned n) { return u64{1} << n; }
 constexpr u64 kTxFull = b(29), kRxFull = b(30);
 
-/// The registers of breakpoint or watchpoint n, UNDEFINED beyond the implemented ones.
-using Bank = std::array<u64, 16>;
-bool read_bank(Vcpu& c, const Bank& bank, unsigned n, unsigned count, u64& out) {
-  if (n >= count) {
-    c.undefined();
-    return false;
-  }
-  out = bank[n];
-  return true;
-}
-bool write_bank(Vcpu& c, Bank& bank, unsigned n, unsigned count, u64 in) {
-  if (n >= count) {
-    c.undefined();
-    return false;
-  }
-  if (bank[n] == in) return true;
-  bank[n] = in;
+/// Writes a register that decides what matches.
+void set_debug(Vcpu& c, u64& reg, u64 v) {
+  if (reg == v) return;
+  reg = v;
   c.context_changed();
-  return true;
 }
 
 }  // namespace
@@ -44,32 +30,19 @@ void write_mdscr(Vcpu& c, u64 v) {
   if (c.s.sys.mdscr_el1 != old) c.context_changed();
 }
 
-bool read_dbgbvr(Vcpu& c, const SysRegRow& row, u64& out) {
-  return read_bank(c, c.s.sys.dbgbvr, row.index, c.model().breakpoints, out);
-}
-bool write_dbgbvr(Vcpu& c, const SysRegRow& row, u64 in) {
-  return write_bank(c, c.s.sys.dbgbvr, row.index, c.model().breakpoints, in);
-}
-bool read_dbgbcr(Vcpu& c, const SysRegRow& row, u64& out) {
-  return read_bank(c, c.s.sys.dbgbcr, row.index, c.model().breakpoints, out);
-}
-bool write_dbgbcr(Vcpu& c, const SysRegRow& row, u64 in) {
+u64 read_dbgbvr(Vcpu& c, unsigned n) { return c.s.sys.dbgbvr[n]; }
+void write_dbgbvr(Vcpu& c, unsigned n, u64 v) { set_debug(c, c.s.sys.dbgbvr[n], v); }
+u64 read_dbgbcr(Vcpu& c, unsigned n) { return c.s.sys.dbgbcr[n]; }
+void write_dbgbcr(Vcpu& c, unsigned n, u64 v) {
   // E, PMC, HMC, SSC, LBN, BT; BAS is RES1 without AArch32.
-  const u64 v = (in & 0x00ff'e007) | 0x1e0;
-  return write_bank(c, c.s.sys.dbgbcr, row.index, c.model().breakpoints, v);
+  set_debug(c, c.s.sys.dbgbcr[n], (v & 0x00ff'e007) | 0x1e0);
 }
-bool read_dbgwvr(Vcpu& c, const SysRegRow& row, u64& out) {
-  return read_bank(c, c.s.sys.dbgwvr, row.index, c.model().watchpoints, out);
-}
-bool write_dbgwvr(Vcpu& c, const SysRegRow& row, u64 in) {
-  return write_bank(c, c.s.sys.dbgwvr, row.index, c.model().watchpoints, in & ~u64{3});
-}
-bool read_dbgwcr(Vcpu& c, const SysRegRow& row, u64& out) {
-  return read_bank(c, c.s.sys.dbgwcr, row.index, c.model().watchpoints, out);
-}
-bool write_dbgwcr(Vcpu& c, const SysRegRow& row, u64 in) {
+u64 read_dbgwvr(Vcpu& c, unsigned n) { return c.s.sys.dbgwvr[n]; }
+void write_dbgwvr(Vcpu& c, unsigned n, u64 v) { set_debug(c, c.s.sys.dbgwvr[n], v & ~u64{3}); }
+u64 read_dbgwcr(Vcpu& c, unsigned n) { return c.s.sys.dbgwcr[n]; }
+void write_dbgwcr(Vcpu& c, unsigned n, u64 v) {
   // E, PAC, LSC, BAS, HMC, SSC, LBN, WT, MASK
-  return write_bank(c, c.s.sys.dbgwcr, row.index, c.model().watchpoints, in & 0x1f1f'ffff);
+  set_debug(c, c.s.sys.dbgwcr[n], v & 0x1f1f'ffff);
 }
 
 void write_oslar(Vcpu& c, u64 v) {

@@ -66,14 +66,14 @@ bool write_fpsr(Vcpu& c, const SysRegRow& row, u64 in);
 
 // ---- sysreg_debug.cpp
 void write_mdscr(Vcpu& c, u64 v);
-bool read_dbgbvr(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_dbgbvr(Vcpu& c, const SysRegRow& row, u64 in);
-bool read_dbgbcr(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_dbgbcr(Vcpu& c, const SysRegRow& row, u64 in);
-bool read_dbgwvr(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_dbgwvr(Vcpu& c, const SysRegRow& row, u64 in);
-bool read_dbgwcr(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_dbgwcr(Vcpu& c, const SysRegRow& row, u64 in);
+u64 read_dbgbvr(Vcpu& c, unsigned n);
+void write_dbgbvr(Vcpu& c, unsigned n, u64 v);
+u64 read_dbgbcr(Vcpu& c, unsigned n);
+void write_dbgbcr(Vcpu& c, unsigned n, u64 v);
+u64 read_dbgwvr(Vcpu& c, unsigned n);
+void write_dbgwvr(Vcpu& c, unsigned n, u64 v);
+u64 read_dbgwcr(Vcpu& c, unsigned n);
+void write_dbgwcr(Vcpu& c, unsigned n, u64 v);
 void write_oslar(Vcpu& c, u64 v);
 u64 read_oslsr(Vcpu& c);
 void write_osdlr(Vcpu& c, u64 v);
@@ -108,10 +108,10 @@ void write_pmxevtyper(Vcpu& c, u64 v);
 u64 read_pmxevcntr(Vcpu& c);
 void write_pmxevcntr(Vcpu& c, u64 v);
 void write_pmuserenr(Vcpu& c, u64 v);
-bool read_pmevcntr(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_pmevcntr(Vcpu& c, const SysRegRow& row, u64 in);
-bool read_pmevtyper(Vcpu& c, const SysRegRow& row, u64& out);
-bool write_pmevtyper(Vcpu& c, const SysRegRow& row, u64 in);
+u64 read_pmevcntr(Vcpu& c, unsigned n);
+void write_pmevcntr(Vcpu& c, unsigned n, u64 v);
+u64 read_pmevtyper(Vcpu& c, unsigned n);
+void write_pmevtyper(Vcpu& c, unsigned n, u64 v);
 
 // ---- sysreg_port.cpp
 bool write_cntkctl(Vcpu& c, const SysRegRow& row, u64 in);

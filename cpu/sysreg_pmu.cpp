@@ -69,12 +69,6 @@ namespace {
 
 u64 counter_mask(const Vcpu& c) { return low_mask(c.model().pmu_counters) | kCycleBit; }
 
-bool implemented(Vcpu& c, unsigned n) {
-  if (n < c.model().pmu_counters) return true;
-  c.undefined();
-  return false;
-}
-
 /// PMSELR_EL0.SEL when it names an event counter; else one past the end.
 unsigned selected(const Vcpu& c) {
   const unsigned n = static_cast<unsigned>(c.s.sys.pmselr_el0);
@@ -142,51 +136,38 @@ void write_pmccfiltr(Vcpu& c, u64 v) {
 }
 void write_pmuserenr(Vcpu& c, u64 v) { c.s.sys.pmuserenr_el0 = v & 15; }
 
-bool read_pmevcntr(Vcpu& c, const SysRegRow& row, u64& out) {
-  if (!implemented(c, row.index)) return false;
+u64 read_pmevcntr(Vcpu& c, unsigned n) {
   pmu_sync(c);
-  out = c.s.sys.pmevcntr[row.index];
-  return true;
+  return c.s.sys.pmevcntr[n];
 }
-bool write_pmevcntr(Vcpu& c, const SysRegRow& row, u64 in) {
-  if (!implemented(c, row.index)) return false;
+void write_pmevcntr(Vcpu& c, unsigned n, u64 v) {
   pmu_sync(c);
-  c.s.sys.pmevcntr[row.index] = static_cast<u32>(in);
-  return true;
+  c.s.sys.pmevcntr[n] = static_cast<u32>(v);
 }
-bool read_pmevtyper(Vcpu& c, const SysRegRow& row, u64& out) {
-  if (!implemented(c, row.index)) return false;
-  out = c.s.sys.pmevtyper[row.index];
-  return true;
-}
-bool write_pmevtyper(Vcpu& c, const SysRegRow& row, u64 in) {
-  if (!implemented(c, row.index)) return false;
+u64 read_pmevtyper(Vcpu& c, unsigned n) { return c.s.sys.pmevtyper[n]; }
+void write_pmevtyper(Vcpu& c, unsigned n, u64 v) {
   pmu_sync(c);
-  c.s.sys.pmevtyper[row.index] = in & (kFilterP | kFilterU | kEventMask);
-  return true;
+  c.s.sys.pmevtyper[n] = v & (kFilterP | kFilterU | kEventMask);
 }
 
 // Through PMSELR_EL0; a selection that names no counter reads as zero and ignores writes.
 u64 read_pmxevtyper(Vcpu& c) {
   if (c.s.sys.pmselr_el0 == 31) return c.s.sys.pmccfiltr_el0;
   const unsigned n = selected(c);
-  return n < 31 ? c.s.sys.pmevtyper[n] : 0;
+  return n < 31 ? read_pmevtyper(c, n) : 0;
 }
 void write_pmxevtyper(Vcpu& c, u64 v) {
   if (c.s.sys.pmselr_el0 == 31) return write_pmccfiltr(c, v);
-  pmu_sync(c);
   const unsigned n = selected(c);
-  if (n < 31) c.s.sys.pmevtyper[n] = v & (kFilterP | kFilterU | kEventMask);
+  if (n < 31) write_pmevtyper(c, n, v);
 }
 u64 read_pmxevcntr(Vcpu& c) {
-  pmu_sync(c);
   const unsigned n = selected(c);
-  return n < 31 ? c.s.sys.pmevcntr[n] : 0;
+  return n < 31 ? read_pmevcntr(c, n) : 0;
 }
 void write_pmxevcntr(Vcpu& c, u64 v) {
-  pmu_sync(c);
   const unsigned n = selected(c);
-  if (n < 31) c.s.sys.pmevcntr[n] = static_cast<u32>(v);
+  if (n < 31) write_pmevcntr(c, n, v);
 }
 
 }  // namespace sr

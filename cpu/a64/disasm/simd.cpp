@@ -102,7 +102,7 @@ u32 imm8_of(const Decoded& d) { return d["abc"] << 5 | d["defgh"]; }
 std::string vfpimm(const Decoded& d, std::string_view) { return float_text(imm8_of(d)); }
 
 std::string modimm(const Decoded& d, std::string_view) {
-  const u32 op = d["op"], cmode = d["cmode"], imm = imm8_of(d), rd = d["rd"];
+  const u32 op = bit(d.insn(), 29), cmode = static_cast<u32>(bits(d.insn(), 15, 12)), imm = imm8_of(d), rd = d["rd"];
   const bool q = q_of(d);
   if (cmode == 15 && op == 1) return fmt::format("fmov v{}.2d, #{}", rd, float_text(imm));
   if (cmode == 15) return fmt::format("fmov v{}.{}, #{}", rd, arrangement(2, q), float_text(imm));

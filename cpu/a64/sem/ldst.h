@@ -166,7 +166,8 @@ A64_SEM STTR(E& e, u32 size, u32 imm9, u32 rn, u32 rt) {
   at_imm<Index::Offset>(e, rn, sign_extend<9>(imm9), store_x(e, size, rt, kUnprivileged));
 }
 A64_SEM LDTR(E& e, u32 size, u32 imm9, u32 rn, u32 rt) {
-  at_imm<Index::Offset>(e, rn, sign_extend<9>(imm9), load_x(e, size, Fill::Zero, rt, kUnprivileged));
+  at_imm<Index::Offset>(e, rn, sign_extend<9>(imm9),
+                        load_x(e, size, Fill::Zero, rt, kUnprivileged));
 }
 A64_SEM LDTRS(E& e, u32 size, bool w, u32 imm9, u32 rn, u32 rt) {
   at_imm<Index::Offset>(e, rn, sign_extend<9>(imm9),

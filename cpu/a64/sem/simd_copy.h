@@ -168,7 +168,7 @@ constexpr u64 expand_immediate(u32 op, u32 cmode, u32 imm8) {
   return sign << 63 | (b6 ^ 1) << 62 | (b6 != 0 ? u64{0xff} : 0) << 54 | rest << 48;
 }
 
-inline void MODIMM(Vcpu& c, u32 q, u32 op, u32 abc, u32 cmode, u32 defgh, u32 rd) {
+inline void modified_immediate(Vcpu& c, u32 q, u32 op, u32 abc, u32 cmode, u32 defgh, u32 rd) {
   if (cmode == 15 && op == 1 && q == 0) return c.undefined();
   const u64 imm = expand_immediate(op, cmode, abc << 5 | defgh);
   VReg& d = c.s.v[rd];
@@ -184,6 +184,18 @@ inline void MODIMM(Vcpu& c, u32 q, u32 op, u32 abc, u32 cmode, u32 defgh, u32 rd
     lo = hi = ~imm;
   }
   d = {{lo, q != 0 ? hi : 0}};
+}
+inline void MODIMM0_lo(Vcpu& c, u32 q, u32 abc, u32 cmode, u32 defgh, u32 rd) {
+  modified_immediate(c, q, 0, abc, cmode, defgh, rd);
+}
+inline void MODIMM0_hi(Vcpu& c, u32 q, u32 abc, u32 cmode, u32 defgh, u32 rd) {
+  modified_immediate(c, q, 0, abc, 8 | cmode, defgh, rd);
+}
+inline void MODIMM1_lo(Vcpu& c, u32 q, u32 abc, u32 cmode, u32 defgh, u32 rd) {
+  modified_immediate(c, q, 1, abc, cmode, defgh, rd);
+}
+inline void MODIMM1_hi(Vcpu& c, u32 q, u32 abc, u32 cmode, u32 defgh, u32 rd) {
+  modified_immediate(c, q, 1, abc, 8 | cmode, defgh, rd);
 }
 inline void FMOV_vh(Vcpu& c, u32 q, u32 abc, u32 defgh, u32 rd) {
   const u64 sign = abc >> 2, b6 = (abc >> 1) & 1;

@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include "cpu/a64/disasm/disasm.h"
@@ -73,7 +76,8 @@ class Comparison {
     subject_.set_guarded(guarded);
   }
   void add_row(int row, unsigned cases);
-  void add_word(int row, u32 insn, Operands& random);
+  /// `then`: instructions that follow in the same slot.
+  void add_word(int row, u32 insn, Operands& random, std::span<const u32> then = {});
   void flush();
 
  private:
@@ -188,7 +192,7 @@ void Comparison::aim(const a64::RowInfo& row, OracleCase& c, Operands& random) {
   if (rn == 31) base &= ~u64{15};  // the oracle does not check what SP holds
 }
 
-void Comparison::add_word(int row, u32 insn, Operands& random) {
+void Comparison::add_word(int row, u32 insn, Operands& random, std::span<const u32> then) {
   if (cases_.size() + kPerWord > ORACLE_BATCH) flush();
   const u32 slot = slots_++;
   const u32 landing = kLandings[random.below(std::size(kLandings))];
@@ -198,6 +202,7 @@ void Comparison::add_word(int row, u32 insn, Operands& random) {
     c.insn[0] = insn;
     for (u32 n = 1; n < ORACLE_INSNS; ++n) c.insn[n] = ORACLE_BRK;
     if (guarded_) c.insn[1] = landing;
+    std::copy(then.begin(), then.end(), c.insn + 1);
     c.in = state(info(row), slot, random);
     cases_.push_back(c);
     plan_.push_back({row, std::nullopt});
@@ -320,6 +325,33 @@ class IsaGuarded : public Isa {};
 TEST_P(IsaGuarded, BranchesLandAsTheOracleDoes) { run_group(true); }
 INSTANTIATE_TEST_SUITE_P(Group, IsaGuarded, ::testing::Values("branch"),
                          [](const auto& i) { return i.param; });
+
+// A store exclusive succeeds after a load exclusive of the same place and size, and fails after
+// CLREX; alone, as in the rows' own test, it always fails.
+TEST(IsaSequences, LoadAndStoreExclusive) {
+  Comparison comparison;
+  if (!comparison.missing().empty()) GTEST_SKIP() << comparison.missing();
+  constexpr u32 kClrex = 0xd503'3f5f, kNop = 0xd503'201f;
+  Operands random(option("QUINCE_ISA_SEED", 1));
+  int row = -1;
+  for (u64 n = 0; n < option("QUINCE_ISA_CASES", 240); ++n) {
+    const bool pair = random.one_in(3);
+    const u32 size = pair ? 2 + random.below(2) : random.below(4);
+    const u32 base = 10 + random.below(4), status = 20 + random.below(12);
+    const auto general = [&] { return random.one_in(8) ? 31 : random.below(5); };
+    const auto exclusive = [&](bool load, u32 rs, u32 rt, u32 rt2) {
+      return size << 30 | 0x0800'0000u | (load ? 1u << 22 : 0) | (pair ? 1u << 21 : 0) | rs << 16 |
+             random.below(2) << 15 | rt2 << 10 | base << 5 | rt;
+    };
+    const u32 ld = exclusive(true, 31, general(), pair ? 5 + random.below(5) : 31);
+    const u32 st = exclusive(false, status, general(), pair ? general() : 31);
+    row = a64::decode_row(ld);
+    ASSERT_GE(row, 0);
+    comparison.add_word(row, ld, random, std::array{random.one_in(5) ? kClrex : kNop, st});
+  }
+  comparison.flush();
+  EXPECT_GT(comparison.ran(row), 0u);
+}
 
 }  // namespace
 }  // namespace quince::test

@@ -72,17 +72,15 @@ const Translation* Vcpu::lookup_or_walk(u64 va, const Stage1Access& access, Faul
   const Stage1Regs regs = stage1_regs();
   const VirtAddr clean = strip_tag(regs, model_.stage1, VirtAddr(va), access.kind);
   const u16 asid = cpu::current_asid(regs, model_.stage1);
-  if (const Translation* t = tlb_.lookup(clean, asid)) {
+  if (const Translation* t = tlb_.lookup(clean, asid, access.kind)) {
     fault = check_permission(*t, access);
-    const bool update = access.kind == AccessKind::Write && t->dirty_needs_update;
-    if (!fault && !update) return t;
-    if (fault) return nullptr;
+    return fault ? nullptr : t;
   }
   const WalkResult r = translate(va, access);
   fault = r.fault;
   if (fault) return nullptr;
   last_walk_ = r.t;
-  if (r.t.cacheable) tlb_.insert(clean, asid, r.t);
+  tlb_.insert(clean, asid, r.t);
   return &last_walk_;
 }
 

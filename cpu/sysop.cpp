@@ -97,10 +97,15 @@ void at_s1e1wp(Vcpu& c, u64 va) {
 
 // ---- TLB
 
-bool tlbi(Vcpu& c, const SysRegRow& row, u64) {
-  const unsigned crm = row.id.crm();
+bool tlbi(Vcpu& c, const SysRegRow& row, u64 xt) {
+  const unsigned crm = row.id.crm(), op2 = row.id.op2();
+  const bool by_range = crm == 2 || crm == 5 || crm == 6;
   const bool broadcast = crm != 6 && crm != 7;
-  c.invalidate_tlb({}, broadcast);
+  using enum TlbiOp;
+  constexpr TlbiOp kPlain[8] = {VMALLE1, VAE1, ASIDE1, VAAE1, VMALLE1, VALE1, VMALLE1, VAALE1};
+  constexpr TlbiOp kRange[8] = {VMALLE1, RVAE1, VMALLE1, RVAAE1, VMALLE1, RVALE1, VMALLE1, RVAALE1};
+  const bool asid16 = c.stage1_features().asid16 && bit(c.s.sys.tcr_el1, 36);  // TCR_EL1.AS
+  c.invalidate_tlb(decode_tlbi(by_range ? kRange[op2] : kPlain[op2], xt, asid16), broadcast);
   return true;
 }
 

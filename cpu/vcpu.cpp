@@ -26,7 +26,7 @@ void Vcpu::reset(u64 entry, bool powered_on) {
 
 void Vcpu::restored() {
   cur_ = nullptr;
-  tlb_ = {};
+  tlb_.invalidate_all();
   invalidate_all_code(false);
   context_changed();
 }

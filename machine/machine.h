@@ -131,6 +131,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   MachineConfig config_;
   const Board* board_ = nullptr;
   Log log_;
+  TracePoint trace_state_{log_, "machine.state"};
   EventLoop loop_;
   hw::IoLock io_lock_;
   MachineClock clock_;

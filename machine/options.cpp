@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/log.h"
 #include "cpu/model.h"
 #include "machine/board.h"
 #include "machine/version.h"

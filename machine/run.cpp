@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/assert.h"
+#include "machine/cpu_thread.h"
 #include "machine/devices.h"
 #include "machine/machine.h"
 
@@ -27,16 +28,6 @@ constexpr u64 kWfeStep = 10 * hw::kMicrosecond;
 }  // namespace
 
 int exit_status(StopCause) { return 0; }
-
-/// A vCPU's thread and how to wake it.
-struct Machine::CpuThread {
-  Machine& machine;
-  cpu::Vcpu& vcpu;
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool woken = false;
-  std::jthread thread;
-};
 
 // ---- Requests ----------------------------------------------------------------------------------
 
@@ -90,7 +81,7 @@ void Machine::reset() {
 
 void Machine::power_button() {
   const hw::IoLock::Guard held(io_lock_);
-  devices_->press_power_key();
+  devices_->power_key->press();
 }
 
 // ---- Timers ------------------------------------------------------------------------------------
@@ -307,6 +298,7 @@ int Machine::run() {
   else
     run_single();
   state_ = RunState::Stopped;
+  if (trace_state_.on()) trace_state_("time {} ns, hash {:#018x}", clock_.now_ns(), state_hash());
   return exit_status(*finished_);
 }
 

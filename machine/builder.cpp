@@ -1,0 +1,291 @@
+// Putting a machine together: memory, devices and CPUs from the board's table, images from the
+// configuration.
+#include <fmt/format.h>
+
+#include <ctime>
+#include <fstream>
+
+#include "firmware/board_fdt.h"
+#include "firmware/linux_boot.h"
+#include "firmware/loader.h"
+#include "hw/core/dma.h"
+#include "machine/chardev/stdio_port.h"
+#include "machine/cpu_thread.h"
+#include "machine/devices.h"
+#include "machine/machine.h"
+
+namespace quince::machine {
+
+namespace {
+
+// Private interrupts (docs/platform.md): INTIDs.
+constexpr unsigned kPpiVirtualTimer = 27, kPpiPhysicalTimer = 30, kPpiPmu = 23;
+constexpr u32 kPpiBase = 16;
+
+/// MPIDR_EL1: sixteen CPUs to a cluster.
+u64 mpidr_of(unsigned cpu) { return u64{cpu / 16} << 8 | (cpu % 16); }
+
+firmware::Range range_of(const MapEntry& e) { return {PhysAddr(e.base), e.size}; }
+
+Result<std::unique_ptr<hw::CharPort>> open_port(const CharConfig& config, EventLoop& loop,
+                                                hw::IoLock& lock,
+                                                std::function<void(StdioPort::Escape)> on_escape) {
+  switch (config.kind) {
+    case CharConfig::Kind::Null: break;
+    case CharConfig::Kind::File: {
+      auto port = FilePort::open(config.path);
+      if (!port) return tl::unexpected(port.error().in("-serial"));
+      return port;
+    }
+    case CharConfig::Kind::Stdio:
+      return std::make_unique<StdioPort>(
+          loop, lock, StdioPort::Options{.mux = config.mux, .signals = config.signals},
+          std::move(on_escape));
+  }
+  return std::make_unique<hw::NullCharPort>();
+}
+
+}  // namespace
+
+/// What is put into memory at power-on and at every reset.
+struct Machine::Images {
+  struct Start {
+    unsigned cpu;
+    u64 pc;
+    u64 x0;
+  };
+  firmware::LoadList memory;
+  std::vector<Start> starts;
+};
+
+Machine::Machine(MachineConfig config)
+    : config_(std::move(config)), board_(find_board(config_.board)), clock_(config_.clock),
+      timers_(clock_), space_(log_) {
+  timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->loop_.wake(); }, this);
+}
+
+Machine::~Machine() = default;
+
+Result<std::unique_ptr<Machine>> Machine::create(MachineConfig config) {
+  std::unique_ptr<Machine> m(new Machine(std::move(config)));
+  TRY_VOID(m->build());
+  return m;
+}
+
+Result<void> Machine::build() {
+  auto model = cpu::parse_cpu_model(config_.cpu);
+  if (!model) return tl::unexpected(model.error().in("-cpu"));
+  if (!config_.log_file.empty()) {
+    const auto r = log_.open(config_.log_file);
+    if (!r) return tl::unexpected(r.error().in("-D"));
+  }
+  for (const std::string& item : config_.log_items) {
+    if (item.starts_with("trace:")) log_.trace(std::string_view(item).substr(6));
+    for (const LogCategoryInfo& c : log_categories())
+      if (item == c.name) log_.enable(c.category);
+  }
+  for (const std::string& glob : config_.traces) log_.trace(glob);
+  random_.seed(config_.has_seed || config_.clock.deterministic ? config_.seed : std::random_device{}());
+  TRY_VOID(build_memory());
+  TRY_VOID(build_devices());
+  TRY_VOID(build_cpus(std::move(*model)));
+  TRY_VOID(describe_hardware());
+  if (!config_.dumpdtb.empty()) {
+    std::ofstream out(config_.dumpdtb, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(device_tree_.data()),
+              static_cast<std::streamsize>(device_tree_.size()));
+    if (!out.flush()) return fail("-M: dumpdtb: could not write '{}'", config_.dumpdtb);
+    return {};
+  }
+  TRY_VOID(load_images());
+  const hw::IoLock::Guard held(io_lock_);
+  apply_images();
+  return {};
+}
+
+Result<void> Machine::build_memory() {
+  auto ram = hw::GuestRam::create("ram", config_.ram);
+  if (!ram) return tl::unexpected(ram.error().in("-m"));
+  ram_ = std::move(*ram);
+  TRY_VOID(space_.map_ram(PhysAddr(board_->entry(Slot::Ram).base), *ram_));
+  const MapEntry& slot = board_->entry(Slot::Firmware);
+  firmware_ram_ = TRY(hw::GuestRam::create(slot.name, slot.size));
+  return space_.map_ram(PhysAddr(slot.base), *firmware_ram_);
+}
+
+Result<void> Machine::build_devices() {
+  devices_ = std::make_unique<Devices>();
+  Devices& d = *devices_;
+  hw::GicConfig gic{.affinities = {}, .spis = board_->spis};
+  for (unsigned i = 0; i < config_.cpus; ++i)
+    gic.affinities.push_back(static_cast<u32>(mpidr_of(i)));
+  d.gic = std::make_unique<hw::Gicv3>("gic", log_, gic);
+  const MapEntry& redist = board_->entry(Slot::GicRedist);
+  TRY_VOID(space_.map(PhysAddr(board_->entry(Slot::GicDist).base),
+                      board_->entry(Slot::GicDist).size, d.gic->distributor()));
+  TRY_VOID(space_.map(PhysAddr(redist.base), d.gic->redistributors_size(), d.gic->redistributors()));
+
+  serial_port_ = TRY(open_port(config_.serial, loop_, io_lock_, [this](StdioPort::Escape e) {
+    loop_.post([this, e] {
+      switch (e) {
+        case StdioPort::Escape::Exit: return quit(StopCause::HostQuit);
+        case StdioPort::Escape::Reset: return reset();
+        case StdioPort::Escape::PowerDown: return power_button();
+        case StdioPort::Escape::Pause: return state_ == RunState::Paused ? resume() : pause();
+      }
+    });
+  }));
+  const auto wire = [&](Slot s) {
+    return hw::IrqLine(d.gic->spi_sink(), static_cast<unsigned>(board_->entry(s).spi));
+  };
+  const auto place = [&](Slot s, hw::MmioDevice& dev) {
+    return space_.map(PhysAddr(board_->entry(s).base), board_->entry(s).size, dev);
+  };
+  const u32 boot_time = config_.rtc_fixed ? config_.boot_time : static_cast<u32>(std::time(nullptr));
+  const auto name = [&](Slot s) { return board_->entry(s).name; };
+  d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, *serial_port_);
+  d.rtc = std::make_unique<hw::Pl031>(name(Slot::Rtc), wire(Slot::Rtc), timers_, boot_time);
+  d.gpio = std::make_unique<hw::Pl061>(name(Slot::Gpio), wire(Slot::Gpio));
+  TRY_VOID(place(Slot::Uart, *d.uart));
+  TRY_VOID(place(Slot::Rtc, *d.rtc));
+  TRY_VOID(place(Slot::Gpio, *d.gpio));
+  d.power_key = std::make_unique<hw::GpioKey>(
+      "power-key", hw::IrqLine(d.gpio->inputs(), board_->power_key_line), timers_);
+  device_list_ = {d.gic.get(), d.uart.get(), d.rtc.get(), d.gpio.get(), d.power_key.get()};
+  return {};
+}
+
+Result<void> Machine::build_cpus(cpu::CpuModel model) {
+  model_ = std::move(model);
+  power_ = std::make_unique<std::atomic<CpuPower>[]>(config_.cpus);
+  for (unsigned i = 0; i < config_.cpus; ++i) {
+    hw::Gicv3& gic = *devices_->gic;
+    auto timer = std::make_unique<hw::GenericTimer>(
+        fmt::format("timer{}", i), timers_, board_->counter_hz,
+        hw::IrqLine(gic.ppi_sink(i), kPpiVirtualTimer), hw::IrqLine(gic.ppi_sink(i), kPpiPhysicalTimer));
+    cpu::VcpuPorts ports{.space = &space_, .io_lock = &io_lock_, .clock = &clock_,
+                         .gic = &gic.cpu_interface(i), .timer = timer.get(), .hypercalls = this,
+                         .siblings = this, .counter_hz = board_->counter_hz, .log = &log_};
+    auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
+    gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));
+    device_list_.push_back(timer.get());
+    devices_->timers.push_back(std::move(timer));
+    cpus_.push_back(std::move(c));
+  }
+  return {};
+}
+
+/// The device tree, from the board's table.
+Result<void> Machine::describe_hardware() {
+  const auto wired = [&](Slot s) {
+    const MapEntry& e = board_->entry(s);
+    return firmware::WiredDevice{range_of(e), static_cast<u32>(e.spi)};
+  };
+  firmware::BoardDescription b;
+  b.model = fmt::format("quince {}", board_->name);
+  b.compatible = board_->compatible;
+  b.memory = {{PhysAddr(board_->entry(Slot::Ram).base), config_.ram}};
+  for (const auto& c : cpus_) b.cpus.push_back({.mpidr = c->mpidr()});
+  b.gic.distributor = range_of(board_->entry(Slot::GicDist));
+  b.gic.redistributors = range_of(board_->entry(Slot::GicRedist));
+  b.gic.redistributors.size = devices_->gic->redistributors_size();
+  if (cpus_[0]->has(Feature::PMUv3)) b.pmu_ppi = kPpiPmu - kPpiBase;
+  b.uart = wired(Slot::Uart);
+  b.rtc = wired(Slot::Rtc);
+  b.gpio = wired(Slot::Gpio);
+  b.power_key_line = board_->power_key_line;
+  b.chosen.kaslr_seed = random_();
+  for (unsigned i = 0; i < 4; ++i) {
+    const u64 r = random_();
+    for (unsigned k = 0; k < 8; ++k) b.chosen.rng_seed.push_back(static_cast<u8>(r >> (8 * k)));
+  }
+  device_tree_ = TRY(firmware::board_fdt(b));
+  return {};
+}
+
+Result<void> Machine::load_images() {
+  images_ = std::make_unique<Images>();
+  const firmware::Range ram{PhysAddr(board_->entry(Slot::Ram).base), config_.ram};
+  u64 start = board_->entry(Slot::Firmware).base, x0 = 0;
+  if (!config_.bios.empty()) {
+    const MapEntry& slot = board_->entry(Slot::Firmware);
+    auto bytes = read_file(config_.bios, slot.size);
+    if (!bytes) return tl::unexpected(bytes.error().in("-bios"));
+    TRY_VOID(images_->memory.add(fmt::format("firmware '{}'", config_.bios), PhysAddr(slot.base),
+                                 std::move(*bytes)));
+    if (config_.kernel.empty() && config_.board == "virt") {
+      // Firmware for this board looks for the tree at the start of RAM.
+      TRY_VOID(images_->memory.add("device tree", ram.start, device_tree_));
+      x0 = ram.start.raw();
+    }
+  }
+  if (!config_.kernel.empty()) {
+    firmware::BootInputs in{.ram = ram, .kernel_name = config_.kernel,
+                            .kernel = TRY(firmware::read_kernel(config_.kernel)),
+                            .initrd = {}, .dtb = {"", device_tree_}, .append = config_.append};
+    if (!config_.initrd.empty()) in.initrd = TRY(firmware::read_initrd(config_.initrd));
+    if (!config_.dtb.empty()) in.dtb = TRY(firmware::read_dtb(config_.dtb));
+    firmware::BootPlan plan = TRY(firmware::plan_boot(std::move(in)));
+    start = plan.pc.raw();
+    x0 = plan.x0;
+    images_->memory.merge(std::move(plan.memory));
+  }
+  images_->starts.push_back({0, start, x0});
+  for (const LoaderConfig& l : config_.loaders) {
+    firmware::LoaderOptions o;
+    o.file = l.file;
+    if (l.addr) o.addr = PhysAddr(*l.addr);
+    o.force_raw = l.force_raw;
+    if (l.has_data) o.data = l.data;
+    o.data_len = l.data_len;
+    if (l.set_pc) o.cpu_num = l.cpu_num;
+    auto plan = firmware::plan_loader(o);
+    if (!plan) return tl::unexpected(plan.error().in("-device loader"));
+    images_->memory.merge(std::move(plan->memory));
+    if (plan->pc && plan->cpu >= config_.cpus)
+      return fail("-device loader: there is no CPU {}", plan->cpu);
+    if (plan->pc) images_->starts.push_back({plan->cpu, plan->pc->raw(), 0});
+  }
+  TRY_VOID(images_->memory.check_overlaps());
+  hw::DmaPort port(space_, 0);
+  return images_->memory.write(port);
+}
+
+/// Images into memory and CPUs to their start, as at power-on.  With the I/O lock held.
+void Machine::apply_images() {
+  hw::DmaPort port(space_, 0);
+  if (images_ != nullptr && !images_->memory.write(port))
+    log_.line("quince: an image no longer fits into memory");
+  for (const auto& c : cpus_) {
+    c->reset(0, false);
+    c->s.waiting = false;
+    power_[c->index()] = CpuPower::Off;
+  }
+  if (images_ == nullptr) return;
+  for (const Images::Start& s : images_->starts) {
+    cpus_[s.cpu]->reset(s.pc, s.cpu == 0);
+    cpus_[s.cpu]->s.x[0] = s.x0;
+  }
+  power_[0] = CpuPower::On;
+}
+
+// ---- State -------------------------------------------------------------------------------------
+
+void Machine::snapshot(Archive& ar) {
+  for (hw::Device* d : device_list_) ar.section(d->name(), [&](Archive& a) { d->snapshot(a); });
+  for (const auto& c : cpus_)
+    ar.section(fmt::format("cpu{}", c->index()), [&](Archive& a) { c->snapshot(a); });
+}
+
+u64 Machine::state_hash() {
+  Archive ar(Archive::Mode::Save);
+  snapshot(ar);
+  u64 h = ar.hash();
+  for (u64 i = 0; i < ram_->size(); i += 8) {
+    const u64 v = load_le<u64>(ram_->data() + i);
+    if (v != 0) h = (h ^ v ^ i) * 0x100000001b3;
+  }
+  return h;
+}
+
+}  // namespace quince::machine

@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# Fetches Debian's arm64 kernels and a static busybox: the guest that the demo and the boot tests
+# run.  Uses the package sources and keys that this host is set up with, but apt state of its own
+# under DEST, so that the host's package lists and architectures stay as they are.
+#
+# What is there already is not fetched again; to move to newer packages, use --update.
+set -euo pipefail
+
+readonly kAll=(cloud standard busybox)
+
+usage() {
+  cat <<'END'
+usage: fetch-guest.sh [--update] DEST [cloud|standard|busybox]...
+  cloud     DEST/kernel-cloud, DEST/config-cloud, DEST/version-cloud
+  standard  DEST/kernel-standard, DEST/config-standard, DEST/version-standard
+  busybox   DEST/busybox, DEST/version-busybox
+  --update  looks for newer packages even when the files are there
+Without a name, everything.
+END
+}
+
+die() {
+  echo "fetch-guest.sh: $*" >&2
+  exit 1
+}
+
+# The files that a name stands for.
+outputs() {
+  case $1 in
+    cloud | standard) echo "kernel-$1 config-$1 version-$1" ;;
+    busybox) echo "busybox version-busybox" ;;
+  esac
+}
+
+have() {
+  local f
+  for f in $(outputs "$1"); do
+    [[ -s $dest/$f ]] || return 1
+  done
+}
+
+# An apt of our own: another architecture, own lists and cache, an empty package database.  The
+# host's hooks are dropped because they tend the host's cache.
+setup_apt() {
+  local d=$dest/apt
+  mkdir -p "$d/state/lists/partial" "$d/cache/archives/partial"
+  : >"$d/state/status"
+  cat >"$d/apt.conf" <<END
+#clear APT::Architectures;
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Pre-Invoke;
+#clear DPkg::Post-Invoke;
+APT::Architecture "arm64";
+APT::Architectures { "arm64"; };
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Retries "3";
+Dir::State "$d/state";
+Dir::State::status "$d/state/status";
+Dir::Cache "$d/cache";
+END
+}
+
+# own_apt TOOL ARGUMENTS...
+own_apt() {
+  local tool=$1
+  shift
+  "$tool" -q -c "$dest/apt/apt.conf" "$@"
+}
+
+update_lists() {
+  [[ -z $lists_fresh ]] || return 0
+  echo "fetch-guest.sh: reading the package lists (arm64)"
+  own_apt apt-get -qq update || echo "fetch-guest.sh: the package lists are incomplete" >&2
+  lists_fresh=yes
+}
+
+# The newest known record of a package, or nothing.
+show() {
+  own_apt apt-cache show --no-all-versions "$1" 2>/dev/null || true
+}
+
+# The versioned package that a kernel meta-package depends on.
+resolve() {
+  show "$1" | sed -n 's/^Depends:.*\(linux-image-[0-9][^ ,]*\).*/\1/p'
+}
+
+# Downloads a package into DEST/debs and sets `deb` to its file.
+download() {
+  local package=$1
+  mkdir -p "$dest/debs"
+  (cd "$dest/debs" && own_apt apt-get -qq download "$package") ||
+    die "could not download '$package'"
+  deb=$(find "$dest/debs" -name "${package}_*_arm64.deb" -printf '%T@ %p\n' | sort -n |
+    tail -n 1 | cut -d' ' -f2-)
+  [[ -n $deb ]] || die "'$package' was downloaded but is not there"
+}
+
+# extract DEB TAR-PATTERN OUTPUT MODE: one file of a package, whole or not at all.
+extract() {
+  local part=$dest/.$3.part
+  dpkg-deb --fsys-tarfile "$1" | tar -x -O --wildcards "$2" >"$part"
+  [[ -s $part ]] || die "'$1' has no $2"
+  chmod "$4" "$part"
+  mv "$part" "$dest/$3"
+}
+
+fetch_kernel() {
+  local name=$1 meta=$2 package
+  package=$(resolve "$meta")
+  [[ -n $package ]] ||
+    die "the package sources of this host do not offer '$meta' for arm64 (Debian's do)"
+  fetch_package "$name" "$package" || return 0
+  extract "$deb" './boot/vmlinuz-*' "kernel-$name" 644
+  extract "$deb" './boot/config-*' "config-$name" 644
+  finish "$name" "$package"
+}
+
+fetch_busybox() {
+  fetch_package busybox busybox-static || return 0
+  # In /bin, or in /usr/bin since the merge of the two.
+  extract "$deb" './*bin/busybox' busybox 755
+  finish busybox busybox-static
+}
+
+# Downloads a package as `deb`, unless this very version is here: then false.
+fetch_package() {
+  local name=$1 package=$2
+  wanted=$(show "$package" | sed -n 's/^Version: //p')
+  [[ -n $wanted ]] || die "the package sources of this host do not offer '$package' for arm64"
+  if have "$name" && [[ $(<"$dest/version-$name") == "$package $wanted" ]]; then
+    return 1
+  fi
+  echo "fetch-guest.sh: fetching $package $wanted"
+  download "$package"
+}
+
+# The version is written last: it says that the other files are whole.
+finish() {
+  echo "$2 $wanted" >"$dest/version-$1"
+  rm -f "$deb"
+}
+
+main() {
+  local update="" name
+  local -a names=()
+  dest="" lists_fresh=""
+  while (($#)); do
+    case $1 in
+      --update) update=yes ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      -*) die "unknown option '$1'" ;;
+      *) if [[ -z $dest ]]; then dest=$1; else names+=("$1"); fi ;;
+    esac
+    shift
+  done
+  [[ -n $dest ]] || die "no destination (see --help)"
+  ((${#names[@]})) || names=("${kAll[@]}")
+  for name in "${names[@]}"; do
+    [[ " ${kAll[*]} " == *" $name "* ]] || die "unknown guest part '$name' (known: ${kAll[*]})"
+  done
+
+  mkdir -p "$dest"
+  dest=$(cd "$dest" && pwd)
+  exec 9>"$dest/.lock"
+  flock 9
+  for name in "${names[@]}"; do
+    if [[ -z $update ]] && have "$name"; then continue; fi
+    setup_apt
+    update_lists
+    case $name in
+      cloud) fetch_kernel cloud linux-image-cloud-arm64 ;;
+      standard) fetch_kernel standard linux-image-arm64 ;;
+      busybox) fetch_busybox ;;
+    esac
+  done
+}
+
+main "$@"

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Packs the guest's whole user space into one initramfs: a static arm64 busybox and an /init that
+# mounts the kernel's file systems, says that it is up, and does what the kernel command line asks.
+# Needs neither root nor mknod: devtmpfs provides the devices, and /dev/console before it is
+# mounted comes from the initramfs that is built into the kernel.  The same busybox gives the same
+# bytes.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+usage: make-initramfs.sh OUTPUT.cpio.gz [BUSYBOX]
+  BUSYBOX  a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
+END
+}
+
+die() {
+  echo "make-initramfs.sh: $*" >&2
+  exit 1
+}
+
+write_init() {
+  cat <<'END'
+#!/bin/busybox sh
+# Process 1 of the quince guest.  Words on the kernel command line:
+#   quince.exit    power off as soon as the system is up
+#   quince.reboot  reset instead
+#   quince.panic   make the kernel panic instead
+# Without one, a shell on the console; leaving it powers off.
+export PATH=/bin HOME=/root TERM=${TERM:-vt100}
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /root /etc
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+# A kernel without a built-in /dev/console starts us with no standard files.
+exec </dev/console >/dev/console 2>&1
+/bin/busybox --install -s /bin
+mkdir -p /dev/pts
+mount -t devpts devpts /dev/pts
+hostname quince
+
+echo "quince: the guest is up: $(uname -a)"
+
+for word in $(cat /proc/cmdline); do
+  case $word in
+    quince.exit) poweroff -f ;;
+    quince.reboot) reboot -f ;;
+    # The end of process 1 is a panic in every configuration of Linux.
+    quince.panic) exit 1 ;;
+  esac
+done
+
+echo "quince: a shell of busybox; 'exit' powers the machine off"
+setsid cttyhack sh
+poweroff -f
+END
+}
+
+main() {
+  case ${1:-} in
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    -*) die "unknown option '$1'" ;;
+    "") die "no output file (see --help)" ;;
+  esac
+  local output=$1 busybox=${2:-$(dirname "$1")/busybox}
+  [[ -s $busybox ]] || die "there is no busybox at '$busybox'"
+
+  umask 022
+  stage=$(mktemp -d)
+  trap 'rm -rf "$stage"' EXIT
+  mkdir -p "$stage/root"/{bin,dev,etc,proc,root,run,sys,tmp}
+  install -m 755 "$busybox" "$stage/root/bin/busybox"
+  ln -s busybox "$stage/root/bin/sh"
+  write_init >"$stage/root/init"
+  chmod 755 "$stage/root/init"
+  find "$stage/root" -exec touch -h -d @0 {} +
+
+  (cd "$stage/root" && find . -print0 | LC_ALL=C sort -z |
+    cpio --quiet --null --create --format=newc --reproducible --owner=+0:+0) |
+    gzip -n -9 >"$stage/packed"
+  mkdir -p "$(dirname "$output")"
+  # Whole or not at all, even when the stage is on another file system.
+  cp "$stage/packed" "$output.part"
+  mv "$output.part" "$output"
+}
+
+main "$@"

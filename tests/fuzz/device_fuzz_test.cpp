@@ -1,0 +1,80 @@
+// Every device under the generic harness (tests/support/device_fuzz.h).  QUINCE_FUZZ_ACCESSES sets
+// the number of accesses per device, QUINCE_FUZZ_SEED the seed.
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "hw/core/char_port.h"
+#include "hw/gpio/gpio_key.h"
+#include "hw/gpio/pl061.h"
+#include "hw/rtc/pl031.h"
+#include "hw/uart/pl011.h"
+#include "tests/support/device_fuzz.h"
+
+namespace quince::test {
+namespace {
+
+void fuzz(const char* name, std::function<void(FuzzBench&)> build) {
+  const FuzzOptions options = FuzzOptions::from_environment();
+  fmt::print("{}: {} accesses, seed {}\n", name, options.accesses, options.seed);
+  const auto report = fuzz_device({name, std::move(build)}, options);
+  ASSERT_TRUE(report) << report.error().message();
+  fmt::print("{}: {}\n", name, report->text());
+  EXPECT_EQ(report->untouched, std::vector<std::string>{});
+}
+
+/// A back end whose input is an event of the bench.
+struct FuzzPort final : hw::CharPort {
+  explicit FuzzPort(FuzzBench& b) : bench(b) {}
+  void write(std::span<const u8> data) override {
+    for (const u8 c : data) bench.output(c);
+  }
+  void attach(hw::CharReceiver* r) override { receiver = r; }
+  void event(u64 random) {
+    if (random % 16 == 0) return receiver->receive_break();
+    std::array<u8, 32> data;
+    for (u8& c : data) c = static_cast<u8>((random >> 8) * (&c - data.data()));
+    const std::size_t room = receiver->can_receive();
+    bench.output(room);
+    receiver->receive(std::span(data).first(std::min<std::size_t>(room, (random >> 4) % 32)));
+  }
+  FuzzBench& bench;
+  hw::CharReceiver* receiver = nullptr;
+};
+
+TEST(DeviceFuzz, Pl011) {
+  fuzz("pl011", [](FuzzBench& b) {
+    auto& port = b.keep<FuzzPort>(b);
+    b.window(b.unit<hw::Pl011>("uart", b.wire(0), b.timers(), port), 0x1000);
+    b.on_event([&port](u64 random) { port.event(random); });
+  });
+}
+
+TEST(DeviceFuzz, Pl031) {
+  fuzz("pl031", [](FuzzBench& b) {
+    b.window(b.unit<hw::Pl031>("rtc", b.wire(0), b.timers(), 0xffff'ff00u), 0x1000);
+  });
+}
+
+TEST(DeviceFuzz, Pl061WithItsKey) {
+  fuzz("pl061", [](FuzzBench& b) {
+    auto& gpio = b.unit<hw::Pl061>("gpio", b.wire(0));
+    for (unsigned n = 0; n < hw::Pl061::kLines; ++n) gpio.connect_output(n, b.wire(1 + n));
+    auto& key = b.unit<hw::GpioKey>("power-key", hw::IrqLine(gpio.inputs(), 3), b.timers());
+    b.window(gpio, 0x1000);
+    b.on_event([&gpio, &key](u64 random) {
+      const unsigned line = random % hw::Pl061::kLines;
+      if (line == 3)
+        key.press();
+      else
+        gpio.inputs().set_line(line, bit(random, 8));
+    });
+  });
+}
+
+}  // namespace
+}  // namespace quince::test

@@ -1,7 +1,7 @@
 // cpu/fp/estimate.cpp — reciprocal and reciprocal square root estimates, and FRECPX.
 //
-// Models FPRecipEstimate, FPRSqrtEstimate, FPRecpX and the integer algorithms RecipEstimate and
-// RecipSqrtEstimate (DDI 0487, shared functions/float), 8-bit estimates (no FEAT_RPRES).
+// Models FPRecipEstimate, FPRSqrtEstimate, FPRecpX, UnsignedRecipEstimate, UnsignedRSqrtEstimate and
+// the integer algorithms RecipEstimate and RecipSqrtEstimate (DDI 0487, shared functions/float), 8-bit estimates (no FEAT_RPRES).
 #include <array>
 #include <bit>
 
@@ -103,6 +103,16 @@ T FPRecpX(T op, Context& ctx) {
   const int exp = exp_field(op);
   const int result_exp = exp == 0 ? L::kMaxExpField - 1 : L::kMaxExpField - exp;
   return pack_estimate<T>(sign_of(op), result_exp, 0);
+}
+
+u32 UnsignedRecipEstimate(u32 op) {
+  if (!(op >> 31)) return ~u32{0};  // below 0.5: the reciprocal is out of range
+  return (256u + kRecipTable[(op >> 23) & 0xff]) << 23;
+}
+
+u32 UnsignedRSqrtEstimate(u32 op) {
+  if (!(op >> 30)) return ~u32{0};  // below 0.25
+  return (256u + kRSqrtTable[(op >> 23) - 128]) << 23;
 }
 
 #define QUINCE_FP_INSTANTIATE(T)              \

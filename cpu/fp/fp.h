@@ -174,6 +174,9 @@ template <class T>
 T FPRSqrtEstimate(T op, Context& ctx);
 template <class T>
 T FPRecpX(T op, Context& ctx);
+/// URECPE and URSQRTE: estimates of fixed-point numbers below 1.
+u32 UnsignedRecipEstimate(u32 op);
+u32 UnsignedRSqrtEstimate(u32 op);
 
 /// Rounds to an integral value in the same format. Only with `exact` does a change set IXC.
 template <class T>

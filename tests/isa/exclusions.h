@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cpu/a64/table.h"
+#include "tests/isa/oracle/protocol.h"
 
 namespace quince::test {
 
@@ -14,6 +15,10 @@ const char* excluded_row(const a64::RowInfo& row);
 /// Why this word of a row is not compared; null when it is: what the architecture leaves
 /// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.
 const char* excluded_word(const a64::RowInfo& row, u32 insn);
+
+/// Why this case of a word is not compared; null when it is: errors of the oracle that show with
+/// certain operands only.
+const char* excluded_case(const a64::RowInfo& row, const OracleCase& c);
 
 /// Why llvm-mc's opinion of this encoding, which it disassembles to `llvm`, does not count; null
 /// when it does.

@@ -106,7 +106,8 @@ bool built_in(const Decoded& d, const Placeholder& p, std::string& out) {
 
 const Formatter* find_formatter(std::string_view name) {
   for (const auto& table :
-       {formatters_integer(), formatters_ldst(), formatters_system(), formatters_simd()})
+       {formatters_integer(), formatters_ldst(), formatters_system(), formatters_simd(),
+        formatters_simd_fp()})
     for (const Formatter& f : table)
       if (name == f.name) return &f;
   return nullptr;

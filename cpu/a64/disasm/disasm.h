@@ -47,7 +47,8 @@ struct Formatter {
 std::span<const Formatter> formatters_integer();  ///< dp_imm, dp_reg, branch
 std::span<const Formatter> formatters_ldst();     ///< ldst, ldst_atomic, ldst_simd, ldst_struct
 std::span<const Formatter> formatters_system();
-std::span<const Formatter> formatters_simd();     ///< fp, simd_int, simd_fp, crypto
+std::span<const Formatter> formatters_simd();     ///< ldst_simd, simd_int, crypto
+std::span<const Formatter> formatters_simd_fp();  ///< fp, simd_fp
 
 /// The text of one instruction, "" where no row matches.  Reserved values in a row that matches
 /// have some text.

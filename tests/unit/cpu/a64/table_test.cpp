@@ -85,7 +85,8 @@ TEST(A64Table, PlaceholdersNameFieldsAndFormatters) {
                                           "s", "d", "q", "v",   "u",   "i",   "label"};
   std::set<std::string> formatters;
   for (const auto& table :
-       {formatters_integer(), formatters_ldst(), formatters_system(), formatters_simd()})
+       {formatters_integer(), formatters_ldst(), formatters_system(), formatters_simd(),
+        formatters_simd_fp()})
     for (const Formatter& f : table) EXPECT_TRUE(formatters.insert(f.name).second) << f.name;
   for (const RowInfo& r : rows()) {
     const Decoded d(r, example(r));

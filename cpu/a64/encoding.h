@@ -5,6 +5,7 @@
 //   --         bits that are ignored (any value decodes)
 //   rd:5       a field of 5 bits; `q` alone is a field of one bit
 //   sf!        a field that the engines specialise on: one handler per value (keep to few bits)
+//   immh:4+    a field that is not zero; only one in a pattern
 #pragma once
 
 #include <array>
@@ -26,10 +27,13 @@ inline constexpr unsigned kMaxFields = 12;
 struct Encoding {
   u32 mask = 0;   ///< bits that must match
   u32 value = 0;  ///< what they must be
+  u32 nonzero = 0;  ///< bits that must not all be zero; 0 when there is no such rule
   u8 n_fields = 0;
   std::array<Field, kMaxFields> fields{};
   constexpr bool operator==(const Encoding&) const = default;
-  constexpr bool matches(u32 insn) const { return (insn & mask) == value; }
+  constexpr bool matches(u32 insn) const {
+    return (insn & mask) == value && (nonzero == 0 || (insn & nonzero) != 0);
+  }
 };
 
 /// The value of a field.
@@ -42,6 +46,7 @@ struct Token {
   unsigned width = 0;           ///< in bits
   bool literal = false;         ///< bits, not a field
   bool specialised = false;
+  bool nonzero = false;
 };
 
 /// Reads the next token and moves `p` behind it; false at the end.
@@ -55,16 +60,16 @@ constexpr bool next_token(const char*& p, Token& t) {
     t.length = t.width = static_cast<unsigned>(p - t.begin);
     return true;
   }
-  while (*p != 0 && *p != ' ' && *p != ':' && *p != '!') ++p;
+  while (*p != 0 && *p != ' ' && *p != ':' && *p != '!' && *p != '+') ++p;
   t.length = static_cast<unsigned>(p - t.begin);
   t.width = 1;
   if (*p == ':') {
     t.width = 0;
     for (++p; *p >= '0' && *p <= '9'; ++p) t.width = t.width * 10 + static_cast<unsigned>(*p - '0');
   }
-  if (*p == '!') {
-    t.specialised = true;
-    ++p;
+  for (; *p == '!' || *p == '+'; ++p) {
+    t.specialised |= *p == '!';
+    t.nonzero |= *p == '+';
   }
   return true;
 }
@@ -85,6 +90,8 @@ consteval Encoding parse(const char* pattern) {
         if (t.begin[i] == '1') e.value |= b;
       }
     } else {
+      if (t.nonzero && e.nonzero != 0) throw "a pattern has two fields that are not zero";
+      if (t.nonzero) e.nonzero = ((u32{1} << t.width) - 1) << at;
       e.fields[e.n_fields++] = {static_cast<u8>(at), static_cast<u8>(t.width), t.specialised};
     }
   }

@@ -28,6 +28,9 @@ template <a64::Encoding E, auto Fn, GroupKind K, u32 Variant>
 const Op* handle(Vcpu& c, const Op* op) {
   constexpr u32 kFixed = a64::fixed_bits(E, Variant);
   c.cur_ = op;
+  // Nothing is redirected between instructions; the compiler then drops the check below from
+  // every instruction that cannot fault.
+  if (c.redirect_) __builtin_unreachable();
   if constexpr (K == GroupKind::FpStraight || K == GroupKind::FpHelper) {
     if (!c.fp_access_check()) [[unlikely]] return c.redirected(op);
   }

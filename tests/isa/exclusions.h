@@ -20,7 +20,11 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn);
 /// certain operands only.
 const char* excluded_case(const a64::RowInfo& row, const OracleCase& c);
 
-/// Why llvm-mc's opinion of this encoding does not count; null when it does.
-const char* excused_encoding(u32 insn);
+/// Why llvm-mc's opinion of this encoding, which it disassembles to `llvm`, does not count; null
+/// when it does.
+const char* excused_encoding(u32 insn, std::string_view llvm = {});
+
+/// Several encodings of this row mean the same, and an assembler chooses one.
+bool several_encodings(const a64::RowInfo& row);
 
 }  // namespace quince::test

@@ -20,7 +20,7 @@ constexpr const char* kFeatures =
     "+fp-armv8,+neon,+lse,+crc,+rdm,+pan,+pan-rwv,+uaops,+rcpc,+rcpc-immo,+dotprod,+fullfp16,"
     "+fp16fml,+complxnum,+jsconv,+fptoint,+flagm,+altnzcv,+sb,+ssbs,+dit,+predres,+specrestrict,"
     "+ccpp,+ccdp,+aes,+sha2,+sha3,+pauth,+bti,+rand,+i8mm,+bf16,+lse2,+tlb-rmi,+ras,+perfmon,"
-    "+spe,+tracev8.4,+lor,+el2vmsa,+el3,-sve,-sve2,-sme,-mte,-sm4,-ls64,-mops,-hbc,-tme";
+    "+spe,+tracev8.4,+el2vmsa,+el3,-sve,-sve2,-sme,-mte,-sm4,-ls64,-mops,-hbc,-tme";
 
 /// Files of one call, removed afterwards.
 class Call {
@@ -125,6 +125,8 @@ std::vector<Assembled> llvm_assemble(std::span<const std::string> lines) {
     }
     result[next++] = {true, word, ""};
   }
+  while (next < lines.size() && !result[next].error.empty()) ++next;
+  EXPECT_EQ(next, lines.size()) << "llvm-mc printed less than it was asked";
   return result;
 }
 

@@ -26,10 +26,12 @@ bool Operands::word(int row, u32& insn) {
       const u32 mask = static_cast<u32>(low_mask(t.width)) << at;
       const std::string_view name(t.begin, t.length);
       if (names_register(name)) {
-        if (one_in(10)) insn |= mask;                                // SP, ZR or V31
-        else if (one_in(6)) insn = (insn & ~mask) | ((shared << at & mask));  // the same again
+        if (one_in(10))
+          insn |= mask;  // SP, ZR or V31
+        else if (one_in(6))
+          insn = (insn & ~mask) | ((shared << at & mask));  // the same again
       } else if (t.width > 2 && one_in(4)) {
-        insn = one_in(2) ? insn & ~mask : insn | mask;               // the ends of a range
+        insn = one_in(2) ? insn & ~mask : insn | mask;  // the ends of a range
       }
     }
     insn = (insn & ~info.enc.mask) | info.enc.value;
@@ -42,16 +44,26 @@ u64 Operands::integer(unsigned size) {
   const u64 mask = low_mask(size);
   const u64 top = u64{1} << (size - 1);
   switch (below(12)) {
-    case 0: return 0;
-    case 1: return 1;
-    case 2: return mask;
-    case 3: return top;
-    case 4: return top - 1;
-    case 5: return below(256);
-    case 6: return (u64{0} - below(256)) & mask;
-    case 7: return u64{1} << below(size);
-    case 8: return rng_() & rng_() & rng_() & mask;
-    default: return rng_() & mask;
+    case 0:
+      return 0;
+    case 1:
+      return 1;
+    case 2:
+      return mask;
+    case 3:
+      return top;
+    case 4:
+      return top - 1;
+    case 5:
+      return below(256);
+    case 6:
+      return (u64{0} - below(256)) & mask;
+    case 7:
+      return u64{1} << below(size);
+    case 8:
+      return rng_() & rng_() & rng_() & mask;
+    default:
+      return rng_() & mask;
   }
 }
 
@@ -65,25 +77,44 @@ u64 Operands::floating_point(unsigned size) {
   };
   const u64 quiet = u64{1} << (fraction - 1);
   switch (below(20)) {
-    case 0: return make(0, 0);
-    case 1: return make(0, 1);                                    // denormals
-    case 2: return make(0, low_mask(fraction));
-    case 3: return make(0, rng_());
-    case 4: return make(1, one_in(2) ? 0 : rng_());               // the smallest normal numbers
-    case 5: return make(exponent_max - 1, one_in(2) ? ~u64{0} : rng_());
-    case 6: return make(exponent_max, 0);                         // infinity
-    case 7: return make(exponent_max, quiet | rng_());
-    case 8: return make(exponent_max, (rng_() & (quiet - 1)) | 1);
-    case 9: return make(exponent_max, quiet);
-    case 10: return make(bias, 0);                                // 1
-    case 11: return make(bias + below(3) - 1, u64{below(4)} << (fraction - 2));  // halves
-    case 12: return make(bias + below(4), rng_() & rng_());
-    case 13: return make(bias + 15 + below(3), one_in(2) ? ~u64{0} : u64{0});    // integer limits
-    case 14: return make(bias + 30 + below(3), one_in(2) ? ~u64{0} : u64{0});
-    case 15: return make(bias + 62 + below(3), one_in(2) ? ~u64{0} : u64{0});
-    case 16: return make(bias + below(64), rng_());
-    case 17: return make(bias - below(64), rng_());
-    default: return make(rng_(), rng_());
+    case 0:
+      return make(0, 0);
+    case 1:
+      return make(0, 1);  // denormals
+    case 2:
+      return make(0, low_mask(fraction));
+    case 3:
+      return make(0, rng_());
+    case 4:
+      return make(1, one_in(2) ? 0 : rng_());  // the smallest normal numbers
+    case 5:
+      return make(exponent_max - 1, one_in(2) ? ~u64{0} : rng_());
+    case 6:
+      return make(exponent_max, 0);  // infinity
+    case 7:
+      return make(exponent_max, quiet | rng_());
+    case 8:
+      return make(exponent_max, (rng_() & (quiet - 1)) | 1);
+    case 9:
+      return make(exponent_max, quiet);
+    case 10:
+      return make(bias, 0);  // 1
+    case 11:
+      return make(bias + below(3) - 1, u64{below(4)} << (fraction - 2));  // halves
+    case 12:
+      return make(bias + below(4), rng_() & rng_());
+    case 13:
+      return make(bias + 15 + below(3), one_in(2) ? ~u64{0} : u64{0});  // integer limits
+    case 14:
+      return make(bias + 30 + below(3), one_in(2) ? ~u64{0} : u64{0});
+    case 15:
+      return make(bias + 62 + below(3), one_in(2) ? ~u64{0} : u64{0});
+    case 16:
+      return make(bias + below(64), rng_());
+    case 17:
+      return make(bias - below(64), rng_());
+    default:
+      return make(rng_(), rng_());
   }
 }
 

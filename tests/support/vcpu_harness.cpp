@@ -6,20 +6,21 @@ namespace quince::test {
 
 namespace {
 
-constexpr u64 kLevel1 = VcpuHarness::kBase, kLevel2 = kLevel1 + 0x1000, kLevel3 = kLevel1 + 0x2000;
-constexpr u64 kLevel0 = kLevel1 + 0x3000;
+constexpr u64 kLevel0 = VcpuHarness::kBase, kLevel1 = kLevel0 + 0x1000, kLevel2 = kLevel0 + 0x2000,
+              kLevel3 = kLevel0 + 0x3000;
 
 // Descriptors (Arm ARM D8.3): valid table or page, valid block, AF, inner shareable, MAIR index 0.
 constexpr u64 kTable = 3, kPage = 3 | 1 << 10 | 3 << 8, kBlockDescriptor = 1 | 1 << 10 | 3 << 8;
-constexpr u64 kUser = 1 << 6;                     // AP[1]: EL0 too
+constexpr u64 kUser = 1 << 6;  // AP[1]: EL0 too
 constexpr u64 kUserNoExecute = u64{1} << 54;
 constexpr u64 kGuarded = u64{1} << 50;
 
 // SCTLR_EL1 as Linux has it: M C I, SA SA0, EOS EIS, DZE UCT nTWI nTWE, SPAN, UCI, nTLSMD LSMAOE.
 constexpr u64 kSctlr = 1 | 1 << 2 | 1 << 12 | 1 << 3 | 1 << 4 | 1 << 11 | 1 << 22 | 1 << 14 |
                        1 << 15 | 1 << 16 | 1 << 18 | 1 << 23 | 1 << 26 | 1 << 28 | 1 << 29;
-// T0SZ and T1SZ 16 (48 bits, as the oracle's pointers), write-back walks, TBI0, no TTBR1.
-constexpr u64 kTcr = 16 | 16 << 16 | 1 << 8 | 1 << 10 | 3 << 12 | 1 << 23 | u64{2} << 32 | u64{1} << 37;
+// 48 bits for both halves, write-back walks, no TTBR1, TBI0: what Linux programs live in.
+constexpr u64 kTcr =
+    16 | 1 << 8 | 1 << 10 | 3 << 12 | 16 << 16 | 1 << 23 | u64{2} << 32 | u64{1} << 37;
 constexpr u64 kCpacr = 3 << 20;
 constexpr u64 kMair = 0xff;
 
@@ -30,11 +31,9 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   QUINCE_ASSERT(ram);
   ram_ = std::move(*ram);
   QUINCE_ASSERT(space_.map_ram(PhysAddr(kBase), *ram_));
-  vcpu_ = std::make_unique<cpu::Vcpu>(0, u64{1} << 31, model_,
-                                      cpu::VcpuPorts{.space = &space_,
-                                                     .io_lock = &io_lock_,
-                                                     .clock = &clock_,
-                                                     .log = &log_});
+  vcpu_ = std::make_unique<cpu::Vcpu>(
+      0, u64{1} << 31, model_,
+      cpu::VcpuPorts{.space = &space_, .io_lock = &io_lock_, .clock = &clock_, .log = &log_});
   const auto level2 = [](u64 va) { return kLevel2 + 8 * ((va >> 21) & 511); };
   store_le<u64>(host(kLevel0), kLevel1 | kTable);
   store_le<u64>(host(kLevel1 + 8 * (kBase >> 30)), kLevel2 | kTable);

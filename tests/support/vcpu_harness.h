@@ -21,10 +21,10 @@ class VcpuHarness {
  public:
   static constexpr u64 kBase = 0x4000'0000;
   static constexpr u64 kBlock = 2 * MiB;
-  static constexpr u64 kCode = kBase + kBlock;         ///< one block
-  static constexpr u64 kDataBlock = kCode + kBlock;    ///< holds the data pages, else unmapped
+  static constexpr u64 kCode = kBase + kBlock;       ///< one block
+  static constexpr u64 kDataBlock = kCode + kBlock;  ///< holds the data pages, else unmapped
   static constexpr u64 kVectors = kBase + 0x10'0000;
-  static constexpr u32 kBrk = 0xd420'0000;             ///< BRK #0, what code memory is filled with
+  static constexpr u32 kBrk = 0xd420'0000;  ///< BRK #0, what code memory is filled with
 
   /// `data` and `data_size`: the data pages, inside the data block.
   VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size);

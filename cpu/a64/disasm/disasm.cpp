@@ -50,10 +50,17 @@ std::string general(bool x, bool sp, u32 r) {
 
 std::string number(const Placeholder& p, s64 value) {
   switch (p.op) {
-    case '*': value *= p.operand; break;
-    case '+': value += p.operand; break;
-    case '-': value -= p.operand; break;
-    default: break;
+    case '*':
+      value *= p.operand;
+      break;
+    case '+':
+      value += p.operand;
+      break;
+    case '-':
+      value -= p.operand;
+      break;
+    default:
+      break;
   }
   return fmt::format("{}", value);
 }

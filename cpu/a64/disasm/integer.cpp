@@ -33,8 +33,7 @@ std::string shift(const Decoded& d, std::string_view) {
 }
 
 std::string extended(const Decoded& d, std::string_view f) {
-  constexpr const char* kNames[] = {"uxtb", "uxth", "uxtw", "uxtx",
-                                    "sxtb", "sxth", "sxtw", "sxtx"};
+  constexpr const char* kNames[] = {"uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx"};
   const u32 option = d["option"] & 7;
   const bool x = d["sf"] != 0 && (option & 3) == 3;
   return fmt::format("{}, {} #{}", general(x, d[f]), kNames[option], d["imm3"]);
@@ -52,8 +51,8 @@ std::string testbit(const Decoded& d, std::string_view) {
 }
 
 constexpr Formatter kFormatters[] = {
-    {"lsl12", lsl12},       {"bitmask", bitmask}, {"shift", shift},    {"extended", extended},
-    {"cond", cond},         {"tested", tested},   {"testbit", testbit},
+    {"lsl12", lsl12}, {"bitmask", bitmask}, {"shift", shift},     {"extended", extended},
+    {"cond", cond},   {"tested", tested},   {"testbit", testbit},
 };
 
 }  // namespace

@@ -1,0 +1,168 @@
+// docs/generated/ is made from the tables that the code runs on, so it cannot be wrong for long.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "cpu/a64/table.h"
+#include "cpu/model.h"
+#include "cpu/sysreg.h"
+#include "hw/core/char_port.h"
+#include "hw/gic/gicv3.h"
+#include "hw/gpio/pl061.h"
+#include "hw/rtc/pl031.h"
+#include "hw/uart/pl011.h"
+#include "machine/board.h"
+#include "machine/machine.h"
+#include "tests/golden/golden.h"
+
+namespace quince::test {
+namespace {
+
+std::string heading(std::string_view title, std::string_view source) {
+  return fmt::format(
+      "# {}\n\nMade from {} by a test (`QUINCE_UPDATE_GOLDEN=1` rewrites it); do not "
+      "edit.\n",
+      title, source);
+}
+
+/// The option that switches a feature, or nothing for what every CPU has.
+std::string feature_name(Feature f) {
+  static constexpr const char* kNames[] = {
+#define FEATURE(id, name, text) name,
+#include "cpu/features.inc"
+#undef FEATURE
+  };
+  return kNames[static_cast<std::size_t>(f)];
+}
+
+// ---- Registers of the devices ------------------------------------------------------------------
+
+std::string register_row(const hw::RegInfo& r) {
+  const u32 stride = r.stride != 0 ? r.stride : r.size;
+  std::string where = fmt::format("`{:#05x}`", r.offset);
+  std::string name = r.name;
+  if (r.count > 1) {
+    where += fmt::format(" + {}n", stride);
+    name += fmt::format("\\<n\\>, n = 0..{}", r.count - 1);
+  }
+  std::string sizes;
+  for (const unsigned bytes : {1u, 2u, 4u, 8u})
+    if ((r.access & bytes) != 0) sizes += (sizes.empty() ? "" : ", ") + std::to_string(8 * bytes);
+  std::string access = r.readable && r.writable ? "RW" : r.readable ? "RO" : "WO";
+  if (r.read_effect) access += ", reading has an effect";
+  return fmt::format("| {} | {} | {} | {} | {} |\n", where, name, 8 * r.size, sizes, access);
+}
+
+std::string register_table(std::string_view title, const hw::MmioDevice& device) {
+  std::string out = fmt::format(
+      "\n## {}\n\n| offset | register | bits | access sizes | access |\n|---|---|---|---|---|\n",
+      title);
+  for (std::size_t i = 0; i < device.reg_count(); ++i) out += register_row(device.reg_info(i));
+  return out;
+}
+
+TEST(GeneratedDocs, Registers) {
+  Log log;
+  hw::TimerQueue timers;
+  hw::NullCharPort port;
+  hw::Gicv3 gic("gic", log, {.affinities = {0}, .spis = machine::kVmapple.spis});
+  const hw::Pl011 uart("uart", hw::IrqLine(), timers, port);
+  const hw::Pl031 rtc("rtc", hw::IrqLine(), timers, 0);
+  const hw::Pl061 gpio("gpio", hw::IrqLine());
+  std::string out = heading("Device registers", "the register tables of `hw/`");
+  out += register_table("GICv3 distributor", gic.distributor());
+  out += register_table("GICv3 redistributor (one CPU)", gic.redistributors());
+  out += register_table("PL011 UART", uart);
+  out += register_table("PL031 RTC", rtc);
+  out += register_table("PL061 GPIO", gpio);
+  expect_golden("docs/generated/registers.md", out);
+}
+
+// ---- The CPU -----------------------------------------------------------------------------------
+
+/// In a table, a bar would end the cell.
+std::string code_cell(std::string_view text) {
+  std::string out = "`";
+  for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out + "`";
+}
+
+TEST(GeneratedDocs, Instructions) {
+  std::string out = heading("Instructions", "`cpu/a64/isa/*.inc`");
+  out += fmt::format(
+      "\n{} rows. The columns are the row's name, its encoding from bit 31 down "
+      "(`cpu/a64/encoding.h` has the language), its assembly "
+      "(`cpu/a64/disasm/disasm.h`) and the feature it needs, by its name in `-cpu` "
+      "(nothing: every CPU has it).\n",
+      a64::rows().size());
+  std::string_view group;
+  for (const a64::RowInfo& row : a64::rows()) {
+    if (group != row.group) {
+      group = row.group;
+      out += fmt::format("\n## {}\n\n| row | encoding | assembly | feature |\n|---|---|---|---|\n",
+                         group);
+    }
+    out += fmt::format("| {} | {} | {} | {} |\n", row.id, code_cell(row.pattern),
+                       code_cell(row.text), feature_name(row.feature));
+  }
+  expect_golden("docs/generated/instructions.md", out);
+}
+
+TEST(GeneratedDocs, SystemRegisters) {
+  std::string out = heading("System registers and instructions", "`cpu/a64/sysreg.inc`");
+  out +=
+      "\nEverything that is not listed is UNDEFINED, or where it is an identification register to "
+      "come, trapped from EL0 by FEAT_IDST. `tests/unit/cpu/system/sysreg_access.txt` has what an "
+      "access from each exception level does. A star marks instructions without a register.\n\n"
+      "| name | op0, op1, CRn, CRm, op2 | access | feature |\n|---|---|---|---|\n";
+  for (const cpu::SysRegRow& r : cpu::sysreg_rows()) {
+    const char* access = r.read != nullptr && r.write != nullptr ? "RW"
+                         : r.read != nullptr                     ? "RO"
+                                                                 : "WO";
+    out += fmt::format("| `{}` | {}, {}, {}, {}, {} | {} | {} |\n", r.name, r.id.op0(), r.id.op1(),
+                       r.id.crn(), r.id.crm(), r.id.op2(), access, feature_name(r.feature));
+  }
+  expect_golden("docs/generated/system-registers.md", out);
+}
+
+TEST(GeneratedDocs, CpuModels) {
+  expect_golden("docs/generated/cpu-models.md",
+                heading("CPU models", "`cpu/model.cpp` and `cpu/features.inc`") +
+                    "\nWhat `quince -cpu help` prints.\n\n```\n" + cpu::cpu_help() + "```\n");
+}
+
+// ---- The machine -------------------------------------------------------------------------------
+
+TEST(GeneratedDocs, MemoryMap) {
+  expect_golden("docs/generated/memory-map.md", machine::memory_map_markdown());
+}
+
+TEST(GeneratedDocs, TracePoints) {
+  machine::MachineConfig config;
+  config.ram = 16 * MiB;
+  config.clock.deterministic = true;
+  auto m = machine::Machine::create(std::move(config));
+  ASSERT_TRUE(m) << m.error().message();
+  const std::vector<std::string> all = (*m)->log().trace_points();
+  const std::set<std::string> names(all.begin(), all.end());  // every CPU has the same ones
+  std::string out = heading("Trace points", "the `TracePoint` members of a machine's units");
+  out += "\nSwitched on by name or glob: `-trace 'gic.*'` or `-d trace:mmio.read`.\n\n";
+  for (const std::string& name : names) out += fmt::format("* `{}`\n", name);
+  expect_golden("docs/generated/trace-points.md", out);
+}
+
+/// Every file there is one of the above: nothing is left behind by a table that went away.
+TEST(GeneratedDocs, NothingElseIsThere) {
+  const std::set<std::string> made = {"cpu-models.md", "instructions.md",     "memory-map.md",
+                                      "registers.md",  "system-registers.md", "trace-points.md"};
+  std::set<std::string> present;
+  for (const auto& f : std::filesystem::directory_iterator(
+           std::filesystem::path(QUINCE_SOURCE_DIR) / "docs/generated"))
+    present.insert(f.path().filename().string());
+  EXPECT_EQ(present, made);
+}
+
+}  // namespace
+}  // namespace quince::test

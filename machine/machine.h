@@ -167,7 +167,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   u64 epoch_ = 0;         ///< counts starts
 };
 
-/// The status that a stop ends the process with (reference: compatibility D4).
+/// The status that a stop ends the process with (docs/platform.md, "How a run ends").
 int exit_status(StopCause cause);
 
 }  // namespace quince::machine

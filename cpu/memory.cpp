@@ -72,7 +72,9 @@ const Translation* Vcpu::lookup_or_walk(u64 va, const Stage1Access& access, Faul
   const Stage1Regs regs = stage1_regs();
   const VirtAddr clean = strip_tag(regs, model_.stage1, VirtAddr(va), access.kind);
   const u16 asid = cpu::current_asid(regs, model_.stage1);
-  if (const Translation* t = tlb_.lookup(clean, asid, access.kind)) {
+  // With the MMU off, what the TLB still holds says nothing.
+  const Translation* t = bit(regs.sctlr, 0) ? tlb_.lookup(clean, asid, access.kind) : nullptr;
+  if (t != nullptr) {
     fault = check_permission(*t, access);
     return fault ? nullptr : t;
   }

@@ -53,7 +53,7 @@ constexpr Dependency kDependencies[] = {
 /// One value of one ID register field: a feature that is on raises the field to at least `value`.
 struct FieldRule {
   Feature feature;
-  u64 IdRegs::* reg;
+  u64 IdRegs::*reg;
   u8 lsb;
   u8 value;
 };

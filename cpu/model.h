@@ -18,7 +18,7 @@ struct IdRegs {
   u64 pfr0 = 0, pfr1 = 0, dfr0 = 0, dfr1 = 0;
   u64 isar0 = 0, isar1 = 0, isar2 = 0;
   u64 mmfr0 = 0, mmfr1 = 0, mmfr2 = 0;
-  std::array<u64, 3> ccsidr{};  ///< CCSIDR_EL1 of the level 1 data and instruction cache and level 2
+  std::array<u64, 3> ccsidr{};  ///< CCSIDR_EL1: level 1 data, level 1 instruction, level 2
 };
 
 /// What a `-cpu` option selects.

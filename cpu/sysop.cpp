@@ -36,8 +36,8 @@ namespace {
 
 /// Translates for maintenance by address; false after a Data Abort.
 bool translate_maintenance(Vcpu& c, u64 va, AccessKind kind, PhysAddr& pa) {
-  const WalkResult r = c.translate(
-      va, {.kind = kind, .el0 = c.s.pstate.el == 0, .cache_maintenance = true});
+  const WalkResult r =
+      c.translate(va, {.kind = kind, .el0 = c.s.pstate.el == 0, .cache_maintenance = true});
   if (r.fault) {
     c.data_abort(va, r.fault, true, true);
     return false;

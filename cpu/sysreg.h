@@ -51,12 +51,12 @@ struct SysRegRow {
   hw::SysRegId id;
   Feature feature = Feature::Base;
   El0Rule el0_read = El0Rule::No, el0_write = El0Rule::No;
-  u8 index = 0;                     ///< among registers that share their functions
-  u64 SysRegs::*member = nullptr;   ///< plain storage
-  u64 mask = 0;                     ///< bits of it that a write changes
+  u8 index = 0;                    ///< among registers that share their functions
+  u64 SysRegs::*member = nullptr;  ///< plain storage
+  u64 mask = 0;                    ///< bits of it that a write changes
   u64 reset = 0;
-  SysRegRead read = nullptr;        ///< null: no reads
-  SysRegWrite write = nullptr;      ///< null: no writes
+  SysRegRead read = nullptr;            ///< null: no reads
+  SysRegWrite write = nullptr;          ///< null: no writes
   unsigned CpuModel::*limit = nullptr;  ///< registers with an index from this on do not exist
 };
 

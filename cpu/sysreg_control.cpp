@@ -17,24 +17,25 @@ void set_context(Vcpu& c, u64 SysRegs::*member, u64 v) {
 
 u64 sctlr_writable(const Vcpu& c) {
   // M, A, C, SA, SA0, UMA, I, DZE, UCT, nTWI, nTWE, WXN, UCI
-  u64 m = b(0) | b(1) | b(2) | b(3) | b(4) | b(9) | b(12) | b(14) | b(15) | b(16) | b(18) | b(19) | b(26);
-  if (c.has(Feature::LSE2)) m |= b(6);                           // nAA
-  if (c.has(Feature::SPECRES)) m |= b(10);                       // EnRCTX
+  u64 m = b(0) | b(1) | b(2) | b(3) | b(4) | b(9) | b(12) | b(14) | b(15) | b(16) | b(18) | b(19) |
+          b(26);
+  if (c.has(Feature::LSE2)) m |= b(6);                            // nAA
+  if (c.has(Feature::SPECRES)) m |= b(10);                        // EnRCTX
   if (c.has(Feature::PAuth)) m |= b(13) | b(27) | b(30) | b(31);  // EnDB, EnDA, EnIB, EnIA
-  if (c.has(Feature::CSV2_2)) m |= b(20);                        // TSCXT
-  if (c.has(Feature::PAN)) m |= b(23);                           // SPAN
-  if (c.has(Feature::BTI)) m |= b(35) | b(36);                   // BT0, BT1
-  if (c.has(Feature::SSBS)) m |= b(44);                          // DSSBS
+  if (c.has(Feature::CSV2_2)) m |= b(20);                         // TSCXT
+  if (c.has(Feature::PAN)) m |= b(23);                            // SPAN
+  if (c.has(Feature::BTI)) m |= b(35) | b(36);                    // BT0, BT1
+  if (c.has(Feature::SSBS)) m |= b(44);                           // DSSBS
   return m;
 }
 
 u64 tcr_writable(const Vcpu& c) {
   // T0SZ, EPD0, IRGN0, ORGN0, SH0, TG0, T1SZ, A1, EPD1, IRGN1, ORGN1, SH1, TG1, IPS, AS, TBI0, TBI1
   u64 m = low_mask(39) & ~b(6) & ~b(35);
-  if (c.has(Feature::HAFDBS)) m |= b(39) | b(40);      // HA, HD
-  if (c.stage1_features().hpds) m |= b(41) | b(42);    // HPD0, HPD1
-  if (c.has(Feature::PAuth)) m |= b(51) | b(52);       // TBID0, TBID1
-  if (c.has(Feature::E0PD)) m |= b(55) | b(56);        // E0PD0, E0PD1
+  if (c.has(Feature::HAFDBS)) m |= b(39) | b(40);    // HA, HD
+  if (c.stage1_features().hpds) m |= b(41) | b(42);  // HPD0, HPD1
+  if (c.has(Feature::PAuth)) m |= b(51) | b(52);     // TBID0, TBID1
+  if (c.has(Feature::E0PD)) m |= b(55) | b(56);      // E0PD0, E0PD1
   return m;
 }
 

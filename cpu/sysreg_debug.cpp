@@ -24,7 +24,8 @@ void write_mdscr(Vcpu& c, u64 v) {
   // With the OS lock clear, the bits that save and restore external debug state are read-only.
   u64 m = b(0) | b(12) | b(13) | b(15);  // SS, TDCC, KDE, MDE
   if (c.s.sys.oslar_locked != 0)
-    m |= b(6) | b(14) | b(22) | b(23) | b(26) | b(27) | kTxFull | kRxFull;  // ERR, HDE, INTdis, TXU, RXO
+    m |= b(6) | b(14) | b(22) | b(23) | b(26) | b(27) | kTxFull |
+         kRxFull;  // ERR, HDE, INTdis, TXU, RXO
   const u64 old = c.s.sys.mdscr_el1;
   c.s.sys.mdscr_el1 = (old & ~m) | (v & m);
   if (c.s.sys.mdscr_el1 != old) c.context_changed();

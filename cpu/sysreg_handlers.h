@@ -114,7 +114,6 @@ u64 read_pmevtyper(Vcpu& c, unsigned n);
 void write_pmevtyper(Vcpu& c, unsigned n, u64 v);
 
 // ---- sysreg_port.cpp
-bool write_cntkctl(Vcpu& c, const SysRegRow& row, u64 in);
 u64 read_counter(Vcpu& c);
 bool read_timer(Vcpu& c, const SysRegRow& row, u64& out);
 bool write_timer(Vcpu& c, const SysRegRow& row, u64 in);

@@ -25,15 +25,6 @@ bool write_port(Vcpu& c, hw::SysRegTarget* port, hw::SysRegId id, u64 in) {
 
 }  // namespace
 
-bool write_cntkctl(Vcpu& c, const SysRegRow& row, u64 in) {
-  // EL0PCTEN, EL0VCTEN, EVNTEN, EVNTDIR, EVNTI, EL0VTEN, EL0PTEN.  The timer hears of it for the
-  // event stream; what it answers does not matter.
-  c.s.sys.cntkctl_el1 = in & 0x3ff;
-  if (c.ports().timer == nullptr) return true;
-  const hw::IoLock::Guard held(*c.ports().io_lock);
-  static_cast<void>(c.ports().timer->sysreg_write(row.id, c.s.sys.cntkctl_el1));
-  return true;
-}
 u64 read_counter(Vcpu& c) { return c.counter(); }
 bool read_timer(Vcpu& c, const SysRegRow& row, u64& out) {
   return read_port(c, c.ports().timer, row.id, out);

@@ -1,8 +1,8 @@
 #include "firmware/board_fdt.h"
 
 #include <algorithm>
+#include <bit>
 
-#include "base/bits.h"
 #include "firmware/fdt.h"
 
 namespace quince::firmware {
@@ -216,6 +216,7 @@ void Board::gpio() {
   w_.cells("clocks", {clock_});
   w_.string("clock-names", "apb_pclk");
   w_.cells("#gpio-cells", {2});
+  w_.cells("#address-cells", {0});
   w_.flag("gpio-controller");
   w_.cells("#interrupt-cells", {2});
   w_.flag("interrupt-controller");
@@ -257,17 +258,17 @@ void Board::pcie_ranges(const FdtPcie& p) {
 }
 
 void Board::pcie_interrupts(const FdtPcie& p) {
-  // Pin n of device d is wire (d + n) mod 4, so four devices show the whole pattern.
   constexpr u32 kPins = 4;
   std::vector<u32> map;
-  for (u32 device = 0; device < kPins; ++device)
+  // The pattern repeats after as many devices as there are wires.
+  for (u32 device = 0; device < p.wires; ++device)
     for (u32 pin = 0; pin < kPins; ++pin) {
-      const u32 wire = p.first_spi + (device + pin) % kPins;
-      for (const u32 cell : {device << 11, 0u, 0u, pin + 1, gic_, 0u, 0u, kSpi, wire, kLevelHigh})
+      const u32 spi = p.first_spi + (device + pin) % p.wires;
+      for (const u32 cell : {device << 11, 0u, 0u, pin + 1, gic_, 0u, 0u, kSpi, spi, kLevelHigh})
         map.push_back(cell);
     }
   w_.cells("#interrupt-cells", {1});
-  w_.cells("interrupt-map-mask", {(kPins - 1) << 11, 0, 0, 7});
+  w_.cells("interrupt-map-mask", {(p.wires - 1) << 11, 0, 0, 7});
   w_.cells("interrupt-map", map);
 }
 
@@ -297,6 +298,8 @@ Result<void> check(const BoardDescription& d) {
       (d.pcie->buses < 1 || d.pcie->buses > 256 || d.pcie->ecam.size < d.pcie->buses * MiB))
     return fail("device tree: {} PCIe buses and {:#x} bytes of ECAM do not match", d.pcie->buses,
                 d.pcie->ecam.size);
+  if (d.pcie && (!std::has_single_bit(d.pcie->wires) || d.pcie->wires > 32))
+    return fail("device tree: {} PCIe interrupt wires are no power of two up to 32", d.pcie->wires);
   return {};
 }
 

@@ -17,7 +17,7 @@ namespace quince::firmware {
 
 /// Registers and one level-sensitive shared interrupt.
 struct WiredDevice {
-  Range registers;
+  Range registers = {};
   u32 spi = 0;  ///< counted from INTID 32
 };
 
@@ -29,25 +29,27 @@ struct FdtCpu {
 
 /// A GICv3 with one region of redistributors.
 struct FdtGic {
-  Range distributor;
-  Range redistributors;
+  Range distributor = {};
+  Range redistributors = {};
   /// A GICv2m-style frame that turns writes into SPIs.
   struct MsiFrame {
     Range registers;
     u32 first_spi = 0;
     u32 spi_count = 0;
   };
-  std::optional<MsiFrame> msi;
+  std::optional<MsiFrame> msi = {};
 };
 
 /// A generic PCIe host bridge.  The windows are identity mapped: bus address = CPU address.
 struct FdtPcie {
-  Range ecam;
-  u32 buses = 256;              ///< 1 MiB of ECAM each
-  Range mmio32;                 ///< below 4 GiB
-  std::optional<Range> mmio64;  ///< prefetchable
-  std::optional<Range> io;      ///< CPU addresses of I/O ports from 0
-  u32 first_spi = 0;            ///< INTA..INTD of device 0, rotated by device number
+  Range ecam = {};
+  u32 buses = 256;                   ///< 1 MiB of ECAM each
+  Range mmio32 = {};                 ///< below 4 GiB
+  std::optional<Range> mmio64 = {};  ///< prefetchable
+  std::optional<Range> io = {};      ///< CPU addresses of I/O ports from 0
+  u32 first_spi = 0;                 ///< of `wires` in a row
+  /// Pin n (INTA = 0) of device d is wire (d + n) mod this; a power of two up to 32.
+  u32 wires = 4;
 };
 
 /// The PPIs of the generic timer (INTID - 16); the binding wants all four, wired or not.
@@ -60,29 +62,29 @@ struct FdtTimer {
 
 /// What /chosen says; empty members are left out.
 struct FdtChosen {
-  std::string bootargs;
-  Range initrd;
-  std::optional<u64> kaslr_seed;
-  std::vector<u8> rng_seed;
+  std::string bootargs = {};
+  Range initrd = {};
+  std::optional<u64> kaslr_seed = {};
+  std::vector<u8> rng_seed = {};
 };
 
 /// A whole board.  What is absent gets no node.
 struct BoardDescription {
-  std::string model;       ///< for people
-  std::string compatible;  ///< "vendor,board"
-  std::vector<Range> memory;
-  std::vector<FdtCpu> cpus;
-  FdtGic gic;
-  FdtTimer timer;
-  std::optional<u32> pmu_ppi;         ///< PMU overflow, INTID - 16
-  bool psci = true;                   ///< PSCI 1.0 by HVC; without it only CPU 0 can start
-  std::optional<WiredDevice> uart;    ///< PL011, the console
-  std::optional<WiredDevice> rtc;     ///< PL031
-  std::optional<WiredDevice> gpio;    ///< PL061
-  std::optional<u32> power_key_line;  ///< the power button's GPIO line; needs gpio
-  std::optional<FdtPcie> pcie;
-  std::vector<WiredDevice> virtio_mmio;
-  FdtChosen chosen;
+  std::string model = {};       ///< for people
+  std::string compatible = {};  ///< "vendor,board"
+  std::vector<Range> memory = {};
+  std::vector<FdtCpu> cpus = {};
+  FdtGic gic = {};
+  FdtTimer timer = {};
+  std::optional<u32> pmu_ppi = {};         ///< PMU overflow, INTID - 16
+  bool psci = true;                        ///< PSCI 1.0 by HVC; without it only CPU 0 can start
+  std::optional<WiredDevice> uart = {};    ///< PL011, the console
+  std::optional<WiredDevice> rtc = {};     ///< PL031
+  std::optional<WiredDevice> gpio = {};    ///< PL061
+  std::optional<u32> power_key_line = {};  ///< the power button's GPIO line; needs gpio
+  std::optional<FdtPcie> pcie = {};
+  std::vector<WiredDevice> virtio_mmio = {};
+  FdtChosen chosen = {};
 };
 
 /// The flattened tree.  Fails when the description contradicts itself or is too large for a tree.

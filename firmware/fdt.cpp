@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/bits.h"
+#include "base/assert.h"
 
 namespace quince::firmware {
 namespace {
@@ -63,10 +63,12 @@ void FdtWriter::step(Call call) {
 
 FdtWriter::Node FdtWriter::node(const std::string& name) {
   step([&](void* fdt) { return fdt_begin_node(fdt, name.c_str()); });
+  ++depth_;
   return Node(*this);
 }
 
 void FdtWriter::end_node() {
+  --depth_;
   step([](void* fdt) { return fdt_end_node(fdt); });
 }
 
@@ -99,6 +101,7 @@ void FdtWriter::strings(const char* name, std::initializer_list<std::string_view
 }
 
 Result<std::vector<u8>> FdtWriter::finish() {
+  QUINCE_ASSERT(depth_ == 1);
   end_node();
   step([](void* fdt) { return fdt_finish(fdt); });
   if (error_ != 0) return fdt_failure(error_);

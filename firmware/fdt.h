@@ -67,6 +67,7 @@ class FdtWriter {
 
   std::vector<u8> blob_;
   int error_ = 0;
+  unsigned depth_ = 1;  // open nodes
   u32 next_phandle_ = 1;
 };
 

@@ -33,44 +33,45 @@ std::string describe(const Range& ram) {
                              : fmt::format("{:#x} bytes at {:#x}", ram.size, ram.start.raw());
 }
 
-/// A Linux Image: a 2 MiB boundary plus text_offset.
-std::optional<Range> place_image(const Range& ram, const Image& image) {
-  const auto first = place(ram, 0, kBlock, 0);
-  if (!first || image.text_offset > ram.size) return std::nullopt;
-  const u64 near = first->start - ram.start + image.text_offset;
-  if (image.text_offset < kPage)
-    if (const auto later = place(ram, near + kBlock, 1, image.size)) return later;
-  return place(ram, near, 1, image.size);
+/// Where the kernel may go, best first.  A Linux Image takes a 2 MiB boundary plus text_offset.
+std::vector<Range> kernel_places(const Range& ram, const Image& image) {
+  if (image.kind == ImageKind::Elf) return {Range{image.lowest(), image.size}};
+  std::vector<Range> places;
+  const auto add = [&](u64 distance) {
+    if (const auto at = place(ram, distance, 1, image.size)) places.push_back(*at);
+  };
+  if (image.kind == ImageKind::Raw) {
+    add(kRawOffset);
+  } else if (const auto first = place(ram, 0, kBlock, 0); first && image.text_offset <= ram.size) {
+    const u64 distance = first->start - ram.start + image.text_offset;
+    if (image.text_offset < kPage) add(distance + kBlock);
+    add(distance);
+  }
+  return places;
 }
 
-Result<Range> place_kernel(const BootInputs& in) {
-  if (in.kernel.kind == ImageKind::Elf) return Range{in.kernel.lowest(), in.kernel.size};
-  const auto at = in.kernel.kind == ImageKind::Linux ? place_image(in.ram, in.kernel)
-                                                     : place(in.ram, kRawOffset, 1, in.kernel.size);
-  if (!at)
-    return fail(
-        "-kernel: could not load kernel '{}': it needs {:#x} bytes{}, which do not fit in "
-        "RAM ({})",
-        in.kernel_name, in.kernel.size,
-        in.kernel.kind == ImageKind::Linux
-            ? fmt::format(" and a text offset of {:#x}", in.kernel.text_offset)
-            : "",
-        describe(in.ram));
-  return *at;
+tl::unexpected<Error> no_place(const BootInputs& in) {
+  const std::string offset = in.kernel.kind == ImageKind::Linux
+                                 ? fmt::format(" and a text offset of {:#x}", in.kernel.text_offset)
+                                 : "";
+  return fail(
+      "-kernel: could not load kernel '{}': it needs {:#x} bytes{}, which do not fit in RAM ({})",
+      in.kernel_name, in.kernel.size, offset, describe(in.ram));
 }
 
-/// The places of the initrd and the device tree.
-struct Companions {
-  Range initrd, dtb;
+/// The places of everything.
+struct Layout {
+  Range kernel, initrd, dtb;
 };
 
-std::optional<Companions> place_behind(const Range& ram, u64 initrd_distance, u64 align,
-                                       u64 initrd_size, u64 dtb_room) {
-  const auto initrd = place(ram, initrd_distance, align, initrd_size);
+/// Initrd and device tree from a distance on.
+std::optional<Layout> place_behind(const Range& ram, const Range& kernel, u64 distance, u64 align,
+                                   u64 initrd_size, u64 dtb_room) {
+  const auto initrd = place(ram, distance, align, initrd_size);
   if (!initrd) return std::nullopt;
   const auto dtb = place(ram, initrd->end() - ram.start, align, dtb_room);
   if (!dtb) return std::nullopt;
-  return Companions{*initrd, *dtb};
+  return Layout{kernel, *initrd, *dtb};
 }
 
 /// The device tree of an ELF program: at the start of RAM, where such programs look for it.
@@ -91,26 +92,35 @@ PhysAddr end_in_ram(const BootInputs& in, const Range& kernel) {
   return end;
 }
 
-Result<Companions> place_companions(const BootInputs& in, const Range& kernel) {
+/// The layout for one place of the kernel.
+Result<Layout> lay_out(const BootInputs& in, const Range& kernel) {
   const u64 initrd_size = in.initrd.bytes.size();
   const u64 dtb_room = in.dtb.bytes.empty()
                            ? 0
                            : align_up(in.dtb.bytes.size() + in.append.size() + kPatchRoom, kPage);
   const u64 kernel_end = end_in_ram(in, kernel) - in.ram.start;
-  const u64 preferred = std::max(kernel_end, std::min(in.ram.size / 2, 128 * MiB));
-  auto found = place_behind(in.ram, preferred, kBlock, initrd_size, dtb_room);
-  if (!found) found = place_behind(in.ram, kernel_end, kPage, initrd_size, dtb_room);
+  const u64 usual = std::max(kernel_end, std::min(in.ram.size / 2, 128 * MiB));
+  auto found = place_behind(in.ram, kernel, usual, kBlock, initrd_size, dtb_room);
+  if (!found) found = place_behind(in.ram, kernel, kernel_end, kPage, initrd_size, dtb_room);
   if (found && in.kernel.kind == ImageKind::Elf)
     found->dtb = place_elf_dtb(in.ram, in.kernel, dtb_room).value_or(found->dtb);
   if (found) return *found;
   const std::string room = fmt::format("behind the kernel, which ends at {:#x}, in RAM ({})",
                                        (in.ram.start + kernel_end).raw(), describe(in.ram));
-  if (place_behind(in.ram, kernel_end, kPage, initrd_size, 0))
+  if (initrd_size == 0 || place_behind(in.ram, kernel, kernel_end, kPage, initrd_size, 0))
     return fail("-dtb: the device tree needs {:#x} bytes, which do not fit {}", dtb_room, room);
-  if (initrd_size != 0)
-    return fail("-initrd: could not load initrd '{}': its {:#x} bytes do not fit {}",
-                in.initrd.name, initrd_size, room);
-  return fail("-kernel: no room is left {}", room);
+  return fail("-initrd: could not load initrd '{}': its {:#x} bytes do not fit {}", in.initrd.name,
+              initrd_size, room);
+}
+
+/// The first place of the kernel that leaves room for the rest, or why the last one does not.
+Result<Layout> lay_out(const BootInputs& in) {
+  Result<Layout> layout = no_place(in);
+  for (const Range& kernel : kernel_places(in.ram, in.kernel)) {
+    layout = lay_out(in, kernel);
+    if (layout) break;
+  }
+  return layout;
 }
 
 /// Moves the kernel's bytes, which stay in place, and its segments to the list.
@@ -121,7 +131,7 @@ Result<void> add_kernel(BootInputs& in, const Range& kernel, LoadList& list) {
     const PhysAddr at = absolute ? s.address : kernel.start + s.address.raw();
     const auto added =
         list.add(fmt::format("kernel '{}'", in.kernel_name), at, s.bytes, s.memory_size);
-    if (!added) return fail("-kernel: could not load {}", added.error().message());
+    if (!added) return tl::unexpected(added.error().in("-kernel"));
   }
   return {};
 }
@@ -187,8 +197,8 @@ Result<std::vector<u8>> patch_dtb(std::span<const u8> dtb, const DtbPatch& patch
 
 Result<BootPlan> plan_boot(BootInputs in) {
   BootPlan plan;
-  plan.kernel = TRY(place_kernel(in));
-  const Companions at = TRY(place_companions(in, plan.kernel));
+  const Layout at = TRY(lay_out(in));
+  plan.kernel = at.kernel;
   plan.initrd = at.initrd;
 
   TRY_VOID(add_kernel(in, plan.kernel, plan.memory));

@@ -43,7 +43,7 @@ Result<void> LoadList::add(std::string what, PhysAddr address, std::span<const u
                            u64 memory_size) {
   QUINCE_ASSERT(memory_size >= bytes.size());
   if (memory_size > std::numeric_limits<u64>::max() - address.raw())
-    return fail("{} does not fit: {:#x} bytes at {:#x} run past the last address", what,
+    return fail("could not load {}: {:#x} bytes at {:#x} run past the last address", what,
                 memory_size, address.raw());
   blobs_.push_back({std::move(what), address, bytes, memory_size});
   return {};
@@ -90,7 +90,7 @@ Result<void> LoadList::write(hw::DmaPort& memory) const {
     const u64 rest = b.memory_size - b.bytes.size();
     if (!is_memory(memory, b.address, b.memory_size) || !memory.write(b.address, b.bytes) ||
         !zero(memory, b.address + b.bytes.size(), rest))
-      return fail("{} does not fit: {:#x} bytes at {:#x} are not all writable memory", b.what,
+      return fail("could not load {}: {:#x} bytes at {:#x} are not all writable memory", b.what,
                   b.memory_size, b.address.raw());
   }
   return {};

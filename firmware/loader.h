@@ -15,13 +15,13 @@ namespace quince::firmware {
 
 /// The properties of one loader, checked against each other.
 struct LoaderOptions {
-  std::string file;              ///< empty: none
-  std::optional<PhysAddr> addr;  ///< of the data or the raw file; the ELF file has its own
-  bool force_raw = false;        ///< take an ELF file as bytes
-  std::optional<u64> data;
+  std::string file = {};              ///< empty: none
+  std::optional<PhysAddr> addr = {};  ///< of the data or the raw file; the ELF file has its own
+  bool force_raw = false;             ///< take an ELF file as bytes
+  std::optional<u64> data = {};
   unsigned data_len = 0;  ///< bytes of `data`, 1..8
   bool data_be = false;   ///< most significant byte first
-  std::optional<unsigned> cpu_num;
+  std::optional<unsigned> cpu_num = {};
 
   /// From "name=value" pairs, without the "driver" and "id" of -device.
   static Result<LoaderOptions> parse(
@@ -31,7 +31,7 @@ struct LoaderOptions {
 /// What a loader does.
 struct LoaderPlan {
   LoadList memory;
-  std::optional<PhysAddr> pc;  ///< where `cpu` starts instead of its usual place
+  std::optional<PhysAddr> pc = {};  ///< where `cpu` starts instead of its usual place
   unsigned cpu = 0;
 };
 

@@ -163,7 +163,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   std::condition_variable run_changed_;
   bool go_ = false;
   bool die_ = false;
-  unsigned running_ = 0;
+  unsigned running_ = 0;  ///< threads that have not answered the last stop
+  u64 epoch_ = 0;         ///< counts starts
 };
 
 /// The status that a stop ends the process with (reference: compatibility D4).

@@ -119,6 +119,7 @@ void Machine::wait_for_wake(CpuThread& t, cpu::RunExit why) {
 
 void Machine::cpu_thread(CpuThread& t) {
   cpu::Vcpu& c = t.vcpu;
+  u64 epoch = 0;  // the start that this thread has answered
   for (;;) {
     {
       std::unique_lock lock(run_mutex_);
@@ -126,8 +127,9 @@ void Machine::cpu_thread(CpuThread& t) {
         c.set_parked(true);
         --running_;
         run_changed_.notify_all();
-        run_changed_.wait(lock, [&] { return go_ || die_; });
-        if (!die_) ++running_;
+        run_changed_.wait(lock, [&] { return epoch != epoch_ || die_; });
+        epoch = epoch_;
+        if (!go_ && !die_) continue;  // stopped again already
       }
       if (die_) return;
     }
@@ -158,6 +160,7 @@ void Machine::start_cpus() {
   if (!threaded()) return;
   const std::lock_guard lock(run_mutex_);
   go_ = true;
+  ++epoch_;
   running_ = static_cast<unsigned>(threads_.size());
   run_changed_.notify_all();
 }

@@ -33,8 +33,8 @@ struct TlbInvalidation {
     Va,    ///< what translates any address of first..last, for `asid` or globally
   };
   Kind kind = Kind::None;
-  VirtAddr first;  ///< page aligned and sign-extended
-  VirtAddr last;   ///< inclusive, so that the end of the address space has a name
+  VirtAddr first{};  ///< page aligned and sign-extended
+  VirtAddr last{};   ///< inclusive, so that the end of the address space has a name
   u16 asid = 0;
   bool any_asid = false;         ///< Va: `asid` does not matter
   bool last_level_only = false;  ///< Va: entries of table descriptors may stay

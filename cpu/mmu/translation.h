@@ -35,7 +35,7 @@ struct Stage1Access {
 
 /// The translation of one page or block.
 struct Translation {
-  PhysAddr pa;         ///< of the page or block that holds the accessed address: aligned to its size
+  PhysAddr pa{};       ///< of the page or block that holds the accessed address: aligned to its size
   u8 log2_size = 12;   ///< 12, 14 or 16 for a page; 21, 25, 29 or 30 for a block
   u8 level = 3;        ///< of the descriptor
   u8 attr = 0;         ///< the MAIR_EL1 byte

@@ -57,14 +57,12 @@ struct Stage1Features {
 /// Physical memory as the table walker sees it.  Addresses are 8-byte aligned.
 class PhysMemory {
  public:
+  virtual ~PhysMemory() = default;
   /// A single-copy atomic read of a little-endian doubleword.  False: External abort.
   virtual bool read64(PhysAddr a, u64& out) = 0;
   /// Writes `desired` if the doubleword is `expected`, atomically; `swapped` tells which.  False:
   /// External abort, with nothing written.
   virtual bool cas64(PhysAddr a, u64 expected, u64 desired, bool& swapped) = 0;
-
- protected:
-  ~PhysMemory() = default;
 };
 
 /// A translation, valid where `fault` is none.

@@ -44,7 +44,8 @@ u64 canonical(u64 ptr, const Layout& l, bool half) {
 }  // namespace
 
 u64 compute_pac(const Regime& r, u64 data, u64 modifier, Key key) {
-  return r.qarma5 ? compute_pac_qarma5(data, modifier, key) : compute_pac_impdef(data, modifier, key);
+  return r.qarma5 ? compute_pac_qarma5(data, modifier, key)
+                  : compute_pac_impdef(data, modifier, key);
 }
 
 u64 add_pac(const Regime& r, u64 ptr, u64 modifier, Key key, bool data) {

@@ -11,10 +11,10 @@ namespace quince::pauth {
 
 /// What the codes depend on apart from key and modifier.
 struct Regime {
-  u64 tcr = 0;         ///< TCR_EL1
-  bool pauth2 = false; ///< codes are combined into the pointer by exclusive or
-  bool fpac = false;   ///< failures are faults, except of combined instructions
-  bool qarma5 = false; ///< else the implementation-defined hash
+  u64 tcr = 0;          ///< TCR_EL1
+  bool pauth2 = false;  ///< codes are combined into the pointer by exclusive or
+  bool fpac = false;    ///< failures are faults, except of combined instructions
+  bool qarma5 = false;  ///< else the implementation-defined hash
 };
 
 /// ComputePAC().

@@ -8,8 +8,8 @@ namespace {
 
 constexpr unsigned kRounds = 5;
 constexpr u64 kAlpha = 0xc0ac'29b7'c97c'50dd;
-constexpr std::array<u64, kRounds> kRoundConstants = {0, 0x1319'8a2e'0370'7344, 0xa409'3822'299f'31d0,
-                                                      0x082e'fa98'ec4e'6c89, 0x4528'21e6'38d0'1377};
+constexpr std::array<u64, kRounds> kRoundConstants = {
+    0, 0x1319'8a2e'0370'7344, 0xa409'3822'299f'31d0, 0x082e'fa98'ec4e'6c89, 0x4528'21e6'38d0'1377};
 
 using Cells = std::array<u8, 16>;
 
@@ -17,9 +17,11 @@ using Cells = std::array<u8, 16>;
 constexpr Cells kShuffle = {13, 6, 11, 0, 7, 12, 1, 10, 8, 3, 14, 5, 2, 9, 4, 15};
 constexpr Cells kTweakShuffle = {4, 5, 6, 7, 11, 2, 3, 8, 12, 13, 14, 15, 0, 1, 10, 9};
 // The cells of the shuffled tweak that go through the LFSR.
-constexpr u16 kTweakRotated = 1u << 2 | 1u << 4 | 1u << 7 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 15;
+constexpr u16 kTweakRotated =
+    1u << 2 | 1u << 4 | 1u << 7 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 15;
 
-constexpr Cells kSub = {0xb, 0x6, 0x8, 0xf, 0xc, 0x0, 0x9, 0xe, 0x3, 0x7, 0x4, 0x5, 0xd, 0x2, 0x1, 0xa};
+constexpr Cells kSub = {0xb, 0x6, 0x8, 0xf, 0xc, 0x0, 0x9, 0xe,
+                        0x3, 0x7, 0x4, 0x5, 0xd, 0x2, 0x1, 0xa};
 
 constexpr Cells invert(const Cells& c) {
   Cells r{};

@@ -43,9 +43,11 @@ std::string bti(const Decoded& d, std::string_view) {
   return kTargets[d["targets"]];
 }
 std::string msr_imm(const Decoded& d, std::string_view field) {
-  // Assemblers take only the values with a meaning; the others act as their lowest bit.
+  // Assemblers take only the values with a meaning; the others act as their lowest bit, and are
+  // spelt as the register number that the same bits would be.
   const u32 imm = d["imm"];
-  return imm > 1 ? fmt::format(".inst {:#010x}", d.insn()) : fmt::format("msr {}, #{}", field, imm);
+  if (imm <= 1) return fmt::format("msr {}, #{}", field, imm);
+  return fmt::format("msr s0_{}_c4_c{}_{}, xzr", bits(d.insn(), 18, 16), imm, bits(d.insn(), 7, 5));
 }
 
 std::string lower(std::string s) {

@@ -85,9 +85,7 @@ inline void AUTDZB(Vcpu& c, u32 rd) { aut(c, PacKey::DB, rd, 0); }
 inline void XPACI(Vcpu& c, u32 rd) {
   set_reg(c, rd, pauth::strip(pac_regime(c), c.s.x[rd], false));
 }
-inline void XPACD(Vcpu& c, u32 rd) {
-  set_reg(c, rd, pauth::strip(pac_regime(c), c.s.x[rd], true));
-}
+inline void XPACD(Vcpu& c, u32 rd) { set_reg(c, rd, pauth::strip(pac_regime(c), c.s.x[rd], true)); }
 inline void PACGA(Vcpu& c, u32 rm, u32 rn, u32 rd) {
   const u64 code =
       pauth::compute_pac(pac_regime(c), c.s.x[rn], reg_or_sp(c, rm), pac_key(c, PacKey::GA));

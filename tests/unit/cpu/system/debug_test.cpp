@@ -37,13 +37,13 @@ struct DebugTest : ::testing::Test {
 TEST_F(DebugTest, AddressBreakpoint) {
   EXPECT_TRUE(bp(kE | kEl1, 0x1000, 0x1000));
   EXPECT_FALSE(bp(kE | kEl1, 0x1000, 0x1004));
-  EXPECT_FALSE(bp(kEl1, 0x1000, 0x1000));                  // not enabled
-  EXPECT_FALSE(bp(kE | kEl1, 0x1000, 0x1000, 0));          // wrong level
+  EXPECT_FALSE(bp(kEl1, 0x1000, 0x1000));          // not enabled
+  EXPECT_FALSE(bp(kE | kEl1, 0x1000, 0x1000, 0));  // wrong level
   EXPECT_TRUE(bp(kE | kEl0, 0x1000, 0x1000, 0));
   EXPECT_FALSE(bp(kE, 0x1000, 0x1000));                    // PMC 0 is AArch32's
   EXPECT_FALSE(bp(kE | kEl1 | 1u << 13, 0x1000, 0x1000));  // HMC and SSC are reserved
   EXPECT_FALSE(bp(kE | kEl1 | 1u << 14, 0x1000, 0x1000));
-  EXPECT_FALSE(bp(kE | kEl1 | bt(4), 0x1000, 0x1004));     // mismatch is AArch32's
+  EXPECT_FALSE(bp(kE | kEl1 | bt(4), 0x1000, 0x1004));  // mismatch is AArch32's
   EXPECT_TRUE(bp(kE | kEl1, 0xffff'8000'0000'1000, 0xffff'8000'0000'1000));
   EXPECT_FALSE(bp(kE | kEl1, 0x0000'8000'0000'1000, 0xffff'8000'0000'1000));  // bit 48 counts
 }
@@ -74,10 +74,10 @@ TEST_F(DebugTest, WatchpointBytes) {
   EXPECT_EQ(address, 0x2000u);
   EXPECT_FALSE(wp(on | kBasAll, 0x2000, 0x1ffc, 4));
   EXPECT_FALSE(wp(on | kBasAll, 0x2000, 0x2008, 4));
-  EXPECT_TRUE(wp(on | 0x0c << 5, 0x2000, 0x2000, 4));   // bytes 2 and 3
+  EXPECT_TRUE(wp(on | 0x0c << 5, 0x2000, 0x2000, 4));  // bytes 2 and 3
   EXPECT_EQ(address, 0x2002u);
   EXPECT_FALSE(wp(on | 0x0c << 5, 0x2000, 0x2000, 2));
-  EXPECT_TRUE(wp(on | 0x0f << 5, 0x2004, 0x2004, 1));   // a word address
+  EXPECT_TRUE(wp(on | 0x0f << 5, 0x2004, 0x2004, 1));  // a word address
   EXPECT_FALSE(wp(on | 0x0f << 5, 0x2004, 0x2000, 4));
   EXPECT_FALSE(wp(on | 0x05 << 5, 0x2000, 0x2000, 8));  // not contiguous
   EXPECT_FALSE(wp(on, 0x2000, 0x2000, 8));              // no byte at all

@@ -32,12 +32,12 @@ TEST(Model, CortexA72IsTheManualsLessWhatQuinceLacks) {
   EXPECT_EQ(id.ctr, 0x8444'c004u);
   EXPECT_EQ(id.clidr, 0x0a20'0023u);
   EXPECT_EQ(id.dczid, 4u);
-  EXPECT_EQ(id.pfr0, 0x0100'0011u);   // manual: 0x2222, AArch32 and EL2, EL3; GICv3 registers
+  EXPECT_EQ(id.pfr0, 0x0100'0011u);  // manual: 0x2222, AArch32 and EL2, EL3; GICv3 registers
   EXPECT_EQ(id.pfr1, 0u);
   EXPECT_EQ(id.dfr0, 0x1030'5106u);
   EXPECT_EQ(id.isar0, 0x0001'1120u);
   EXPECT_EQ(id.isar1, 0u);
-  EXPECT_EQ(id.mmfr0, 0x24u);         // manual: 0x1124, mixed endian and Secure memory
+  EXPECT_EQ(id.mmfr0, 0x24u);  // manual: 0x1124, mixed endian and Secure memory
   EXPECT_EQ(id.mmfr1, 0u);
   EXPECT_EQ(id.mmfr2, 0u);
 }
@@ -45,27 +45,27 @@ TEST(Model, CortexA72IsTheManualsLessWhatQuinceLacks) {
 TEST(Model, NeoverseN1IsTheManualsLessWhatQuinceLacks) {
   const IdRegs id = model("neoverse-n1").id;
   EXPECT_EQ(id.midr, 0x414f'd0c1u);
-  EXPECT_EQ(id.pfr0, 0x1100'0000'0111'0011u);   // manual: ...0001'1111'2112 with GIC, RAS, EL2, EL3
+  EXPECT_EQ(id.pfr0, 0x1100'0000'0111'0011u);  // manual: ...0001'1111'2112 with GIC, RAS, EL2, EL3
   EXPECT_EQ(id.pfr1, 0x20u);
   EXPECT_EQ(id.isar0, 0x0000'1000'1021'1120u);
   EXPECT_EQ(id.isar1, 0x0010'0001u);
-  EXPECT_EQ(id.mmfr0, 0x0010'0025u);            // manual: 0x101125
-  EXPECT_EQ(id.mmfr1, 0x1020'1002u);            // manual: 0x10212122, VHE, VMID, LOR, HPDS2
-  EXPECT_EQ(id.mmfr2, 0x11u);                   // manual: 0x1011, IESB
+  EXPECT_EQ(id.mmfr0, 0x0010'0025u);  // manual: 0x101125
+  EXPECT_EQ(id.mmfr1, 0x1020'1002u);  // manual: 0x10212122, VHE, VMID, LOR, HPDS2
+  EXPECT_EQ(id.mmfr2, 0x11u);         // manual: 0x1011, IESB
 }
 
 TEST(Model, QuinceV1KeepsLinuxFromMitigations) {
   const CpuModel m = model("quince-v1");
-  EXPECT_EQ(bits(m.id.midr, 31, 24), 0u);                 // no errata list has this implementer
-  EXPECT_EQ(bits(m.id.pfr0, 59, 56), 3u);                 // CSV2_3: no branch history loops
-  EXPECT_EQ(bits(m.id.pfr0, 63, 60), 1u);                 // CSV3: no page table isolation
-  EXPECT_EQ(bits(m.id.mmfr2, 63, 60), 1u);                // E0PD: KASLR does not ask for it either
-  EXPECT_EQ(bits(m.id.pfr1, 7, 4), 2u);                   // SSBS by MSR: no firmware calls
-  EXPECT_TRUE(bit(m.id.ctr, 28));                         // IDC
-  EXPECT_FALSE(bit(m.id.ctr, 29));                        // not DIC: IC finds changed code
-  EXPECT_EQ(4u << bits(m.id.ctr, 3, 0), 4096u);           // IminLine
-  EXPECT_EQ(4u << bits(m.id.ctr, 19, 16), 64u);           // DminLine
-  EXPECT_EQ(bits(m.id.isar1, 11, 4), 0x40u);              // API FPAC, no APA
+  EXPECT_EQ(bits(m.id.midr, 31, 24), 0u);        // no errata list has this implementer
+  EXPECT_EQ(bits(m.id.pfr0, 59, 56), 3u);        // CSV2_3: no branch history loops
+  EXPECT_EQ(bits(m.id.pfr0, 63, 60), 1u);        // CSV3: no page table isolation
+  EXPECT_EQ(bits(m.id.mmfr2, 63, 60), 1u);       // E0PD: KASLR does not ask for it either
+  EXPECT_EQ(bits(m.id.pfr1, 7, 4), 2u);          // SSBS by MSR: no firmware calls
+  EXPECT_TRUE(bit(m.id.ctr, 28));                // IDC
+  EXPECT_FALSE(bit(m.id.ctr, 29));               // not DIC: IC finds changed code
+  EXPECT_EQ(4u << bits(m.id.ctr, 3, 0), 4096u);  // IminLine
+  EXPECT_EQ(4u << bits(m.id.ctr, 19, 16), 64u);  // DminLine
+  EXPECT_EQ(bits(m.id.isar1, 11, 4), 0x40u);     // API FPAC, no APA
   EXPECT_TRUE(m.stage1.gran4 && m.stage1.gran16 && m.stage1.gran64);
 }
 

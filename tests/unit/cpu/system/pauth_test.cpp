@@ -23,9 +23,10 @@ TEST(Impdef, DependsOnEveryBit) {
   unsigned same = 0;
   for (unsigned i = 0; i < 64; ++i) {
     const u64 b = u64{1} << i;
-    for (const u64 other : {compute_pac_impdef(ptr ^ b, mod, key), compute_pac_impdef(ptr, mod ^ b, key),
-                            compute_pac_impdef(ptr, mod, {.hi = key.hi ^ b, .lo = key.lo}),
-                            compute_pac_impdef(ptr, mod, {.hi = key.hi, .lo = key.lo ^ b})}) {
+    for (const u64 other :
+         {compute_pac_impdef(ptr ^ b, mod, key), compute_pac_impdef(ptr, mod ^ b, key),
+          compute_pac_impdef(ptr, mod, {.hi = key.hi ^ b, .lo = key.lo}),
+          compute_pac_impdef(ptr, mod, {.hi = key.hi, .lo = key.lo ^ b})}) {
       EXPECT_NE(other, code);
       same += ((other ^ code) & kUsed) == 0;
     }
@@ -67,7 +68,9 @@ TEST(Pac, RoundTrips) {
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
     const Regime r{.tcr = (x & 1 ? k48 : k39) | (x & 2 ? kTbi0 : 0) | (x & 4 ? kTbi1 : 0) |
                           (x & 8 ? kTbid0 : 0),
-                   .pauth2 = (x & 16) != 0, .fpac = (x & 48) == 48, .qarma5 = (x & 64) != 0};
+                   .pauth2 = (x & 16) != 0,
+                   .fpac = (x & 48) == 48,
+                   .qarma5 = (x & 64) != 0};
     const bool data = (x & 128) != 0, b = (x & 256) != 0;
     const u64 ptr = ((x & 512) != 0 ? ~low_mask(38) : 0) | (x >> 26);
     const u64 signed_ptr = add_pac(r, ptr, x, kKey, data);
@@ -86,7 +89,8 @@ TEST(Pac, RoundTrips) {
 TEST(Pac, ErrorCodeWithoutPAuth2) {
   const auto failed = [](u64 tcr, u64 ptr, bool b) {
     const Regime r{.tcr = tcr};
-    return authenticate(r, add_pac(r, ptr, 1, kKey, true) ^ u64{1} << 54, 1, kKey, true, b, false).ptr;
+    return authenticate(r, add_pac(r, ptr, 1, kKey, true) ^ u64{1} << 54, 1, kKey, true, b, false)
+        .ptr;
   };
   EXPECT_EQ(failed(k48, kUser, false), kUser | u64{1} << 61);
   EXPECT_EQ(failed(k48, kUser, true), kUser | u64{2} << 61);
@@ -101,6 +105,33 @@ TEST(Pac, SigningANonCanonicalPointerDoesNotAuthenticate) {
   const u64 signed_ptr = add_pac(r, bad, 7, kKey, true);
   EXPECT_NE(authenticate(r, signed_ptr, 7, kKey, true, false, false).ptr, kUser);
   EXPECT_EQ(signed_ptr ^ add_pac(r, kUser, 7, kKey, true), u64{1} << 62);
+}
+
+struct Vector {
+  const char* op;
+  u64 tcr, ptr, modifier, result;
+};
+constexpr Vector kVectors[] = {
+#include "tests/unit/cpu/system/pauth_vectors.inc"
+};
+
+TEST(Pac, RecordedVectors) {
+  constexpr Key kIa{.hi = 0x84be'85ce'9804'e94b, .lo = 0xec28'02d4'e0a4'88e9};
+  constexpr Key kDb{.hi = 0xdead'beef'cafe'f00d, .lo = 0};
+  constexpr Key kGa{.hi = 0x5555'aaaa'5555'aaaa, .lo = 0x0f0f'0f0f'f0f0'f0f0};
+  for (const Vector& v : kVectors) {
+    const Regime r{.tcr = v.tcr, .qarma5 = true};
+    const std::string_view op = v.op;
+    u64 result = 0;
+    if (op == "pacia") result = add_pac(r, v.ptr, v.modifier, kIa, false);
+    if (op == "pacdb") result = add_pac(r, v.ptr, v.modifier, kDb, true);
+    if (op == "autia") result = authenticate(r, v.ptr, v.modifier, kIa, false, false, false).ptr;
+    if (op == "autdb") result = authenticate(r, v.ptr, v.modifier, kDb, true, true, false).ptr;
+    if (op == "xpacd") result = strip(r, v.ptr, true);
+    if (op == "pacga") result = compute_pac(r, v.ptr, v.modifier, kGa) & ~low_mask(32);
+    EXPECT_EQ(result, v.result) << fmt::format("{} {:#x} {:#x} {:#x}", op, v.tcr, v.ptr,
+                                               v.modifier);
+  }
 }
 
 // ---- Instructions ------------------------------------------------------------------------------
@@ -118,7 +149,9 @@ struct PauthCpu : Bench {
     enable(u64{1} << 31 | u64{1} << 30 | u64{1} << 27 | u64{1} << 13);
   }
   void enable(u64 keys) { set("SCTLR_EL1", keys); }
-  Key key(unsigned n) const { return {.hi = c->s.sys.apkeys[2 * n + 1], .lo = c->s.sys.apkeys[2 * n]}; }
+  Key key(unsigned n) const {
+    return {.hi = c->s.sys.apkeys[2 * n + 1], .lo = c->s.sys.apkeys[2 * n]};
+  }
   Regime regime() const { return {.tcr = k48, .pauth2 = true, .fpac = true, .qarma5 = true}; }
 };
 
@@ -154,12 +187,12 @@ TEST(PauthInstructions, HintsAreNopsWithoutTheFeature) {
 
 TEST(PauthInstructions, FailureSyndrome) {
   PauthCpu b;
-  b.c->s.x[0] = kUser ^ u64{1} << 60;
+  b.c->s.x[0] = kUser ^ u64 { 1 } << 60;
   b.run({kAutia_x0_x1});
   EXPECT_EQ(b.exception(), 0x1c);
   EXPECT_EQ(b.iss(), 0u);  // instruction key A
   EXPECT_EQ(b.c->s.sys.elr_el1, cpu::test::kCode);
-  b.c->s.x[0] = kUser ^ u64{1} << 60;
+  b.c->s.x[0] = kUser ^ u64 { 1 } << 60;
   b.run({kAutdb_x0_x1});
   EXPECT_EQ(b.exception(), 0x1c);
   EXPECT_EQ(b.iss(), 3u);  // data key B
@@ -210,7 +243,7 @@ TEST(PauthInstructions, ReturnFromException) {
 
 TEST(PauthInstructions, StripAndLoad) {
   PauthCpu b;
-  b.c->s.x[0] = kUser ^ u64{0x55} << 56;
+  b.c->s.x[0] = kUser ^ u64 { 0x55 } << 56;
   b.run({kXpaci_x0});
   EXPECT_EQ(b.c->s.x[0], kUser);
   b.store64(0x2008, 0x1234);

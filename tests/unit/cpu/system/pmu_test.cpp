@@ -14,9 +14,7 @@ constexpr u64 kInstRetired = 8, kChain = 0x1e, kP = u64{1} << 31, kU = u64{1} <<
 struct PmuTest : ::testing::Test {
   Bench b;
   /// Runs exactly n instructions: a branch to itself.
-  void run(u64 n) {
-    b.run({0x1400'0000}, n);
-  }
+  void run(u64 n) { b.run({0x1400'0000}, n); }
 };
 
 TEST_F(PmuTest, CountsOnlyWhenEnabled) {

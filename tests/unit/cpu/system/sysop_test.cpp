@@ -48,11 +48,11 @@ TEST(AddressTranslate, Success) {
 
 TEST(AddressTranslate, Faults) {
   MmuCpu b;
-  EXPECT_EQ(b.at("at s1e1r", 0x7000), kRes1 | 0x07u << 1 | 1);   // translation, level 3
-  EXPECT_EQ(b.at("at s1e0r", 0x2000), kRes1 | 0x0fu << 1 | 1);   // permission, level 3
+  EXPECT_EQ(b.at("at s1e1r", 0x7000), kRes1 | 0x07u << 1 | 1);  // translation, level 3
+  EXPECT_EQ(b.at("at s1e0r", 0x2000), kRes1 | 0x0fu << 1 | 1);  // permission, level 3
   EXPECT_EQ(b.at("at s1e1w", 0x4000), kRes1 | 0x0fu << 1 | 1);
   EXPECT_EQ(b.at("at s1e0w", 0x6000), kRes1 | 0x0fu << 1 | 1);
-  EXPECT_EQ(b.at("at s1e1r", 0x4000'0000), kRes1 | 0x05u << 1 | 1);  // level 1
+  EXPECT_EQ(b.at("at s1e1r", 0x4000'0000), kRes1 | 0x05u << 1 | 1);            // level 1
   EXPECT_EQ(b.at("at s1e1r", 0xffff'ff80'0000'0000), kRes1 | 0x04u << 1 | 1);  // EPD1: level 0
   EXPECT_EQ(b.exception(), -1);
 }
@@ -129,6 +129,65 @@ TEST(DcZva, Faults) {
   EXPECT_EQ(b.iss(), 0x21u | 1u << 6);
   EXPECT_EQ(b.load64(0x20'4000), 0xaaaa'aaaa'aaaa'aaaau);
   EXPECT_EQ(b.load64(0x20'5000), 0xaaaa'aaaa'aaaa'aaaau);
+}
+
+/// Remembers the last broadcast.
+struct FakeSiblings final : Siblings {
+  void broadcast(Vcpu&, const Maintenance& m) override {
+    last = m;
+    ++broadcasts;
+  }
+  void complete(Vcpu&) override {}
+  void send_event(Vcpu&) override {}
+  bool multiprocessor() const override { return true; }
+  Maintenance last;
+  unsigned broadcasts = 0;
+};
+
+TEST(Tlbi, DropsTranslations) {
+  for (const char* op : {"tlbi vmalle1*", "tlbi vae1", "tlbi aside1", "tlbi vaae1", "tlbi vale1",
+                         "tlbi vaale1", "tlbi vmalle1is*", "tlbi vae1is", "tlbi vae1os",
+                         "tlbi rvae1", "tlbi rvaae1is", "tlbi rvaale1os"}) {
+    MmuCpu b;
+    b.map(0x2000, 0x20'2000 | kPage | 1u << 11);  // not global, for ASID 0
+    b.store64(0x20'2000, 1), b.store64(0x20'3000, 2);
+    u64 v = 0;
+    EXPECT_TRUE(b.c->load(0x2000, v));
+    EXPECT_EQ(v, 1u);
+    b.map(0x2000, 0x20'3000 | kPage);
+    const std::string_view name = op;
+    // A range: 4 KiB granule, SCALE 0, NUM 0, from page 2.
+    const u64 operand = name.find("rv") != name.npos      ? u64{1} << 46 | 2
+                        : name.find("aside") != name.npos ? 0
+                                                          : 2;
+    b.set(op, operand);
+    EXPECT_TRUE(b.c->load(0x2000, v));
+    EXPECT_EQ(v, 2u) << op;
+  }
+}
+
+TEST(Tlbi, OnlyTheShareableFormsAreBroadcast) {
+  FakeSiblings siblings;
+  MmuCpu b;
+  b.ports.siblings = &siblings;
+  b.reconnect();
+  for (const char* op : {"tlbi vmalle1*", "tlbi vae1", "tlbi rvaale1", "ic iallu*"}) b.set(op, 2);
+  EXPECT_EQ(siblings.broadcasts, 0u);
+  b.set("tlbi vae1is", u64{5} << 48 | 2);
+  EXPECT_EQ(siblings.broadcasts, 1u);
+  EXPECT_EQ(siblings.last.tlb, decode_tlbi(TlbiOp::VAE1, u64{5} << 48 | 2, false));
+  b.set("TCR_EL1", u64{1} << 36);  // 16-bit ASIDs
+  b.set("tlbi vaale1os", 7);
+  EXPECT_EQ(siblings.last.tlb, decode_tlbi(TlbiOp::VAALE1, 7, true));
+  b.set("tlbi rvale1is", u64{1} << 46 | 2);
+  EXPECT_EQ(siblings.last.tlb, decode_tlbi(TlbiOp::RVALE1, u64{1} << 46 | 2, true));
+  EXPECT_EQ(siblings.last.kind, Maintenance::Kind::Tlb);
+  b.set("ic ialluis*", 0);
+  EXPECT_EQ(siblings.last.kind, Maintenance::Kind::AllCode);
+  b.set("ic ivau", 0x1234);
+  EXPECT_EQ(siblings.last.kind, Maintenance::Kind::CodePage);
+  EXPECT_EQ(siblings.last.page, PhysAddr(0x1000));
+  EXPECT_EQ(siblings.broadcasts, 5u);
 }
 
 TEST(IcIvau, FindsChangedCode) {

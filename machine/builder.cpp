@@ -2,6 +2,7 @@
 // configuration.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 
@@ -21,6 +22,7 @@ namespace {
 // Private interrupts (docs/platform.md): INTIDs.
 constexpr unsigned kPpiVirtualTimer = 27, kPpiPhysicalTimer = 30, kPpiPmu = 23;
 constexpr u32 kPpiBase = 16;
+constexpr u64 kPrimeCellSize = 4 * KiB;
 
 /// MPIDR_EL1: sixteen CPUs to a cluster.
 u64 mpidr_of(unsigned cpu) { return u64{cpu / 16} << 8 | (cpu % 16); }
@@ -179,7 +181,11 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
 Result<void> Machine::describe_hardware() {
   const auto wired = [&](Slot s) {
     const MapEntry& e = board_->entry(s);
-    return firmware::WiredDevice{range_of(e), static_cast<u32>(e.spi)};
+    // A PrimeCell has its identification at the end of 4 KiB, where drivers look for it, even
+    // where the board leaves it a larger window.
+    firmware::Range registers = range_of(e);
+    registers.size = std::min(registers.size, kPrimeCellSize);
+    return firmware::WiredDevice{registers, static_cast<u32>(e.spi)};
   };
   firmware::BoardDescription b;
   b.model = fmt::format("quince {}", board_->name);

@@ -85,7 +85,9 @@ void mul_add(Vcpu& c, bool negate_addend, bool negate_product, u32 rm, u32 ra, u
   if (negate_addend) d = fp::FPNeg(d);
   if (negate_product) a = fp::FPNeg(a);
   if constexpr (sizeof(T) != 2) {
-    if (T r; host_ready(c) && host_fma(d, a, b, r)) return put<T>(c, rd, r);
+    if (host_ready(c) && has_host_fma()) {
+      if (const T r = host_fma(d, a, b); is_safe(r)) return put<T>(c, rd, r);
+    }
   }
   Scope s(c);
   put<T>(c, rd, fp::FPMulAdd(d, a, b, s.k));

@@ -34,6 +34,11 @@ struct Host<u64> {
   using Ints = s64 __attribute__((vector_size(16)));
 };
 
+/// A vector register in a host register.  (VReg would be passed in two general ones, and a load of
+/// both halves right after two stores is slow.)
+using Halves = u64 __attribute__((vector_size(16)));
+inline Halves load(const Vcpu& c, u32 r) { return std::bit_cast<Halves>(c.s.v[r]); }
+
 template <class T>
 typename Host<T>::Float number(T bits) {
   return std::bit_cast<typename Host<T>::Float>(bits);
@@ -111,18 +116,16 @@ typename Host<T>::Ints safe_lanes(typename Host<T>::Ints r) {
 }
 
 /// Writes a vector result if all elements that count are `ok`.
-inline bool put_if(Vcpu& c, bool q, u32 rd, VReg r, VReg ok) {
-  const u64 unused = q ? 0 : ~u64{0};
-  if ((ok.d[0] & (ok.d[1] | unused)) != ~u64{0}) return false;
-  r.d[1] &= ~unused;
-  c.s.v[rd] = r;
+inline bool put_if(Vcpu& c, bool q, u32 rd, Halves r, Halves ok) {
+  const u64 upper = q ? ~u64{0} : 0;
+  if ((ok[0] & (ok[1] | ~upper)) != ~u64{0}) return false;
+  c.s.v[rd] = std::bit_cast<VReg>(r & Halves{~u64{0}, upper});
   return true;
 }
 
 /// Vd = a op b for every element.
 template <class T, class Op>
-[[gnu::always_inline]] inline bool host_lanes2(Vcpu& c, bool q, u32 rd, const VReg& va,
-                                               const VReg& vb) {
+[[gnu::always_inline]] inline bool host_lanes2(Vcpu& c, bool q, u32 rd, Halves va, Halves vb) {
   using Floats = typename Host<T>::Floats;
   using Ints = typename Host<T>::Ints;
   using Int = typename Host<T>::Int;
@@ -133,17 +136,54 @@ template <class T, class Op>
   const Ints a_zero = (std::bit_cast<Ints>(va) & kMagnitude) == 0;
   const Ints b_zero = (std::bit_cast<Ints>(vb) & kMagnitude) == 0;
   const Ints zero = ((bits & kMagnitude) == 0) & Op::exact_zero(a_zero, b_zero);
-  return put_if(c, q, rd, std::bit_cast<VReg>(r), std::bit_cast<VReg>(safe_lanes<T>(bits) | zero));
+  return put_if(c, q, rd, std::bit_cast<Halves>(r),
+                std::bit_cast<Halves>(safe_lanes<T>(bits) | zero));
+}
+
+// Comparisons, and the larger or smaller number; they decline NaNs.
+
+struct HostEQ {
+  static auto apply(auto a, auto b) { return a == b; }
+};
+struct HostGE {
+  static auto apply(auto a, auto b) { return a >= b; }
+};
+struct HostGT {
+  static auto apply(auto a, auto b) { return a > b; }
+};
+
+/// Vd = a op b for every element, all ones or zeros.
+template <class T, class Op>
+bool host_lanes_compare(Vcpu& c, bool q, u32 rd, Halves va, Halves vb) {
+  using Floats = typename Host<T>::Floats;
+  if (!host_mode(c)) return false;
+  const Floats a = std::bit_cast<Floats>(va), b = std::bit_cast<Floats>(vb);
+  return put_if(c, q, rd, std::bit_cast<Halves>(Op::apply(a, b)),
+                std::bit_cast<Halves>((a == a) & (b == b)));
+}
+
+/// Vd = the larger (or smaller) of a and b for every element; declines different zeros too.
+template <class T>
+bool host_lanes_max(Vcpu& c, bool q, bool smaller, u32 rd, Halves va, Halves vb) {
+  using Floats = typename Host<T>::Floats;
+  using Ints = typename Host<T>::Ints;
+  if (!host_mode(c)) return false;
+  const Floats x = std::bit_cast<Floats>(va), y = std::bit_cast<Floats>(vb);
+  const Ints a = std::bit_cast<Ints>(va), b = std::bit_cast<Ints>(vb);
+  const Ints choose_a = smaller ? x < y : x > y;
+  return put_if(c, q, rd, std::bit_cast<Halves>((a & choose_a) | (b & ~choose_a)),
+                std::bit_cast<Halves>((x < y) | (x > y) | ((a == b) & (x == y))));
 }
 
 // ---- Fused multiply-add: needs the host's instruction (fp_host.cpp) ----------------------------
 
-/// d + a * b.
-bool host_fma(u32 d, u32 a, u32 b, u32& r);
-bool host_fma(u64 d, u64 a, u64 b, u64& r);
-/// For every element; `ok` is all ones where the result can be used.
-bool host_fma_4s(const VReg& d, const VReg& a, const VReg& b, VReg& r);
-bool host_fma_2d(const VReg& d, const VReg& a, const VReg& b, VReg& r);
+/// The host has the instruction; without it the others must not be called.
+bool has_host_fma();
+/// d + a * b, of numbers and of vectors of singles and doubles.
+u32 host_fma(u32 d, u32 a, u32 b);
+u64 host_fma(u64 d, u64 a, u64 b);
+Halves host_fma_4s(Halves d, Halves a, Halves b);
+Halves host_fma_2d(Halves d, Halves a, Halves b);
 
 /// The sign bits of the elements in half a register.
 template <class T>
@@ -151,13 +191,12 @@ inline constexpr u64 kSigns = sizeof(T) == 8 ? u64{1} << 63 : 0x8000'0000'8000'0
 
 /// Vd = Vd + a * b for every element, or Vd - a * b.
 template <class T>
-bool host_lanes_fma(Vcpu& c, bool q, bool negate, u32 rd, VReg a, const VReg& b) {
-  if (!host_ready(c)) return false;
-  if (negate) a = {{a.d[0] ^ kSigns<T>, a.d[1] ^ kSigns<T>}};
-  VReg r;
-  if (!(sizeof(T) == 4 ? host_fma_4s : host_fma_2d)(c.s.v[rd], a, b, r)) return false;
-  return put_if(c, q, rd, r,
-                std::bit_cast<VReg>(safe_lanes<T>(std::bit_cast<typename Host<T>::Ints>(r))));
+bool host_lanes_fma(Vcpu& c, bool q, bool negate, u32 rd, Halves a, Halves b) {
+  if (!host_ready(c) || !has_host_fma()) return false;
+  if (negate) a ^= kSigns<T>;
+  const Halves r = (sizeof(T) == 4 ? host_fma_4s : host_fma_2d)(load(c, rd), a, b);
+  const auto safe = safe_lanes<T>(std::bit_cast<typename Host<T>::Ints>(r));
+  return put_if(c, q, rd, r, std::bit_cast<Halves>(safe));
 }
 
 // ---- Others ------------------------------------------------------------------------------------

@@ -94,43 +94,47 @@ void reduce(Vcpu& c, bool q, u32 rn, u32 rd, F f) {
   [](auto a, auto b, [[maybe_unused]] fp::Context& k) { return __VA_ARGS__; }
 #define QUINCE_LAMBDA3(...) [](auto d, auto a, auto b, fp::Context& k) { return __VA_ARGS__; }
 
-#define QUINCE_VECTOR2(ID, ...)                                                             \
-  inline void ID##_8h(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
-    fpu::lanes2<u16>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                        \
-  }                                                                                         \
-  inline void ID##_4s(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
-    fpu::lanes2<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                        \
-  }                                                                                         \
-  inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
-    fpu::lanes2<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                     \
-  }
-QUINCE_VECTOR2(FMAX, fp::FPMax(a, b, k))
-QUINCE_VECTOR2(FMIN, fp::FPMin(a, b, k))
-QUINCE_VECTOR2(FMAXNM, fp::FPMaxNum(a, b, k))
-QUINCE_VECTOR2(FMINNM, fp::FPMinNum(a, b, k))
+#define QUINCE_VN_VM fpu::load(c, rn), fpu::load(c, rm)
 
-/// The four operations try the host's arithmetic first.
-#define QUINCE_VECTOR2_HOT(ID, OP, ...)                                                     \
+/// HOST(T, q) tries the host's arithmetic for vectors of singles and doubles.
+#define QUINCE_VECTOR2(ID, HOST, ...)                                                       \
   inline void ID##_8h(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
     fpu::lanes2<u16>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                        \
   }                                                                                         \
   inline void ID##_4s(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
-    if (!fpu::host_lanes2<u32, fpu::OP>(c, q, rd, c.s.v[rn], c.s.v[rm]))                    \
-      fpu::lanes2<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                      \
+    if (!HOST(u32, q)) fpu::lanes2<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));     \
   }                                                                                         \
   inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
-    if (!fpu::host_lanes2<u64, fpu::OP>(c, true, rd, c.s.v[rn], c.s.v[rm]))                 \
+    if (!HOST(u64, true))                                                                   \
       fpu::lanes2<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                   \
   }
-QUINCE_VECTOR2_HOT(FADD, HostAdd, fp::FPAdd(a, b, k))
-QUINCE_VECTOR2_HOT(FSUB, HostSub, fp::FPSub(a, b, k))
-QUINCE_VECTOR2_HOT(FMUL, HostMul, fp::FPMul(a, b, k))
-QUINCE_VECTOR2_HOT(FDIV, HostDiv, fp::FPDiv(a, b, k))
-#undef QUINCE_VECTOR2_HOT
+#define QUINCE_HOST_NO(T, q) false
+#define QUINCE_HOST(OP, T, q) (fpu::host_lanes2<T, fpu::OP>(c, q, rd, QUINCE_VN_VM))
+#define QUINCE_HOST_ADD(T, q) QUINCE_HOST(HostAdd, T, q)
+#define QUINCE_HOST_SUB(T, q) QUINCE_HOST(HostSub, T, q)
+#define QUINCE_HOST_MUL(T, q) QUINCE_HOST(HostMul, T, q)
+#define QUINCE_HOST_DIV(T, q) QUINCE_HOST(HostDiv, T, q)
+#define QUINCE_HOST_MAX(T, q) fpu::host_lanes_max<T>(c, q, false, rd, QUINCE_VN_VM)
+#define QUINCE_HOST_MIN(T, q) fpu::host_lanes_max<T>(c, q, true, rd, QUINCE_VN_VM)
+QUINCE_VECTOR2(FADD, QUINCE_HOST_ADD, fp::FPAdd(a, b, k))
+QUINCE_VECTOR2(FSUB, QUINCE_HOST_SUB, fp::FPSub(a, b, k))
+QUINCE_VECTOR2(FMUL, QUINCE_HOST_MUL, fp::FPMul(a, b, k))
+QUINCE_VECTOR2(FDIV, QUINCE_HOST_DIV, fp::FPDiv(a, b, k))
+QUINCE_VECTOR2(FMAX, QUINCE_HOST_MAX, fp::FPMax(a, b, k))
+QUINCE_VECTOR2(FMIN, QUINCE_HOST_MIN, fp::FPMin(a, b, k))
+QUINCE_VECTOR2(FMAXNM, QUINCE_HOST_MAX, fp::FPMaxNum(a, b, k))
+QUINCE_VECTOR2(FMINNM, QUINCE_HOST_MIN, fp::FPMinNum(a, b, k))
+#undef QUINCE_HOST_MIN
+#undef QUINCE_HOST_MAX
+#undef QUINCE_HOST_DIV
+#undef QUINCE_HOST_MUL
+#undef QUINCE_HOST_SUB
+#undef QUINCE_HOST_ADD
+#undef QUINCE_HOST
 
 /// The instructions that have a scalar form in this group too.
-#define QUINCE_BOTH2(ID, ...)                                                               \
-  QUINCE_VECTOR2(ID, __VA_ARGS__)                                                           \
+#define QUINCE_BOTH2(ID, HOST, ...)                                                         \
+  QUINCE_VECTOR2(ID, HOST, __VA_ARGS__)                                                     \
   inline void ID##_h(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
     fpu::scalar2<u16>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                          \
   }                                                                                         \
@@ -140,15 +144,27 @@ QUINCE_VECTOR2_HOT(FDIV, HostDiv, fp::FPDiv(a, b, k))
   inline void ID##_d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                     \
     fpu::scalar2<u64>(c, rm, rn, rd, QUINCE_LAMBDA2(__VA_ARGS__));                          \
   }
-QUINCE_BOTH2(FABD, fp::FPAbs(fp::FPSub(a, b, k)))
-QUINCE_BOTH2(FMULX, fp::FPMulX(a, b, k))
-QUINCE_BOTH2(FRECPS, fp::FPRecipStepFused(a, b, k))
-QUINCE_BOTH2(FRSQRTS, fp::FPRSqrtStepFused(a, b, k))
-QUINCE_BOTH2(FCMEQ, fpu::mask_of<decltype(a)>(fp::FPCompareEQ(a, b, k)))
-QUINCE_BOTH2(FCMGE, fpu::mask_of<decltype(a)>(fp::FPCompareGE(a, b, k)))
-QUINCE_BOTH2(FCMGT, fpu::mask_of<decltype(a)>(fp::FPCompareGT(a, b, k)))
-QUINCE_BOTH2(FACGE, fpu::mask_of<decltype(a)>(fp::FPCompareGE(fp::FPAbs(a), fp::FPAbs(b), k)))
-QUINCE_BOTH2(FACGT, fpu::mask_of<decltype(a)>(fp::FPCompareGT(fp::FPAbs(a), fp::FPAbs(b), k)))
+#define QUINCE_HOST(OP, T, q) \
+  (fpu::host_lanes_compare<T, fpu::OP>(c, q, rd, QUINCE_VN_VM))
+#define QUINCE_HOST_EQ(T, q) QUINCE_HOST(HostEQ, T, q)
+#define QUINCE_HOST_GE(T, q) QUINCE_HOST(HostGE, T, q)
+#define QUINCE_HOST_GT(T, q) QUINCE_HOST(HostGT, T, q)
+QUINCE_BOTH2(FABD, QUINCE_HOST_NO, fp::FPAbs(fp::FPSub(a, b, k)))
+QUINCE_BOTH2(FMULX, QUINCE_HOST_NO, fp::FPMulX(a, b, k))
+QUINCE_BOTH2(FRECPS, QUINCE_HOST_NO, fp::FPRecipStepFused(a, b, k))
+QUINCE_BOTH2(FRSQRTS, QUINCE_HOST_NO, fp::FPRSqrtStepFused(a, b, k))
+QUINCE_BOTH2(FCMEQ, QUINCE_HOST_EQ, fpu::mask_of<decltype(a)>(fp::FPCompareEQ(a, b, k)))
+QUINCE_BOTH2(FCMGE, QUINCE_HOST_GE, fpu::mask_of<decltype(a)>(fp::FPCompareGE(a, b, k)))
+QUINCE_BOTH2(FCMGT, QUINCE_HOST_GT, fpu::mask_of<decltype(a)>(fp::FPCompareGT(a, b, k)))
+QUINCE_BOTH2(FACGE, QUINCE_HOST_NO,
+             fpu::mask_of<decltype(a)>(fp::FPCompareGE(fp::FPAbs(a), fp::FPAbs(b), k)))
+QUINCE_BOTH2(FACGT, QUINCE_HOST_NO,
+             fpu::mask_of<decltype(a)>(fp::FPCompareGT(fp::FPAbs(a), fp::FPAbs(b), k)))
+#undef QUINCE_HOST_GT
+#undef QUINCE_HOST_GE
+#undef QUINCE_HOST_EQ
+#undef QUINCE_HOST
+#undef QUINCE_HOST_NO
 #undef QUINCE_BOTH2
 #undef QUINCE_VECTOR2
 
@@ -157,16 +173,17 @@ QUINCE_BOTH2(FACGT, fpu::mask_of<decltype(a)>(fp::FPCompareGT(fp::FPAbs(a), fp::
     fpu::lanes3<u16>(c, q, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                        \
   }                                                                                         \
   inline void ID##_4s(Vcpu& c, bool q, u32 rm, u32 rn, u32 rd) {                            \
-    if (!fpu::host_lanes_fma<u32>(c, q, negate, rd, c.s.v[rn], c.s.v[rm]))                  \
+    if (!fpu::host_lanes_fma<u32>(c, q, negate, rd, QUINCE_VN_VM))                          \
       fpu::lanes3<u32>(c, q, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                      \
   }                                                                                         \
   inline void ID##_2d(Vcpu& c, u32 rm, u32 rn, u32 rd) {                                    \
-    if (!fpu::host_lanes_fma<u64>(c, true, negate, rd, c.s.v[rn], c.s.v[rm]))               \
+    if (!fpu::host_lanes_fma<u64>(c, true, negate, rd, QUINCE_VN_VM))                       \
       fpu::lanes3<u64>(c, true, rm, rn, rd, QUINCE_LAMBDA3(__VA_ARGS__));                   \
   }
 QUINCE_VECTOR3(FMLA, false, fp::FPMulAdd(d, a, b, k))
 QUINCE_VECTOR3(FMLS, true, fp::FPMulAdd(d, fp::FPNeg(a), b, k))
 #undef QUINCE_VECTOR3
+#undef QUINCE_VN_VM
 
 // ---- Pairwise and across lanes -----------------------------------------------------------------
 

@@ -26,21 +26,21 @@ void scalar_by_element(Vcpu& c, u32 rm, u32 index, u32 rn, u32 rd, F f) {
 
 /// An element in every place.
 template <class T>
-VReg broadcast(const Vcpu& c, u32 r, u32 index) {
+Halves broadcast(const Vcpu& c, u32 r, u32 index) {
   const u64 v = c.s.v[r].lane<T>(index);
   const u64 half = sizeof(T) == 8 ? v : v << 32 | v;
-  return {{half, half}};
+  return Halves{half, half};
 }
 
 // The forms for singles and doubles that try the host's arithmetic first.
 template <class T, class F>
 void fmla_element(Vcpu& c, bool q, bool negate, u32 rm, u32 index, u32 rn, u32 rd, F f) {
-  if (!host_lanes_fma<T>(c, q, negate, rd, c.s.v[rn], broadcast<T>(c, rm, index)))
+  if (!host_lanes_fma<T>(c, q, negate, rd, load(c, rn), broadcast<T>(c, rm, index)))
     by_element<T>(c, q, rm, index, rn, rd, f);
 }
 template <class T, class F>
 void fmul_element(Vcpu& c, bool q, u32 rm, u32 index, u32 rn, u32 rd, F f) {
-  if (!host_lanes2<T, HostMul>(c, q, rd, c.s.v[rn], broadcast<T>(c, rm, index)))
+  if (!host_lanes2<T, HostMul>(c, q, rd, load(c, rn), broadcast<T>(c, rm, index)))
     by_element<T>(c, q, rm, index, rn, rd, f);
 }
 

@@ -99,7 +99,7 @@ class Suite:
 
     def test_interactive_shell(self):
         with self.start(*self.boot_args(append="")) as g:
-            g.expect("~ #", BOOT_SECONDS)
+            g.expect("/ # ", BOOT_SECONDS)
             g.send("echo $((6 * 7)) done\n")
             g.expect("42 done", 60)
             g.send("poweroff -f\n")

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hw/core/char_port.h"
+#include "hw/gic/gicv3.h"
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/rtc/pl031.h"
@@ -45,6 +46,25 @@ struct FuzzPort final : hw::CharPort {
   FuzzBench& bench;
   hw::CharReceiver* receiver = nullptr;
 };
+
+TEST(DeviceFuzz, Gicv3) {
+  fuzz("gic", [](FuzzBench& b) {
+    auto& log = b.keep<Log>();
+    auto& gic = b.unit<hw::Gicv3>("gic", log, hw::GicConfig{.affinities = {0, 1}});
+    b.window(gic.distributor(), 0x10000);
+    b.window(gic.redistributors(), gic.redistributors_size());
+    for (unsigned c = 0; c < 2; ++c) gic.connect_cpu(c, b.wire(2 * c), b.wire(2 * c + 1));
+    b.on_event([&](u64 r) {
+      // A wire, or a register of a CPU interface (ICC_*_EL1 are op1 0, CRn 4 and 12).
+      if (bit(r, 1)) return gic.spi_sink().set_line((r >> 8) % 256, bit(r, 0));
+      auto& cpu = gic.cpu_interface(bit(r, 2) ? 1 : 0);
+      const hw::SysRegId id(3, 0, bit(r, 3) ? 4 : 12, (r >> 4) % 16, (r >> 8) % 8);
+      u64 value = r >> 16;
+      const hw::Bus done = bit(r, 11) ? cpu.sysreg_read(id, value) : cpu.sysreg_write(id, value);
+      b.output(done == hw::Bus::Ok ? value : 0);
+    });
+  });
+}
 
 TEST(DeviceFuzz, Pl011) {
   fuzz("pl011", [](FuzzBench& b) {

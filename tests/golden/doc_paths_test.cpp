@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,11 +27,13 @@ std::vector<fs::path> pages() {
   return found;
 }
 
+/// The text of a page without its indented code.
 std::string read(const fs::path& p) {
   std::ifstream in(p);
-  std::stringstream all;
-  all << in.rdbuf();
-  return all.str();
+  std::string all;
+  for (std::string line; std::getline(in, line);)
+    if (!line.starts_with("    ")) all += line + "\n";
+  return all;
 }
 
 /// What stands between `open` and `close`, wherever that is on one line.

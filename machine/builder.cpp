@@ -168,6 +168,8 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
     cpu::VcpuPorts ports{.space = &space_, .io_lock = &io_lock_, .clock = &clock_,
                          .gic = &gic.cpu_interface(i), .timer = timer.get(), .hypercalls = this,
                          .siblings = this, .counter_hz = board_->counter_hz, .log = &log_};
+    if (config_.clock.deterministic)  // one thread runs every CPU then
+      ports.random = {[](void* p) -> u64 { return static_cast<Machine*>(p)->random_(); }, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
     gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));
     device_list_.push_back(timer.get());

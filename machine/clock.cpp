@@ -35,6 +35,7 @@ void MachineClock::stop() {
 void MachineClock::set(u64 ns) { base_ns_.store(ns, std::memory_order_relaxed); }
 
 void MachineClock::run(const void* vcpu, Counter counter) {
+  if (!config_.deterministic) return;
   base_ns_.store(now_ns(), std::memory_order_relaxed);
   vcpu_ = vcpu;
   counter_ = counter;

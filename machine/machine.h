@@ -5,6 +5,8 @@
 // machine thread.  Devices run on whichever thread, always under the I/O lock.
 #pragma once
 
+#include <signal.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -155,6 +157,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
 
   RunState state_ = RunState::Paused;
   std::atomic<bool> stop_requested_{false};
+  std::atomic<bool> hold_{false};  ///< from a guest's request until the CPUs start again
   std::atomic<u8> stop_cause_{0};
   std::optional<StopCause> finished_;
 
@@ -166,6 +169,10 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   unsigned running_ = 0;  ///< threads that have not answered the last stop
   u64 epoch_ = 0;         ///< counts starts
 };
+
+/// Blocks the signals that run() takes from a descriptor, in this thread and those it makes, and
+/// returns them.  Called first in main, so that one that comes early ends the machine properly too.
+sigset_t block_signals();
 
 /// The status that a stop ends the process with (docs/platform.md, "How a run ends").
 int exit_status(StopCause cause);

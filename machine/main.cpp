@@ -16,6 +16,7 @@ int fail_with(const quince::Error& e) {
 
 int run(int argc, char** argv) {
   using namespace quince::machine;
+  block_signals();
   const auto line = parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)});
   if (!line) return fail_with(line.error());
   if (!line->print.empty()) {

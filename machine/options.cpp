@@ -303,7 +303,8 @@ Result<void> on_log(Parser& p, std::string_view v) {
     p.out.print = s;
     return {};
   }
-  for (const auto& [item, _] : split_options(v, "")) {
+  for (const auto& pair : split_options(v, "")) {
+    const std::string& item = pair.first;
     const bool known = item.starts_with("trace:") ||
                        std::any_of(log_categories().begin(), log_categories().end(),
                                    [&](const auto& c) { return item == c.name; });

@@ -35,19 +35,21 @@ void Machine::request_stop(StopCause cause) {
   u8 none = 0;
   // The first cause counts: several vCPUs may ask at once.
   stop_cause_.compare_exchange_strong(none, static_cast<u8>(static_cast<u8>(cause) + 1));
+  hold_.store(true);
   stop_requested_.store(true);
   for (const auto& c : cpus_) c->request_exit();
   loop_.wake();
 }
 
 void Machine::quit(StopCause cause) {
-  request_stop(cause);
+  finished_ = cause;
+  request_stop(cause);  // only to end what runs: finished_ decides
 }
 
 void Machine::handle_requests() {
   if (!stop_requested_.exchange(false)) return;
   const u8 code = stop_cause_.exchange(0);
-  if (code == 0) return;
+  if (code == 0 || finished_) return;
   const auto cause = static_cast<StopCause>(code - 1);
   if (cause == StopCause::GuestReset && !config_.actions.reboot_is_shutdown) return reset();
   if (cause == StopCause::GuestShutdown && config_.actions.shutdown_is_pause) return pause();
@@ -133,7 +135,8 @@ void Machine::cpu_thread(CpuThread& t) {
       }
       if (die_) return;
     }
-    if (power_[c.index()].load() != CpuPower::On) {
+    // A guest that asked for power-off or reset executes nothing behind that instruction.
+    if (hold_.load() || power_[c.index()].load() != CpuPower::On) {
       wait_for_wake(t, cpu::RunExit::Halted);
       continue;
     }
@@ -160,6 +163,7 @@ void Machine::start_cpus() {
   if (!threaded()) return;
   const std::lock_guard lock(run_mutex_);
   go_ = true;
+  hold_.store(false);
   ++epoch_;
   running_ = static_cast<unsigned>(threads_.size());
   run_changed_.notify_all();
@@ -180,7 +184,7 @@ void Machine::stop_cpus() {
 
 void Machine::run_threaded() {
   for (const auto& c : cpus_) {
-    auto t = std::make_unique<CpuThread>(*this, *c);
+    auto t = std::make_unique<CpuThread>(*c);
     c->on_wake(
         [](void* p) {
           auto& thread = *static_cast<CpuThread*>(p);
@@ -281,13 +285,18 @@ void Machine::run_single() {
   pause();
 }
 
-int Machine::run() {
+sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return set;
+}
+
+int Machine::run() {
+  const sigset_t set = block_signals();
   const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
     signalfd_siginfo info{};

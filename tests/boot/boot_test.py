@@ -154,6 +154,7 @@ class Suite:
 
     def test_paused_start_runs_nothing(self):
         with self.start(*self.boot_args("-S")) as g:
+            g.await_signals()
             g.terminate()
             g.finish(30)
             if g.log:

@@ -60,6 +60,16 @@ class Guest:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
+    def await_signals(self, timeout=10):
+        """Waits until the program has taken charge of SIGTERM: it is blocked, to be read from a descriptor."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+                blocked = next(line for line in f if line.startswith("SigBlk:"))
+            if int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+                return
+        self.fail("never blocked SIGTERM")
+
     def terminate(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 

@@ -292,8 +292,9 @@ int Machine::run() {
   const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
     signalfd_siginfo info{};
     if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
-    fmt::print(stderr, "quince: terminating on signal {} from pid {}\n", info.ssi_signo,
-               info.ssi_pid);
+    const std::string text = fmt::format("quince: terminating on signal {} from pid {}\n",
+                                         info.ssi_signo, info.ssi_pid);
+    std::fputs(text.c_str(), stderr);
     quit(StopCause::HostSignal);
   });
   if (threaded())

@@ -235,6 +235,7 @@ Result<void> Machine::load_images() {
     const MapEntry& slot = board_->entry(Slot::Firmware);
     auto bytes = read_file(config_.bios, slot.size);
     if (!bytes) return tl::unexpected(bytes.error().in("-bios"));
+    if (bytes->empty()) return fail("-bios: '{}' is empty", config_.bios);
     TRY_VOID(images_->memory.add(fmt::format("firmware '{}'", config_.bios), PhysAddr(slot.base),
                                  std::move(*bytes)));
     if (config_.kernel.empty() && config_.board == "virt") {
@@ -244,9 +245,11 @@ Result<void> Machine::load_images() {
     }
   }
   if (!config_.kernel.empty()) {
+    // Not inside the braces: g++ forgets the members that are made already when TRY returns.
+    firmware::Image kernel = TRY(firmware::read_kernel(config_.kernel));
     firmware::BootInputs in{.ram = ram, .kernel_name = config_.kernel,
-                            .kernel = TRY(firmware::read_kernel(config_.kernel)),
-                            .initrd = {}, .dtb = {"", device_tree_}, .append = config_.append};
+                            .kernel = std::move(kernel), .initrd = {},
+                            .dtb = {"", device_tree_}, .append = config_.append};
     if (!config_.initrd.empty()) in.initrd = TRY(firmware::read_initrd(config_.initrd));
     if (!config_.dtb.empty()) in.dtb = TRY(firmware::read_dtb(config_.dtb));
     firmware::BootPlan plan = TRY(firmware::plan_boot(std::move(in)));

@@ -32,9 +32,14 @@ int exit_status(StopCause) { return 0; }
 // ---- Requests ----------------------------------------------------------------------------------
 
 void Machine::request_stop(StopCause cause) {
+  const u8 code = static_cast<u8>(static_cast<u8>(cause) + 1);
   u8 none = 0;
-  // The first cause counts: several vCPUs may ask at once.
-  stop_cause_.compare_exchange_strong(none, static_cast<u8>(static_cast<u8>(cause) + 1));
+  // The host's word is final: a guest that resets or, with -no-shutdown, powers off at that moment
+  // must not undo it.  Among vCPUs, several of which may ask at once, the first one counts.
+  if (cause == StopCause::HostQuit || cause == StopCause::HostSignal)
+    stop_cause_.store(code);
+  else
+    stop_cause_.compare_exchange_strong(none, code);
   stop_requested_.store(true);
   for (const auto& c : cpus_) c->request_exit();
   loop_.wake();

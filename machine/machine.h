@@ -78,7 +78,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   /// Saves the machine but for the contents of RAM.  While paused.
   void snapshot(Archive& ar);
   /// Loads what snapshot() saved of a machine of the same configuration.  While paused.  After an
-  /// error, which names the field, the machine is as after a reset.
+  /// error, which names the field, the machine is as it was.
   Result<void> restore(Archive& ar);
   /// A hash of every unit and of RAM: equal for equal states.  While paused or stopped.
   u64 state_hash();
@@ -111,6 +111,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
 
   // snapshot.cpp
   void visit(Archive& ar);
+  Result<void> load(Archive& ar);
   void snapshot_self(Archive& ar);
   static u64 next_random(void* machine);
 

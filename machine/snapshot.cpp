@@ -3,6 +3,7 @@
 // Deliberately missing: the contents of RAM, which a snapshot file will hold beside the archive.
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "hw/core/archive.h"
 #include "machine/devices.h"
@@ -61,25 +62,30 @@ void Machine::snapshot(Archive& ar) {
   visit(ar);
 }
 
+Result<void> Machine::load(Archive& ar) {
+  // Devices drive their outputs as they come back; the GIC has the levels of its own.
+  devices_->gic->mute(true);
+  visit(ar);
+  Result<void> loaded = ar.finish();
+  if (loaded) {
+    for (hw::Device* d : device_list_) d->restored();
+    for (const auto& c : cpus_) c->restored();
+  }
+  devices_->gic->mute(false);
+  return loaded;
+}
+
 Result<void> Machine::restore(Archive& ar) {
   if (state_ == RunState::Running) return fail("the machine runs: pause it first");
-  Result<void> loaded;
-  {
-    const hw::IoLock::Guard held(io_lock_);
-    const u64 time = clock_.now_ns(), random = random_state_;
-    devices_->gic->mute(true);
-    visit(ar);
-    loaded = ar.finish();
-    if (loaded) {
-      for (hw::Device* d : device_list_) d->restored();
-      for (const auto& c : cpus_) c->restored();
-    } else {
-      clock_.set(time);
-      random_state_ = random;
-    }
-    devices_->gic->mute(false);
-  }
-  if (!loaded) reset();
+  const hw::IoLock::Guard held(io_lock_);
+  Archive before(Archive::Mode::Save);
+  visit(before);
+  const Result<void> loaded = load(ar);
+  if (loaded) return {};
+  // A part of it is in place by now, and a reset would not undo all of that: levels of wires stay.
+  before.set_mode(Archive::Mode::Load);
+  const Result<void> undone = load(before);
+  QUINCE_ASSERT(undone);
   return loaded;
 }
 

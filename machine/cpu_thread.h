@@ -10,7 +10,8 @@
 namespace quince::machine {
 
 struct Machine::CpuThread {
-  Machine& machine;
+  explicit CpuThread(cpu::Vcpu& c) : vcpu(c) {}
+
   cpu::Vcpu& vcpu;
   std::mutex mutex;
   std::condition_variable wake;

@@ -117,7 +117,7 @@ Result<void> on_smp(Parser& p, std::string_view v) {
       {"sockets", 0}, {"cores", 0}, {"threads", 0}, {"clusters", 0}, {"cpus", 0}, {"maxcpus", 0}};
   for (const auto& [key, value] : split_options(v, "cpus")) {
     const auto item = std::find_if(std::begin(items), std::end(items),
-                                   [&](const auto& i) { return key == i.key; });
+                                   [&name = key](const auto& i) { return name == i.key; });
     if (item == std::end(items)) return fail("property '{}' is not known", key);
     item->n = TRY(parse_number(value));
     // More CPUs than this are refused too, in finish(), by what the board has room for.
@@ -316,7 +316,7 @@ Result<void> on_log(Parser& p, std::string_view v) {
   for (const auto& [item, _] : split_options(v, "")) {
     const bool known = item.starts_with("trace:") ||
                        std::any_of(log_categories().begin(), log_categories().end(),
-                                   [&](const auto& c) { return item == c.name; });
+                                   [&name = item](const auto& c) { return name == c.name; });
     if (!known) return no_such("log item", item);
     p.out.config.log_items.push_back(item);
   }

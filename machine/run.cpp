@@ -185,7 +185,7 @@ void Machine::stop_cpus() {
 
 void Machine::run_threaded() {
   for (const auto& c : cpus_) {
-    auto t = std::make_unique<CpuThread>(*this, *c);
+    auto t = std::make_unique<CpuThread>(*c);
     c->on_wake(
         [](void* p) {
           auto& thread = *static_cast<CpuThread*>(p);

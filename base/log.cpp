@@ -14,6 +14,10 @@ constexpr std::array<LogCategoryInfo, 4> kCategories{{
     {LogCategory::Trace, "trace", "trace points (trace:GLOB)"},
     {LogCategory::Int, "int", "exceptions taken and returned from"},
 }};
+
+/// A full disk or a closed descriptor loses the text and nothing else: fmt::print would throw.
+void put(std::FILE* out, const std::string& text) { std::fwrite(text.data(), 1, text.size(), out); }
+
 }  // namespace
 
 std::span<const LogCategoryInfo> log_categories() { return kCategories; }
@@ -117,12 +121,13 @@ void Log::limited(std::string_view key, std::string text) {
     return;
   }
   const bool last = ++it->second == kBurst;
-  fmt::print(out_, "{}{}\n", text, last ? " (further messages of this kind are not shown)" : "");
+  text += last ? " (further messages of this kind are not shown)\n" : "\n";
+  put(out_, text);
 }
 
 void Log::line(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  fmt::print(out_, "{}\n", text);
+  put(out_, fmt::format("{}\n", text));
 }
 
 }  // namespace quince

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <ctime>
-#include <fstream>
+#include <filesystem>
 
 #include "firmware/board_fdt.h"
 #include "firmware/linux_boot.h"
@@ -47,6 +50,18 @@ Result<std::unique_ptr<hw::CharPort>> open_port(const CharConfig& config, EventL
   return std::make_unique<hw::NullCharPort>();
 }
 
+/// Writes a file, or leaves none behind.
+Result<void> write_file(const std::string& path, std::span<const u8> bytes) {
+  std::FILE* f = std::fopen(path.c_str(), "we");
+  if (f == nullptr) return fail("could not open '{}': {}", path, std::strerror(errno));
+  const bool complete = std::fwrite(bytes.data(), 1, bytes.size(), f) == bytes.size();
+  if (std::fclose(f) == 0 && complete) return {};
+  const std::string why = std::strerror(errno);
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  return fail("could not write '{}': {}", path, why);
+}
+
 }  // namespace
 
 /// What is put into memory at power-on and at every reset.
@@ -76,7 +91,7 @@ Result<std::unique_ptr<Machine>> Machine::create(MachineConfig config) {
 
 Result<void> Machine::build() {
   auto model = cpu::parse_cpu_model(config_.cpu);
-  if (!model) return tl::unexpected(model.error().in("-cpu"));
+  if (!model) return tl::unexpected(model.error());
   if (!config_.log_file.empty()) {
     const auto r = log_.open(config_.log_file);
     if (!r) return tl::unexpected(r.error().in("-D"));
@@ -87,16 +102,17 @@ Result<void> Machine::build() {
       if (item == c.name) log_.enable(c.category);
   }
   for (const std::string& glob : config_.traces) log_.trace(glob);
-  random_.seed(config_.has_seed || config_.clock.deterministic ? config_.seed : std::random_device{}());
+  std::random_device host;
+  random_.seed(config_.has_seed || config_.clock.deterministic ? config_.seed
+                                                               : u64{host()} << 32 | host());
+  random_state_ = random_();
   TRY_VOID(build_memory());
   TRY_VOID(build_devices());
   TRY_VOID(build_cpus(std::move(*model)));
   TRY_VOID(describe_hardware());
   if (!config_.dumpdtb.empty()) {
-    std::ofstream out(config_.dumpdtb, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(device_tree_.data()),
-              static_cast<std::streamsize>(device_tree_.size()));
-    if (!out.flush()) return fail("-M: dumpdtb: could not write '{}'", config_.dumpdtb);
+    const auto written = write_file(config_.dumpdtb, device_tree_);
+    if (!written) return tl::unexpected(written.error().in("-M: dumpdtb"));
     return {};
   }
   TRY_VOID(load_images());
@@ -167,9 +183,9 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
         hw::IrqLine(gic.ppi_sink(i), kPpiVirtualTimer), hw::IrqLine(gic.ppi_sink(i), kPpiPhysicalTimer));
     cpu::VcpuPorts ports{.space = &space_, .io_lock = &io_lock_, .clock = &clock_,
                          .gic = &gic.cpu_interface(i), .timer = timer.get(), .hypercalls = this,
-                         .siblings = this, .counter_hz = board_->counter_hz, .log = &log_};
-    if (config_.clock.deterministic)  // one thread runs every CPU then
-      ports.random = {[](void* p) -> u64 { return static_cast<Machine*>(p)->random_(); }, this};
+                         .siblings = this, .random = {}, .counter_hz = board_->counter_hz,
+                         .log = &log_};
+    if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
     gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));
     device_list_.push_back(timer.get());
@@ -219,6 +235,7 @@ Result<void> Machine::load_images() {
     const MapEntry& slot = board_->entry(Slot::Firmware);
     auto bytes = read_file(config_.bios, slot.size);
     if (!bytes) return tl::unexpected(bytes.error().in("-bios"));
+    if (bytes->empty()) return fail("-bios: '{}' is empty", config_.bios);
     TRY_VOID(images_->memory.add(fmt::format("firmware '{}'", config_.bios), PhysAddr(slot.base),
                                  std::move(*bytes)));
     if (config_.kernel.empty() && config_.board == "virt") {
@@ -228,9 +245,11 @@ Result<void> Machine::load_images() {
     }
   }
   if (!config_.kernel.empty()) {
+    // Not inside the braces: g++ forgets the members that are made already when TRY returns.
+    firmware::Image kernel = TRY(firmware::read_kernel(config_.kernel));
     firmware::BootInputs in{.ram = ram, .kernel_name = config_.kernel,
-                            .kernel = TRY(firmware::read_kernel(config_.kernel)),
-                            .initrd = {}, .dtb = {"", device_tree_}, .append = config_.append};
+                            .kernel = std::move(kernel), .initrd = {},
+                            .dtb = {"", device_tree_}, .append = config_.append};
     if (!config_.initrd.empty()) in.initrd = TRY(firmware::read_initrd(config_.initrd));
     if (!config_.dtb.empty()) in.dtb = TRY(firmware::read_dtb(config_.dtb));
     firmware::BootPlan plan = TRY(firmware::plan_boot(std::move(in)));
@@ -239,20 +258,12 @@ Result<void> Machine::load_images() {
     images_->memory.merge(std::move(plan.memory));
   }
   images_->starts.push_back({0, start, x0});
-  for (const LoaderConfig& l : config_.loaders) {
-    firmware::LoaderOptions o;
-    o.file = l.file;
-    if (l.addr) o.addr = PhysAddr(*l.addr);
-    o.force_raw = l.force_raw;
-    if (l.has_data) o.data = l.data;
-    o.data_len = l.data_len;
-    if (l.set_pc) o.cpu_num = l.cpu_num;
-    auto plan = firmware::plan_loader(o);
-    if (!plan) return tl::unexpected(plan.error().in("-device loader"));
-    images_->memory.merge(std::move(plan->memory));
-    if (plan->pc && plan->cpu >= config_.cpus)
-      return fail("-device loader: there is no CPU {}", plan->cpu);
-    if (plan->pc) images_->starts.push_back({plan->cpu, plan->pc->raw(), 0});
+  for (const firmware::LoaderOptions& l : config_.loaders) {
+    firmware::LoaderPlan plan = TRY(firmware::plan_loader(l));
+    images_->memory.merge(std::move(plan.memory));
+    if (plan.pc && plan.cpu >= config_.cpus)
+      return fail("-device loader: there is no CPU {}", plan.cpu);
+    if (plan.pc) images_->starts.push_back({plan.cpu, plan.pc->raw(), 0});
   }
   TRY_VOID(images_->memory.check_overlaps());
   hw::DmaPort port(space_, 0);
@@ -275,25 +286,6 @@ void Machine::apply_images() {
     cpus_[s.cpu]->s.x[0] = s.x0;
   }
   power_[0] = CpuPower::On;
-}
-
-// ---- State -------------------------------------------------------------------------------------
-
-void Machine::snapshot(Archive& ar) {
-  for (hw::Device* d : device_list_) ar.section(d->name(), [&](Archive& a) { d->snapshot(a); });
-  for (const auto& c : cpus_)
-    ar.section(fmt::format("cpu{}", c->index()), [&](Archive& a) { c->snapshot(a); });
-}
-
-u64 Machine::state_hash() {
-  Archive ar(Archive::Mode::Save);
-  snapshot(ar);
-  u64 h = ar.hash();
-  for (u64 i = 0; i < ram_->size(); i += 8) {
-    const u64 v = load_le<u64>(ram_->data() + i);
-    if (v != 0) h = (h ^ v ^ i) * 0x100000001b3;
-  }
-  return h;
 }
 
 }  // namespace quince::machine

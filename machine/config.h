@@ -1,11 +1,11 @@
 // What the command line asks for, as plain data.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/types.h"
+#include "firmware/loader.h"
 #include "machine/clock.h"
 
 namespace quince::machine {
@@ -17,18 +17,6 @@ struct CharConfig {
   std::string path;       ///< Kind::File
   bool mux = false;       ///< Ctrl-A escapes, and the monitor, share it (mon:stdio)
   bool signals = true;    ///< Ctrl-C ends the emulator instead of reaching the guest
-};
-
-/// `-device loader`.
-struct LoaderConfig {
-  std::string file;              ///< "": `data`
-  std::optional<u64> addr;       ///< absent: the file's own (ELF)
-  bool force_raw = false;
-  u64 data = 0;
-  unsigned data_len = 0;
-  bool has_data = false;
-  bool set_pc = false;           ///< cpu-num was given: that CPU starts at the entry
-  unsigned cpu_num = 0;
 };
 
 /// What happens on a guest event (-no-reboot, -no-shutdown, -action).
@@ -44,7 +32,7 @@ struct MachineConfig {
   unsigned cpus = 1;
   u64 ram = 0;                   ///< bytes; 0 is the board's default
   std::string kernel, initrd, dtb, bios, append, dumpdtb;
-  std::vector<LoaderConfig> loaders;
+  std::vector<firmware::LoaderOptions> loaders;  ///< -device loader
   CharConfig serial;
   ActionConfig actions;
   ClockConfig clock;

@@ -77,8 +77,11 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   std::span<const std::unique_ptr<cpu::Vcpu>> cpus() const { return cpus_; }
   std::span<hw::Device* const> devices() const { return device_list_; }
 
-  /// Saves every unit.  While paused.
+  /// Saves the machine but for the contents of RAM.  While paused.
   void snapshot(Archive& ar);
+  /// Loads what snapshot() saved of a machine of the same configuration.  While paused.  After an
+  /// error, which names the field, the machine is as it was.
+  Result<void> restore(Archive& ar);
   /// A hash of every unit and of RAM: equal for equal states.  While paused or stopped.
   u64 state_hash();
 
@@ -107,6 +110,12 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> load_images();
   Result<void> describe_hardware();
   void apply_images();
+
+  // snapshot.cpp
+  void visit(Archive& ar);
+  Result<void> load(Archive& ar);
+  void snapshot_self(Archive& ar);
+  static u64 next_random(void* machine);
 
   // run.cpp
   void run_threaded();
@@ -147,7 +156,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
   std::vector<std::unique_ptr<CpuThread>> threads_;
   std::vector<u8> device_tree_;
-  std::mt19937_64 random_;
+  std::mt19937_64 random_;   ///< for what is drawn once, while building
+  u64 random_state_ = 0;     ///< of RNDR in a deterministic run
 
   struct Images;
   std::unique_ptr<Images> images_;
@@ -157,7 +167,6 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
 
   RunState state_ = RunState::Paused;
   std::atomic<bool> stop_requested_{false};
-  std::atomic<bool> hold_{false};  ///< from a guest's request until the CPUs start again
   std::atomic<u8> stop_cause_{0};
   std::optional<StopCause> finished_;
 

@@ -1,6 +1,8 @@
 // quince: the command.
-#include <fmt/core.h>
+#include <fcntl.h>
+#include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -9,9 +11,24 @@
 
 namespace {
 
+/// One line on stderr, whatever a file name has in it.  fmt::print is no use here: it throws when
+/// stderr is full or closed.
+void complain(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  std::fputs(("quince: " + text + "\n").c_str(), stderr);
+}
+
 int fail_with(const quince::Error& e) {
-  fmt::print(stderr, "quince: {}\n", e.message());
+  complain(e.message());
   return 1;
+}
+
+/// Descriptors 0 to 2 must be what they are taken for: one that the caller closed would become
+/// the next file that is opened, and the guest's serial output would go into it.
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != fd) return;
 }
 
 int run(int argc, char** argv) {
@@ -32,10 +49,13 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  // A reader that went away is an error of that write, not the end of the machine.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(argc, argv);
   } catch (const std::exception& e) {  // a library ran out of something
-    fmt::print(stderr, "quince: internal error: {}\n", e.what());
+    complain(std::string("internal error: ") + e.what());
     return 125;
   }
 }

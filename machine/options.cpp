@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/log.h"
 #include "cpu/model.h"
@@ -18,8 +19,10 @@ namespace {
 struct Parser {
   CommandLine out;
   std::vector<std::pair<std::string, CharConfig>> chardevs;  // -chardev id
-  std::string serial;       // the -serial value, resolved at the end
+  std::optional<std::string> serial;  // the -serial value, resolved at the end
   bool nographic = false;
+  bool accel_found = false;  // one of the accelerators that were named is here
+  std::string accel_error;   // what to say when none is
 };
 
 using Handler = Result<void> (*)(Parser&, std::string_view value);
@@ -43,6 +46,17 @@ Result<void> no_such(std::string_view what, std::string_view value) {
 }
 
 Result<void> accept(Parser&, std::string_view) { return {}; }
+
+/// Callers name accelerators in the order of their preference, as a list or by repeating the
+/// option; the first that exists is used.
+void add_accel(Parser& p, std::string_view names, std::string_view error) {
+  for (std::size_t from = 0; from <= names.size();) {
+    const std::size_t end = std::min(names.find(':', from), names.size());
+    if (names.substr(from, end - from) == "tcg") p.accel_found = true;
+    from = end + 1;
+  }
+  if (p.accel_error.empty()) p.accel_error = error;
+}
 
 // ---- Machine -----------------------------------------------------------------------------------
 
@@ -76,7 +90,7 @@ Result<void> on_machine(Parser& p, std::string_view v) {
     } else if (key == "gic-version") {
       if (value != "3" && value != "max") return fail("gic-version={} is not implemented (only 3)", value);
     } else if (key == "accel") {
-      if (value != "tcg") return fail("accel={} is not implemented (only tcg)", value);
+      add_accel(p, value, fmt::format("-M: accel={} is not implemented (only tcg)", value));
     } else if (key == "virtualization" || key == "secure" || key == "mte") {
       if (TRY(parse_switch(value)))
         return fail("{}=on is not implemented: the guest has EL0 and EL1", key);
@@ -98,24 +112,27 @@ Result<void> on_cpu(Parser& p, std::string_view v) {
 }
 
 Result<void> on_smp(Parser& p, std::string_view v) {
-  u64 cpus = 0, product = 1;
-  bool topology = false;
+  // 0: not given.  A factor that is not given is what makes the product right.
+  struct { const char* key; u64 n; } items[] = {
+      {"sockets", 0}, {"cores", 0}, {"threads", 0}, {"clusters", 0}, {"cpus", 0}, {"maxcpus", 0}};
   for (const auto& [key, value] : split_options(v, "cpus")) {
-    const u64 n = TRY(parse_number(value));
-    if (n == 0 || n > 4096) return fail("{}={} is out of range", key, n);
-    if (key == "cpus") {
-      cpus = n;
-    } else if (key == "sockets" || key == "clusters" || key == "cores" || key == "threads") {
-      product *= n;
-      topology = true;
-    } else if (key != "maxcpus") {
-      return fail("property '{}' is not known", key);
-    }
+    const auto item = std::find_if(std::begin(items), std::end(items),
+                                   [&name = key](const auto& i) { return name == i.key; });
+    if (item == std::end(items)) return fail("property '{}' is not known", key);
+    item->n = TRY(parse_number(value));
+    // More CPUs than this are refused too, in finish(), by what the board has room for.
+    if (item->n == 0 || (item->n > 4096 && key != "cpus"))
+      return fail("{}={} is out of range", key, item->n);
   }
-  if (cpus == 0) cpus = product;
-  if (topology && product != cpus)
-    return fail("sockets * cores * threads is {}, not {}", product, cpus);
-  p.out.config.cpus = static_cast<unsigned>(cpus);
+  const u64 cpus = items[4].n, max = items[5].n;
+  if (cpus != 0 && max != 0 && max < cpus) return fail("maxcpus={} is fewer than {}", max, cpus);
+  u64 product = 1;
+  for (unsigned i = 0; i < 4; ++i) product *= std::max<u64>(items[i].n, 1);
+  const u64 total = max != 0 ? max : cpus != 0 ? cpus : product;
+  const bool complete = items[0].n != 0 && items[1].n != 0 && items[2].n != 0;
+  if (total % product != 0 || (complete && total != product))
+    return fail("sockets * clusters * cores * threads is {}, not {}", product, total);
+  p.out.config.cpus = static_cast<unsigned>(std::min<u64>(cpus != 0 ? cpus : total, ~0u));
   return {};
 }
 
@@ -129,9 +146,13 @@ Result<void> on_memory(Parser& p, std::string_view v) {
 }
 
 Result<void> on_accel(Parser& p, std::string_view v) {
+  if (v == "help" || v == "?") {
+    p.out.print = "Accelerators:\ntcg\n";
+    return {};
+  }
   for (const auto& [key, value] : split_options(v, "accel")) {
     if (key == "accel") {
-      if (value != "tcg") return fail("'{}' is not implemented (only tcg)", value);
+      add_accel(p, value, fmt::format("-accel: '{}' is not implemented (only tcg)", value));
     } else if (key == "thread") {
       if (value != "single" && value != "multi") return fail("thread={} is neither single nor multi", value);
       p.out.config.single_thread = value == "single";
@@ -165,9 +186,12 @@ Result<void> on_icount(Parser& p, std::string_view v) {
 
 Result<void> on_rtc(Parser& p, std::string_view v) {
   for (const auto& [key, value] : split_options(v, "")) {
-    if (key == "base" && value == "utc") continue;
-    if (key == "base") {
-      p.out.config.boot_time = static_cast<u32>(TRY(parse_number(value)));
+    if (key == "base" && value == "utc") {
+      p.out.config.rtc_fixed = false;
+    } else if (key == "base") {
+      const u64 seconds = TRY(parse_number(value));
+      if (seconds > ~u32{0}) return fail("base={} does not fit the 32-bit clock", seconds);
+      p.out.config.boot_time = static_cast<u32>(seconds);
       p.out.config.rtc_fixed = true;
     } else if (key != "clock" || value != "vm") {
       return fail("{}={} is not implemented (base=utc|SECONDS, clock=vm)", key, value);
@@ -180,35 +204,19 @@ Result<void> on_rtc(Parser& p, std::string_view v) {
 
 Result<void> on_device(Parser& p, std::string_view v) {
   if (v == "help" || v == "?") {
-    p.out.print = "name \"loader\", desc \"Generic Loader\"\n";
+    p.out.print = "name \"loader\", desc \"a file or a number in memory\"\n";
     return {};
   }
-  LoaderConfig l;
+  std::string driver;
+  std::vector<std::pair<std::string, std::string>> properties;
   for (const auto& [key, value] : split_options(v, "driver")) {
-    if (key == "driver") {
-      if (value != "loader") return fail("'{}' is not a valid device model name", value);
-    } else if (key == "file") {
-      l.file = value;
-    } else if (key == "addr") {
-      l.addr = TRY(parse_number(value));
-    } else if (key == "force-raw") {
-      l.force_raw = TRY(parse_switch(value));
-    } else if (key == "data") {
-      l.data = TRY(parse_number(value));
-      l.has_data = true;
-    } else if (key == "data-len") {
-      l.data_len = static_cast<unsigned>(TRY(parse_number(value)));
-    } else if (key == "cpu-num") {
-      l.cpu_num = static_cast<unsigned>(TRY(parse_number(value)));
-      l.set_pc = true;
-    } else {
-      return fail("property 'loader.{}' not found", key);
-    }
+    if (key == "driver")
+      driver = value;
+    else if (key != "id")
+      properties.emplace_back(key, value);
   }
-  if (l.has_data && (!l.addr || l.data_len == 0 || l.data_len > 8))
-    return fail("loader: data= needs addr= and a data-len= of 1 to 8");
-  if (!l.has_data && l.file.empty() && !l.set_pc) return fail("loader: file= or data= is missing");
-  p.out.config.loaders.push_back(l);
+  if (driver != "loader") return fail("'{}' is not a valid device model name", driver);
+  p.out.config.loaders.push_back(TRY(firmware::LoaderOptions::parse(properties)));
   return {};
 }
 
@@ -260,12 +268,14 @@ Result<void> on_chardev(Parser& p, std::string_view v) {
   }
   if (id.empty()) return fail("id= is missing");
   if (c.kind == CharConfig::Kind::File && c.path.empty()) return fail("file needs path=");
+  for (const auto& [other, _] : p.chardevs)
+    if (other == id) return fail("there are two chardevs '{}'", id);
   p.chardevs.emplace_back(id, c);
   return {};
 }
 
 Result<void> on_serial(Parser& p, std::string_view v) {
-  if (!p.serial.empty()) return fail("there is one serial port");
+  if (p.serial) return fail("there is one serial port");
   p.serial = v;
   return {};
 }
@@ -307,7 +317,7 @@ Result<void> on_log(Parser& p, std::string_view v) {
     const std::string& item = pair.first;
     const bool known = item.starts_with("trace:") ||
                        std::any_of(log_categories().begin(), log_categories().end(),
-                                   [&](const auto& c) { return item == c.name; });
+                                   [&name = item](const auto& c) { return name == c.name; });
     if (!known) return no_such("log item", item);
     p.out.config.log_items.push_back(item);
   }
@@ -405,9 +415,8 @@ const Option* find_option(std::string_view name) {
 
 Result<void> finish(Parser& p) {
   MachineConfig& c = p.out.config;
-  std::string serial = p.serial;
-  if (serial.empty()) serial = p.nographic ? "mon:stdio" : "null";
-  auto port = parse_char(p, serial);
+  if (!p.accel_found && !p.accel_error.empty()) return fail("{}", p.accel_error);
+  auto port = parse_char(p, p.serial.value_or(p.nographic ? "mon:stdio" : "null"));
   if (!port) return tl::unexpected(port.error().in("-serial"));
   c.serial = *port;
   const Board& board = *find_board(c.board);
@@ -453,7 +462,11 @@ Result<CommandLine> parse_command_line(std::span<const char* const> args) {
       value = args[++i];
     }
     const Result<void> r = o->handle(p, value);
-    if (!r) return tl::unexpected(r.error().in(fmt::format("-{}", name)));
+    if (!r) {
+      // What the option's own parser says begins with the option already.
+      const std::string flag = fmt::format("-{}", o->name);
+      return tl::unexpected(r.error().message().starts_with(flag) ? r.error() : r.error().in(flag));
+    }
     if (!p.out.print.empty()) return p.out;
   }
   TRY_VOID(finish(p));

@@ -39,6 +39,14 @@ bool implemented(u32 f) {
 
 constexpr u64 kAffinityMask = 0xff'00ff'ffff;
 
+/// Ends the calling CPU.  SYSTEM_OFF and SYSTEM_RESET do it too: neither returns to the caller
+/// (DEN 0022 5.9.3, 5.10.3), and the machine's thread needs a moment to see the request.
+s64 power_off(cpu::Vcpu& c) {
+  c.s.powered_on = false;
+  c.exit_after(cpu::RunExit::Halted);
+  return kSuccess;
+}
+
 }  // namespace
 
 cpu::Vcpu* Machine::cpu_by_mpidr(u64 mpidr) const {
@@ -86,17 +94,13 @@ s64 Machine::psci(cpu::Vcpu& c, u32 function) {
       if (!c.interrupt_pending()) c.exit_after(cpu::RunExit::Wfi);
       return kSuccess;
     case kCpuOff:
-      c.s.powered_on = false;
-      c.exit_after(cpu::RunExit::Halted);
-      return kSuccess;
+      return power_off(c);
     case kSystemOff:
       request_stop(StopCause::GuestShutdown);
-      c.exit_after(cpu::RunExit::Budget);
-      return kSuccess;
+      return power_off(c);
     case kSystemReset:
       request_stop(StopCause::GuestReset);
-      c.exit_after(cpu::RunExit::Budget);
-      return kSuccess;
+      return power_off(c);
     default: return kNotSupported;
   }
 }

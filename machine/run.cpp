@@ -32,24 +32,27 @@ int exit_status(StopCause) { return 0; }
 // ---- Requests ----------------------------------------------------------------------------------
 
 void Machine::request_stop(StopCause cause) {
+  const u8 code = static_cast<u8>(static_cast<u8>(cause) + 1);
   u8 none = 0;
-  // The first cause counts: several vCPUs may ask at once.
-  stop_cause_.compare_exchange_strong(none, static_cast<u8>(static_cast<u8>(cause) + 1));
-  hold_.store(true);
+  // The host's word is final: a guest that resets or, with -no-shutdown, powers off at that moment
+  // must not undo it.  Among vCPUs, several of which may ask at once, the first one counts.
+  if (cause == StopCause::HostQuit || cause == StopCause::HostSignal)
+    stop_cause_.store(code);
+  else
+    stop_cause_.compare_exchange_strong(none, code);
   stop_requested_.store(true);
   for (const auto& c : cpus_) c->request_exit();
   loop_.wake();
 }
 
 void Machine::quit(StopCause cause) {
-  finished_ = cause;
-  request_stop(cause);  // only to end what runs: finished_ decides
+  request_stop(cause);
 }
 
 void Machine::handle_requests() {
   if (!stop_requested_.exchange(false)) return;
   const u8 code = stop_cause_.exchange(0);
-  if (code == 0 || finished_) return;
+  if (code == 0) return;
   const auto cause = static_cast<StopCause>(code - 1);
   if (cause == StopCause::GuestReset && !config_.actions.reboot_is_shutdown) return reset();
   if (cause == StopCause::GuestShutdown && config_.actions.shutdown_is_pause) return pause();
@@ -135,8 +138,7 @@ void Machine::cpu_thread(CpuThread& t) {
       }
       if (die_) return;
     }
-    // A guest that asked for power-off or reset executes nothing behind that instruction.
-    if (hold_.load() || power_[c.index()].load() != CpuPower::On) {
+    if (power_[c.index()].load() != CpuPower::On) {
       wait_for_wake(t, cpu::RunExit::Halted);
       continue;
     }
@@ -163,7 +165,6 @@ void Machine::start_cpus() {
   if (!threaded()) return;
   const std::lock_guard lock(run_mutex_);
   go_ = true;
-  hold_.store(false);
   ++epoch_;
   running_ = static_cast<unsigned>(threads_.size());
   run_changed_.notify_all();
@@ -301,8 +302,9 @@ int Machine::run() {
   const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
     signalfd_siginfo info{};
     if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
-    fmt::print(stderr, "quince: terminating on signal {} from pid {}\n", info.ssi_signo,
-               info.ssi_pid);
+    const std::string text = fmt::format("quince: terminating on signal {} from pid {}\n",
+                                         info.ssi_signo, info.ssi_pid);
+    std::fputs(text.c_str(), stderr);
     quit(StopCause::HostSignal);
   });
   if (threaded())

@@ -1,0 +1,353 @@
+// The command line as data: every option, and what is said about each wrong one.
+#include "machine/options.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace quince::machine {
+namespace {
+
+using Args = std::vector<const char*>;
+
+Result<CommandLine> parse(const Args& args) { return parse_command_line(args); }
+
+/// The configuration of arguments that must be right; -kernel is added.
+MachineConfig config(Args args) {
+  args.insert(args.end(), {"-kernel", "K"});
+  const auto line = parse(args);
+  EXPECT_TRUE(line) << (line ? "" : line.error().message());
+  return line ? line->config : MachineConfig{};
+}
+
+std::string error(const Args& args) {
+  const auto line = parse(args);
+  return line ? "no error" : line.error().message();
+}
+
+std::string joined(const Args& args) {
+  std::string s;
+  for (const char* a : args) s += std::string(s.empty() ? "" : " ") + a;
+  return s;
+}
+
+using Kind = CharConfig::Kind;
+using C = const MachineConfig&;
+
+struct Good {
+  Args args;
+  std::function<bool(C)> holds;
+};
+
+// clang-format off
+const Good kGood[] = {
+    {{}, [](C c) { return c.board == "vmapple" && c.cpu.empty() && c.cpus == 1 && c.ram == 4 * GiB && c.kernel == "K" && c.serial.kind == Kind::Null && !c.paused && !c.single_thread && !c.clock.deterministic && !c.rtc_fixed && !c.has_seed && !c.actions.reboot_is_shutdown && !c.actions.shutdown_is_pause; }},
+    {{"-M", "virt"}, [](C c) { return c.board == "virt" && c.ram == 128 * MiB; }},
+    {{"--machine", "type=virt"}, [](C c) { return c.board == "virt"; }},
+    {{"-M", "virt,gic-version=3", "-machine", "accel=tcg", "-M", "dumpdtb=F"}, [](C c) { return c.board == "virt" && c.dumpdtb == "F"; }},
+    {{"-machine", "gic-version=max", "-machine", "virt"}, [](C c) { return c.board == "virt"; }},
+    {{"-M", "virt", "-M", "vmapple"}, [](C c) { return c.board == "vmapple"; }},
+    {{"-M", "virt,virtualization=off,secure=no,mte=false"}, [](C c) { return c.board == "virt"; }},
+    {{"-M", "virt,dumpdtb=a,,b=c"}, [](C c) { return c.dumpdtb == "a,b=c"; }},
+    {{"-M", "virt,accel=kvm:tcg"}, [](C c) { return c.board == "virt"; }},
+    {{"-cpu", "cortex-a72"}, [](C c) { return c.cpu == "cortex-a72"; }},
+    {{"--cpu", "max"}, [](C c) { return c.cpu == "max"; }},
+    {{"-smp", "4"}, [](C c) { return c.cpus == 4; }},
+    {{"-smp", "cpus=32"}, [](C c) { return c.cpus == 32; }},
+    {{"-smp", "4,sockets=1,cores=4,threads=1"}, [](C c) { return c.cpus == 4; }},
+    {{"-smp", "4,sockets=2"}, [](C c) { return c.cpus == 4; }},
+    {{"-smp", "sockets=2,clusters=2,cores=2,threads=1"}, [](C c) { return c.cpus == 8; }},
+    {{"-smp", "2,maxcpus=4,cores=4"}, [](C c) { return c.cpus == 2; }},
+    {{"-smp", "2", "-smp", "3"}, [](C c) { return c.cpus == 3; }},
+    {{"-m", "1024"}, [](C c) { return c.ram == GiB; }},
+    {{"-m", "2G"}, [](C c) { return c.ram == 2 * GiB; }},
+    {{"-m", "size=64m"}, [](C c) { return c.ram == 64 * MiB; }},
+    {{"-m", "65536K"}, [](C c) { return c.ram == 64 * MiB; }},
+    {{"-m", "512G"}, [](C c) { return c.ram == 512 * GiB; }},
+    {{"-initrd", "I", "-dtb", "D", "--append", "a=b,c d"}, [](C c) { return c.initrd == "I" && c.dtb == "D" && c.append == "a=b,c d"; }},
+    {{"-kernel", "other", "-bios", "B"}, [](C c) { return c.kernel == "K" && c.bios == "B"; }},
+    {{"-device", "loader,file=F,addr=0x100,force-raw=on,id=x"}, [](C c) { return c.loaders.size() == 1 && c.loaders[0].file == "F" && c.loaders[0].addr == PhysAddr(0x100) && c.loaders[0].force_raw && !c.loaders[0].cpu_num; }},
+    {{"-device", "loader,addr=8,data=0x12,data-len=4", "-device", "driver=loader,addr=16,cpu-num=1"}, [](C c) { return c.loaders.size() == 2 && c.loaders[0].data == 0x12u && c.loaders[0].data_len == 4 && c.loaders[1].cpu_num == 1u; }},
+    {{"-device", "loader,file=a,,b"}, [](C c) { return c.loaders[0].file == "a,b"; }},
+    {{"-serial", "stdio"}, [](C c) { return c.serial.kind == Kind::Stdio && !c.serial.mux && c.serial.signals; }},
+    {{"-serial", "mon:stdio"}, [](C c) { return c.serial.kind == Kind::Stdio && c.serial.mux && !c.serial.signals; }},
+    {{"-nographic"}, [](C c) { return c.serial.kind == Kind::Stdio && c.serial.mux; }},
+    {{"-nographic", "-serial", "stdio"}, [](C c) { return c.serial.kind == Kind::Stdio && !c.serial.mux; }},
+    {{"-serial", "null", "-nographic"}, [](C c) { return c.serial.kind == Kind::Null; }},
+    {{"-serial", "none"}, [](C c) { return c.serial.kind == Kind::Null; }},
+    {{"-serial", "file:a:b,c"}, [](C c) { return c.serial.kind == Kind::File && c.serial.path == "a:b,c"; }},
+    {{"-serial", "chardev:x", "-chardev", "file,id=x,path=P"}, [](C c) { return c.serial.kind == Kind::File && c.serial.path == "P"; }},
+    {{"-chardev", "stdio,id=con,mux=on", "-serial", "chardev:con"}, [](C c) { return c.serial.kind == Kind::Stdio && c.serial.mux && !c.serial.signals; }},
+    {{"-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"}, [](C c) { return !c.serial.mux && !c.serial.signals; }},
+    {{"-chardev", "null,id=a", "-chardev", "backend=stdio,id=b", "-serial", "chardev:b"}, [](C c) { return c.serial.kind == Kind::Stdio; }},
+    {{"-icount", "7"}, [](C c) { return c.clock.deterministic && c.clock.shift == 7 && !c.clock.sleep; }},
+    {{"-icount", "shift=0,align=off,sleep=on"}, [](C c) { return c.clock.deterministic && c.clock.shift == 0 && c.clock.sleep; }},
+    {{"-icount", "auto"}, [](C c) { return c.clock.deterministic && c.clock.shift == 3; }},
+    {{"-icount", "sleep=off"}, [](C c) { return c.clock.deterministic && c.clock.shift == 3 && !c.clock.sleep; }},
+    {{"-accel", "tcg,thread=single"}, [](C c) { return c.single_thread; }},
+    {{"-accel", "tcg,thread=single", "-accel", "tcg,thread=multi"}, [](C c) { return !c.single_thread; }},
+    {{"-accel", "kvm", "-accel", "hvf", "-accel", "tcg"}, [](C c) { return !c.single_thread; }},
+    {{"-rtc", "base=12345,clock=vm"}, [](C c) { return c.rtc_fixed && c.boot_time == 12345; }},
+    {{"-rtc", "base=4294967295"}, [](C c) { return c.boot_time == 0xffff'ffff; }},
+    {{"-rtc", "base=1", "-rtc", "base=utc"}, [](C c) { return !c.rtc_fixed; }},
+    {{"-seed", "0xdeadbeefcafe"}, [](C c) { return c.has_seed && c.seed == 0xdead'beef'cafe; }},
+    {{"-no-reboot"}, [](C c) { return c.actions.reboot_is_shutdown; }},
+    {{"-no-shutdown"}, [](C c) { return c.actions.shutdown_is_pause; }},
+    {{"-action", "reboot=shutdown,shutdown=pause"}, [](C c) { return c.actions.reboot_is_shutdown && c.actions.shutdown_is_pause; }},
+    {{"-no-reboot", "-action", "reboot=reset"}, [](C c) { return !c.actions.reboot_is_shutdown; }},
+    {{"-no-shutdown", "-action", "shutdown=poweroff"}, [](C c) { return !c.actions.shutdown_is_pause; }},
+    {{"-S"}, [](C c) { return c.paused; }},
+    {{"-d", "guest_errors,unimp,trace:gic.*"}, [](C c) { return c.log_items == std::vector<std::string>{"guest_errors", "unimp", "trace:gic.*"}; }},
+    {{"-D", "log"}, [](C c) { return c.log_file == "log"; }},
+    {{"-trace", "mmio.*", "-trace", "enable=gic.irq,file=L"}, [](C c) { return c.traces == std::vector<std::string>{"mmio.*", "gic.irq"} && c.log_file == "L"; }},
+    {{"-name", "some, name"}, [](C c) { return c.name == "some, name"; }},
+    {{"-display", "none", "-nodefaults", "-no-user-config", "-parallel", "none", "-vga", "none", "-net", "none", "-nic", "none", "-monitor", "none"}, [](C c) { return c.serial.kind == Kind::Null; }},
+    // KUnit's line.
+    {{"-nodefaults", "-m", "1024", "-append", "x", "-no-reboot", "-nographic", "-serial", "stdio", "-machine", "virt", "-accel", "kvm", "-accel", "tcg"}, [](C c) { return c.board == "virt" && c.ram == GiB && c.actions.reboot_is_shutdown && c.serial.kind == Kind::Stdio && !c.serial.mux; }},
+};
+// clang-format on
+
+TEST(Options, EveryOptionDoesWhatItSays) {
+  for (const Good& g : kGood) {
+    EXPECT_TRUE(g.holds(config(g.args))) << joined(g.args);
+  }
+}
+
+TEST(Options, OneOrTwoDashes) {
+  EXPECT_EQ(config({"--smp", "3"}).cpus, 3u);
+  EXPECT_TRUE(config({"--nographic"}).serial.mux);
+  EXPECT_TRUE(config({"--S"}).paused);
+  EXPECT_EQ(error({"---smp", "3"}), "--smp: invalid option");
+}
+
+struct Bad {
+  Args args;
+  const char* message;
+};
+
+// clang-format off
+const Bad kBad[] = {
+    {{}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
+    {{"-bogus"}, "-bogus: invalid option"},
+    {{"--bogus", "x"}, "-bogus: invalid option"},
+    {{"-"}, "-: this is no option (a disk image as an argument is not implemented)"},
+    {{"--"}, "-: invalid option"},
+    {{""}, ": this is no option (a disk image as an argument is not implemented)"},
+    {{"disk.img"}, "disk.img: this is no option (a disk image as an argument is not implemented)"},
+    {{"-qmp", "stdio"}, "-qmp: invalid option"},
+    {{"-enable-kvm"}, "-enable-kvm: invalid option"},
+    {{"-M", "bogus"}, "-M: machine 'bogus' is not known; 'help' lists what is"},
+    {{"-machine", "bogus"}, "-machine: machine 'bogus' is not known; 'help' lists what is"},
+    {{"-M", "virt,bogus=1"}, "-M: property 'bogus' is not known for machine 'virt'"},
+    {{"-M", "virt,gic-version=2"}, "-M: gic-version=2 is not implemented (only 3)"},
+    {{"-M", "virt,virtualization=on"}, "-M: virtualization=on is not implemented: the guest has EL0 and EL1"},
+    {{"-M", "virt,mte=maybe"}, "-M: 'maybe' is neither on nor off"},
+    {{"-M", "virt,accel=kvm", "-kernel", "K"}, "-M: accel=kvm is not implemented (only tcg)"},
+    {{"-accel", "kvm", "-accel", "hvf", "-kernel", "K"}, "-accel: 'kvm' is not implemented (only tcg)"},
+    {{"-accel", "tcg,thread=many"}, "-accel: thread=many is neither single nor multi"},
+    {{"-accel", "tcg,bogus=1"}, "-accel: property 'bogus' is not implemented"},
+    {{"-cpu", "bogus"}, "-cpu: unknown model 'bogus' (see -cpu help)"},
+    {{"-cpu", "max,bogus=on"}, "-cpu: unknown feature 'bogus' (see -cpu help)"},
+    {{"-smp", "0"}, "-smp: cpus=0 is out of range"},
+    {{"-smp", "x"}, "-smp: 'x' is not a number"},
+    {{"-smp", "-1"}, "-smp: '-1' is not a number"},
+    {{"-smp", "18446744073709551616"}, "-smp: '18446744073709551616' is not a number"},
+    {{"-smp", "cores=4097"}, "-smp: cores=4097 is out of range"},
+    {{"-smp", "2,bogus=1"}, "-smp: property 'bogus' is not known"},
+    {{"-smp", "4,sockets=3"}, "-smp: sockets * clusters * cores * threads is 3, not 4"},
+    {{"-smp", "4,sockets=1,cores=2,threads=1"}, "-smp: sockets * clusters * cores * threads is 2, not 4"},
+    {{"-smp", "4,maxcpus=2"}, "-smp: maxcpus=2 is fewer than 4"},
+    {{"-smp", "33", "-kernel", "K"}, "-smp: Invalid SMP CPUs 33. The max CPUs supported by machine 'vmapple' is 32"},
+    {{"-smp", "99999999999", "-M", "virt", "-kernel", "K"}, "-smp: Invalid SMP CPUs 4294967295. The max CPUs supported by machine 'virt' is 32"},
+    {{"-m", "x"}, "-m: 'x' is not a size"},
+    {{"-m", ""}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
+    {{"-m", "0"}, "-m: the guest needs memory"},
+    {{"-m", "99999999999T"}, "-m: '99999999999T' is not a size"},
+    {{"-m", "15", "-kernel", "K"}, "-m: 15 MiB is too little, the least is 16 MiB"},
+    {{"-m", "16385K", "-kernel", "K"}, "-m: the size must be a multiple of 1 MiB"},
+    {{"-m", "513G", "-kernel", "K"}, "-m: 525312 MiB is too much, machine 'vmapple' has room for 524288 MiB"},
+    {{"-m", "256G", "-M", "virt", "-kernel", "K"}, "-m: 262144 MiB is too much, machine 'virt' has room for 261120 MiB"},
+    {{"-m", "64,slots=2"}, "-m: property 'slots' is not implemented"},
+    {{"-initrd", "I", "-bios", "B"}, "-initrd: only with -kernel"},
+    {{"-append", "I", "-bios", "B"}, "-append: only with -kernel"},
+    {{"-dtb", "I", "-bios", "B"}, "-dtb: only with -kernel"},
+    {{"-device", "bogus"}, "-device: 'bogus' is not a valid device model name"},
+    {{"-device", "id=x"}, "-device: '' is not a valid device model name"},
+    {{"-device", "loader"}, "-device loader: it needs a file, data, or both addr and cpu-num"},
+    {{"-device", "loader,bogus=1"}, "-device loader: there is no property 'bogus'"},
+    {{"-device", "loader,addr=x,cpu-num=0"}, "-device loader: 'x' is not a number that addr can be"},
+    {{"-device", "loader,addr=0,data=256,data-len=1"}, "-device loader: the data 0x100 is longer than data-len of 1 bytes"},
+    {{"-device", "loader,addr=0,data=1,data-len=9"}, "-device loader: data-len is 1 to 8 bytes"},
+    {{"-serial", "tcp:1.2.3.4:5", "-kernel", "K"}, "-serial: 'tcp:1.2.3.4:5' is not implemented (stdio, mon:stdio, file:PATH, null, chardev:ID)"},
+    {{"-serial", "", "-kernel", "K"}, "-serial: '' is not implemented (stdio, mon:stdio, file:PATH, null, chardev:ID)"},
+    {{"-serial", "chardev:x", "-kernel", "K"}, "-serial: there is no chardev 'x'"},
+    {{"-serial", "stdio", "-serial", "null"}, "-serial: there is one serial port"},
+    {{"-chardev", "socket,id=x"}, "-chardev: 'socket' is not implemented (stdio, file, null)"},
+    {{"-chardev", "null"}, "-chardev: id= is missing"},
+    {{"-chardev", "file,id=x"}, "-chardev: file needs path="},
+    {{"-chardev", "null,id=x", "-chardev", "stdio,id=x"}, "-chardev: there are two chardevs 'x'"},
+    {{"-chardev", "stdio,id=x,mux=2"}, "-chardev: '2' is neither on nor off"},
+    {{"-chardev", "null,id=x,bogus=1"}, "-chardev: property 'bogus' is not implemented"},
+    {{"-display", "sdl"}, "-display: 'sdl' is not implemented (only none)"},
+    {{"-vga", "std"}, "-vga: 'std' is not implemented (only none)"},
+    {{"-net", "user"}, "-net: 'user' is not implemented (only none)"},
+    {{"-nic", "user"}, "-nic: 'user' is not implemented (only none)"},
+    {{"-monitor", "stdio"}, "-monitor: 'stdio' is not implemented (only none)"},
+    {{"-parallel", "null"}, "-parallel: 'null' is not implemented (only none)"},
+    {{"-icount", "11"}, "-icount: shift=11 is out of range (0 to 10)"},
+    {{"-icount", "shift=x"}, "-icount: 'x' is not a number"},
+    {{"-icount", "3,align=on"}, "-icount: align=on is not implemented"},
+    {{"-icount", "3,rr=record"}, "-icount: property 'rr' is not implemented"},
+    {{"-icount", "3,sleep=x"}, "-icount: 'x' is neither on nor off"},
+    {{"-rtc", "base=localtime"}, "-rtc: 'localtime' is not a number"},
+    {{"-rtc", "base=4294967296"}, "-rtc: base=4294967296 does not fit the 32-bit clock"},
+    {{"-rtc", "clock=host"}, "-rtc: clock=host is not implemented (base=utc|SECONDS, clock=vm)"},
+    {{"-seed", "x"}, "-seed: 'x' is not a number"},
+    {{"-action", "panic=none"}, "-action: panic=none is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)"},
+    {{"-action", "reboot=pause"}, "-action: reboot=pause is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)"},
+    {{"-d", "guest_errors,bogus"}, "-d: log item 'bogus' is not known; 'help' lists what is"},
+    {{"-d", "unimp,"}, "-d: log item '' is not known; 'help' lists what is"},
+    {{"-trace", "x,bogus=1"}, "-trace: property 'bogus' is not implemented"},
+};
+// clang-format on
+
+TEST(Options, EveryErrorIsOneLineThatNamesTheOption) {
+  for (const Bad& b : kBad) {
+    EXPECT_EQ(error(b.args), b.message) << joined(b.args);
+    EXPECT_EQ(error(b.args).find('\n'), std::string::npos) << joined(b.args);
+  }
+}
+
+// Callers look for these words, and take the last one for the number of CPUs.
+TEST(Options, TooManyCpusEndsWithTheMaximum) {
+  const std::string e = error({"-smp", "64", "-M", "virt", "-kernel", "K"});
+  EXPECT_NE(e.find("SMP CPUs"), std::string::npos);
+  EXPECT_EQ(e.substr(e.rfind(' ') + 1), "32");
+}
+
+struct Documented {
+  const char* name;
+  bool argument;
+};
+
+const Documented kDocumented[] = {
+    {"M", true},        {"cpu", true},     {"smp", true},        {"m", true},
+    {"kernel", true},   {"initrd", true},  {"append", true},     {"dtb", true},
+    {"bios", true},     {"device", true},  {"serial", true},     {"chardev", true},
+    {"nographic", false}, {"display", true}, {"icount", true},   {"accel", true},
+    {"rtc", true},      {"seed", true},    {"no-reboot", false}, {"no-shutdown", false},
+    {"action", true},   {"S", false},      {"d", true},          {"D", true},
+    {"trace", true},    {"name", true},    {"h", false},         {"version", false},
+};
+
+TEST(Options, HelpListsEveryOption) {
+  const std::string help = help_text();
+  std::size_t listed = 0;
+  for (std::size_t at = help.find("\n-"); at != std::string::npos; at = help.find("\n-", at + 1))
+    ++listed;
+  EXPECT_EQ(listed, std::size(kDocumented));
+  for (const Documented& d : kDocumented)
+    EXPECT_NE(help.find(std::string("\n-") + d.name + " "), std::string::npos) << d.name;
+}
+
+TEST(Options, ArgumentsAreRequired) {
+  std::vector<Documented> all(std::begin(kDocumented), std::end(kDocumented));
+  for (const char* more : {"machine", "parallel", "vga", "net", "nic", "monitor"})
+    all.push_back({more, true});
+  for (const Documented& d : all) {
+    const std::string flag = std::string("-") + d.name;
+    if (d.argument)
+      EXPECT_EQ(error({flag.c_str()}), flag + ": requires an argument");
+    else
+      EXPECT_EQ(error({flag.c_str()}).find("requires"), std::string::npos) << flag;
+  }
+}
+
+TEST(Options, WhatHelpsPrint) {
+  const struct {
+    Args args;
+    const char* contains;
+  } kPrints[] = {
+      {{"-M", "help"}, "\nvmapple "},
+      {{"-M", "help"}, "\nvirt "},
+      {{"-machine", "?"}, "ARM Virtual Machine"},
+      {{"-M", "virt,help"}, "virt options:\n"},
+      {{"-M", "virt,?"}, "gic-version"},
+      {{"-M", "virt,gic-version=help"}, "gic-version"},
+      {{"-cpu", "help"}, "quince-v1"},
+      {{"-cpu", "?"}, "max"},
+      {{"-d", "help"}, "guest_errors"},
+      {{"-d", "?"}, "unimp"},
+      {{"-device", "help"}, "name \"loader\""},
+      {{"-device", "?"}, "name \"loader\""},
+      {{"-accel", "help"}, "tcg\n"},
+      {{"-help"}, "usage: quince"},
+      {{"--help"}, "usage: quince"},
+      {{"-h"}, "usage: quince"},
+      {{"-version"}, "quince "},
+      {{"--version"}, "quince "},
+      // Help comes where it stands, before anything behind it is looked at.
+      {{"-M", "help", "-bogus"}, "\nvmapple "},
+  };
+  for (const auto& p : kPrints) {
+    const auto line = parse(p.args);
+    ASSERT_TRUE(line) << joined(p.args);
+    EXPECT_NE(line->print.find(p.contains), std::string::npos) << joined(p.args);
+    EXPECT_EQ(line->print.back(), '\n');
+  }
+}
+
+TEST(Options, DefaultMachineIsMarked) {
+  const std::string text = parse({"-M", "help"})->print;
+  EXPECT_NE(text.find("(default)"), std::string::npos);
+  EXPECT_EQ(text.find("(default)"), text.rfind("(default)"));
+}
+
+using Items = std::vector<std::pair<std::string, std::string>>;
+
+TEST(Options, SplitOptions) {
+  EXPECT_EQ(split_options("a", "type"), (Items{{"type", "a"}}));
+  EXPECT_EQ(split_options("a", ""), (Items{{"a", "on"}}));
+  EXPECT_EQ(split_options("k=v,flag", "type"), (Items{{"k", "v"}, {"flag", "on"}}));
+  EXPECT_EQ(split_options("a,,b,c", "type"), (Items{{"type", "a,b"}, {"c", "on"}}));
+  EXPECT_EQ(split_options("k=a,,,j=b", ""), (Items{{"k", "a,"}, {"j", "b"}}));
+  EXPECT_EQ(split_options("k=,,,,", ""), (Items{{"k", ",,"}}));
+  EXPECT_EQ(split_options("k=a=b", ""), (Items{{"k", "a=b"}}));
+  EXPECT_EQ(split_options("", "type"), Items{});
+  EXPECT_EQ(split_options("a,", "type"), (Items{{"type", "a"}, {"", "on"}}));
+  EXPECT_EQ(split_options("=", ""), (Items{{"", ""}}));
+}
+
+TEST(Options, Numbers) {
+  EXPECT_EQ(parse_number("0").value(), 0u);
+  EXPECT_EQ(parse_number("18446744073709551615").value(), ~u64{0});
+  EXPECT_EQ(parse_number("0xFf").value(), 255u);
+  EXPECT_EQ(parse_number("0X10").value(), 16u);
+  for (const char* bad : {"", "0x", "-1", "+1", " 1", "1 ", "1x", "0x1g", "1.5",
+                          "18446744073709551616", "0x10000000000000000"})
+    EXPECT_FALSE(parse_number(bad)) << bad;
+}
+
+TEST(Options, Sizes) {
+  EXPECT_EQ(parse_size("3", MiB).value(), 3 * MiB);
+  EXPECT_EQ(parse_size("3B", MiB).value(), 3u);
+  EXPECT_EQ(parse_size("3k", MiB).value(), 3 * KiB);
+  EXPECT_EQ(parse_size("3K", 1).value(), 3 * KiB);
+  EXPECT_EQ(parse_size("3M", 1).value(), 3 * MiB);
+  EXPECT_EQ(parse_size("3g", 1).value(), 3 * GiB);
+  EXPECT_EQ(parse_size("3T", 1).value(), 3 * 1024 * GiB);
+  EXPECT_EQ(parse_size("16777215T", 1).value(), u64{16777215} << 40);
+  for (const char* bad : {"", "K", "1KK", "1P", "-1M", "16777216T", "1.5G", "M1"})
+    EXPECT_FALSE(parse_size(bad, MiB)) << bad;
+}
+
+TEST(Options, Switches) {
+  for (const char* on : {"on", "yes", "true", "y"}) EXPECT_TRUE(parse_switch(on).value()) << on;
+  for (const char* off : {"off", "no", "false", "n"}) EXPECT_FALSE(parse_switch(off).value()) << off;
+  for (const char* bad : {"", "1", "On", "onn"}) EXPECT_FALSE(parse_switch(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace quince::machine

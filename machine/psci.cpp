@@ -85,17 +85,14 @@ s64 Machine::psci(cpu::Vcpu& c, u32 function) {
     case kCpuSuspend64:
       if (!c.interrupt_pending()) c.exit_after(cpu::RunExit::Wfi);
       return kSuccess;
+    case kSystemOff:
+    case kSystemReset:
+      request_stop(function == kSystemOff ? StopCause::GuestShutdown : StopCause::GuestReset);
+      // These do not return: until the machine has stopped, the caller must not go on.
+      [[fallthrough]];
     case kCpuOff:
       c.s.powered_on = false;
       c.exit_after(cpu::RunExit::Halted);
-      return kSuccess;
-    case kSystemOff:
-      request_stop(StopCause::GuestShutdown);
-      c.exit_after(cpu::RunExit::Budget);
-      return kSuccess;
-    case kSystemReset:
-      request_stop(StopCause::GuestReset);
-      c.exit_after(cpu::RunExit::Budget);
       return kSuccess;
     default: return kNotSupported;
   }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -110,7 +111,10 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-void expect_passes(const std::string& program, std::vector<std::string> options) {
+/// What a program reported with "value NAME V".
+using Values = std::map<std::string, unsigned long>;
+
+void run_program(const std::string& program, std::vector<std::string> options, Values& values) {
   Emulator emulator(program, std::move(options));
   ASSERT_TRUE(emulator.started());
   const bool ended = emulator.read_until("");
@@ -121,13 +125,27 @@ void expect_passes(const std::string& program, std::vector<std::string> options)
   for (const std::string& line : lines_of(emulator.output())) {
     EXPECT_FALSE(line.starts_with("FAIL")) << line;
     if (line.starts_with("ok ")) ++passed;
+    if (line.starts_with("value ")) {
+      const std::size_t end = line.find(' ', 6);
+      values[line.substr(6, end - 6)] = std::stoul(line.substr(end + 1), nullptr, 0);
+    }
     if (line.starts_with("done ")) done = std::stoul(line.substr(5), nullptr, 0);
   }
   EXPECT_GT(done, 0u) << "no \"done\" line";
   EXPECT_EQ(passed, done);
 }
 
-const std::vector<std::string> kCounted = {"-icount", "shift=3"};
+Values expect_passes(const std::string& program, std::vector<std::string> options) {
+  Values values;
+  run_program(program, std::move(options), values);
+  return values;
+}
+
+using Options = std::vector<std::string>;
+const Options kCounted = {"-icount", "shift=3"};
+const Options kCounted4 = {"-icount", "shift=3", "-smp", "4"};
+const Options kThreaded = {};
+const Options kThreaded4 = {"-smp", "4"};
 
 TEST(Guest, Exceptions) {
   NEED_GUESTS();
@@ -136,13 +154,13 @@ TEST(Guest, Exceptions) {
 
 TEST(Guest, ExceptionsThreaded) {
   NEED_GUESTS();
-  expect_passes("exceptions", {});
+  expect_passes("exceptions", kThreaded);
 }
 
 /// A guest whose vectors fault for ever leaves the emulator responsive, in both modes.
 TEST(Guest, VectorLoopDoesNotHangTheEmulator) {
   NEED_GUESTS();
-  for (const std::vector<std::string>& options : {kCounted, std::vector<std::string>{}}) {
+  for (const Options& options : {kCounted, kThreaded}) {
     Emulator emulator("vector_loop", options);
     ASSERT_TRUE(emulator.started());
     ASSERT_TRUE(emulator.read_until("looping")) << emulator.output();
@@ -150,6 +168,21 @@ TEST(Guest, VectorLoopDoesNotHangTheEmulator) {
     ASSERT_TRUE(emulator.read_until("")) << "it did not end in time";
     EXPECT_EQ(emulator.wait(), 0);
   }
+}
+
+TEST(Guest, Psci) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted, kCounted4, kThreaded, kThreaded4}) {
+    const Values values = expect_passes("psci", options);
+    ASSERT_TRUE(values.contains("cpus"));
+    EXPECT_EQ(values.at("cpus"), options == kCounted4 || options == kThreaded4 ? 4u : 1u);
+  }
+}
+
+/// SYSTEM_RESET starts afresh and never returns to its caller, which threads would make likely.
+TEST(Guest, Reset) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted4, kThreaded, kThreaded4}) expect_passes("reset", options);
 }
 
 }  // namespace

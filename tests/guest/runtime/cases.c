@@ -4,7 +4,7 @@
 extern char vectors[], trap_return[];
 void trap_enter(u64 *saved, void *code, u64 arg, u64 spsr);
 void exception(struct Frame *f);
-void cpu_begin(u64 number);
+void cpu_begin(u64 number, u64 daif);
 void runtime_main(void);
 
 static struct Cpu cpus[MAX_CPUS];
@@ -14,7 +14,10 @@ static const char *running = "(none)";
 
 struct Cpu *this_cpu(void) { return (struct Cpu *)READ(tpidr_el1); }
 
-void cpu_begin(u64 number) {
+struct Cpu *cpu_number(u32 n) { return &cpus[n]; }
+
+void cpu_begin(u64 number, u64 daif) {
+  cpus[number].entry = daif | (READ(sctlr_el1) & 5) << 32;
   cpus[number].number = number;
   cpus[number].trapping = false;
   cpus[number].handler = 0;
@@ -57,6 +60,14 @@ void check_equal(const char *what, int line, u64 got, u64 want) {
 }
 
 bool case_failed(void) { return failed; }
+
+void report(const char *name, u64 value) {
+  put_string("value ");
+  put_string(name);
+  put_string(" ");
+  put_hex(value);
+  put_string("\n");
+}
 
 void run_case(const char *name, void (*test)(void)) {
   failed = false;

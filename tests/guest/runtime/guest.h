@@ -47,6 +47,8 @@ void check_equal(const char *what, int line, u64 got, u64 want);
 #define EXPECT(got, want) check_equal(#got, __LINE__, (u64)(got), (u64)(want))
 #define EXPECT_TRUE(condition) check_equal(#condition, __LINE__, (condition) != 0, 1)
 bool case_failed(void);
+/// Prints "value NAME V", for guest_test to judge: what depends on how the machine runs.
+void report(const char *name, u64 value);
 
 void put_char(char c);
 void put_string(const char *s);
@@ -84,10 +86,12 @@ struct Cpu {
   u64 saved[13];
   volatile bool trapping;
   struct Frame frame;       ///< of the exception that ended trap()
+  u64 entry;                ///< DAIF as PSCI CPU_ON left it, and SCTLR_EL1.{C,M} << 32
   u64 pstate;               ///< in the handler: DAIF, SPSel, CurrentEL and PAN as SPSR has them
   volatile Handler handler;
 };
 struct Cpu *this_cpu(void);
+struct Cpu *cpu_number(u32 n);
 
 /// Runs `code(arg)` with PSTATE `spsr` until its first synchronous exception, which is in the
 /// result.  Code that returns ends in the exception SVC #0xdead; see returned().

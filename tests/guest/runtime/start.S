@@ -21,6 +21,7 @@ _start:
         stp     xzr, xzr, [x1], #16
         b       1b
 2:      mov     x0, #0
+        mov     x1, #0
         bl      cpu_begin
         bl      runtime_main
 3:      wfi
@@ -29,6 +30,7 @@ _start:
 // PSCI CPU_ON enters here with X0 = the CPU's number.  Its stack is above its predecessor's.
         .globl  secondary_start
 secondary_start:
+        mrs     x2, daif
         msr     daifset, #15
         msr     spsel, #1
         adrp    x1, boot_stack_top
@@ -36,6 +38,7 @@ secondary_start:
         add     x1, x1, x0, lsl #14
         mov     sp, x1
         mov     x19, x0
+        mov     x1, x2
         bl      cpu_begin
         mov     x0, x19
         bl      secondary_main

@@ -170,6 +170,16 @@ TEST(Guest, VectorLoopDoesNotHangTheEmulator) {
   }
 }
 
+TEST(Guest, Gic) {
+  NEED_GUESTS();
+  expect_passes("gic", kCounted);
+}
+
+TEST(Guest, GicThreaded) {
+  NEED_GUESTS();
+  expect_passes("gic", kThreaded);
+}
+
 TEST(Guest, Psci) {
   NEED_GUESTS();
   for (const Options& options : {kCounted, kCounted4, kThreaded, kThreaded4}) {

@@ -195,6 +195,18 @@ TEST(Guest, Reset) {
   for (const Options& options : {kCounted4, kThreaded, kThreaded4}) expect_passes("reset", options);
 }
 
+TEST(Guest, Smp) {
+  NEED_GUESTS();
+  const Values values = expect_passes("smp", kThreaded4);
+  ASSERT_TRUE(values.contains("cpus"));
+  EXPECT_EQ(values.at("cpus"), 4u);
+}
+
+TEST(Guest, SmpCounted) {
+  NEED_GUESTS();
+  expect_passes("smp", kCounted4);
+}
+
 TEST(Guest, Timers) {
   NEED_GUESTS();
   const Values values = expect_passes("timers", kCounted);

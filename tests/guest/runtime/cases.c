@@ -130,8 +130,10 @@ bool returned(const struct Frame *f) { return f->esr == ESR(0x15, 0xdead); }
 
 bool wait_for(volatile u64 *flag, u64 value, u64 us) {
   const u64 start = counter();
-  while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) < value)
+  while (__atomic_load_n(flag, __ATOMIC_ACQUIRE) < value) {
     if (counter() - start > micros(us)) return false;
+    asm volatile("yield");
+  }
   return true;
 }
 

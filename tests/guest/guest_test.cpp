@@ -180,6 +180,11 @@ TEST(Guest, GicThreaded) {
   expect_passes("gic", kThreaded);
 }
 
+TEST(Guest, Mmu) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted, kThreaded4}) expect_passes("mmu", options);
+}
+
 TEST(Guest, Psci) {
   NEED_GUESTS();
   for (const Options& options : {kCounted, kCounted4, kThreaded, kThreaded4}) {

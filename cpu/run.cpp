@@ -232,7 +232,7 @@ void Vcpu::step_debug() {
     } else if (!breakpoint_hit(s.pc)) {
       const u32 insn = load_le<u32>(page_->host + (s.pc & 0xfff));
       const bool exclusive = (insn & 0x3f40'0000) == 0x0840'0000;
-      const u64 old_el = s.pstate.el;
+      const bool eret = (insn & 0xffff'f000) == 0xd69f'0000;
       op = op->fn(*this, op);
       if (op != nullptr) {
         const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
@@ -240,7 +240,8 @@ void Vcpu::step_debug() {
         budget_ -= n;
         s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
       }
-      if (step && s.pstate.el == old_el) {
+      // Exception entry has cleared SS; ERET has set it, and is a stepped instruction itself.
+      if (step && (s.pstate.ss != 0 || eret)) {
         s.pstate.ss = 0;  // active-not-pending becomes active-pending
         step_syndrome_ = 0x0100'0022u | (exclusive ? 1u << 6 : 0u);  // ISV, EX
       }

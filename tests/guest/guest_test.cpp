@@ -170,6 +170,11 @@ TEST(Guest, VectorLoopDoesNotHangTheEmulator) {
   }
 }
 
+TEST(Guest, SelfHostedDebug) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted, kThreaded}) expect_passes("debug", options);
+}
+
 TEST(Guest, Gic) {
   NEED_GUESTS();
   expect_passes("gic", kCounted);

@@ -126,6 +126,12 @@ const struct Frame *trap(void *code, u64 arg, u64 spsr) {
   return &c->frame;
 }
 
+const struct Frame *trap_with_handler(void *code, u64 arg, u64 spsr) {
+  struct Cpu *c = this_cpu();
+  trap_enter(c->saved, code, arg, spsr);
+  return &c->frame;
+}
+
 bool returned(const struct Frame *f) { return f->esr == ESR(0x15, 0xdead); }
 
 bool wait_for(volatile u64 *flag, u64 value, u64 us) {

@@ -96,6 +96,8 @@ struct Cpu *cpu_number(u32 n);
 /// Runs `code(arg)` with PSTATE `spsr` until its first synchronous exception, which is in the
 /// result.  Code that returns ends in the exception SVC #0xdead; see returned().
 const struct Frame *trap(void *code, u64 arg, u64 spsr);
+/// The same, with exceptions going to the handler until it sets Cpu::trapping.
+const struct Frame *trap_with_handler(void *code, u64 arg, u64 spsr);
 bool returned(const struct Frame *f);
 void set_handler(Handler h);
 

@@ -32,9 +32,9 @@ class Emulator {
     if (::pipe2(ends, O_CLOEXEC) != 0) return;
     out_ = Fd(ends[0]);
     const Fd in(ends[1]);
-    std::vector<std::string> args = {QUINCE_BINARY, "-M",      "vmapple", "-m",
-                                     "256",         "-kernel", QUINCE_GUEST_DIR "/" + program + ".elf",
-                                     "-serial",     "stdio",   "-display", "none"};
+    const std::string elf = QUINCE_GUEST_DIR "/" + program + ".elf";
+    std::vector<std::string> args = {QUINCE_BINARY, "-M", "vmapple", "-m", "256", "-kernel", elf,
+                                     "-serial", "stdio", "-display", "none"};
     args.insert(args.end(), options.begin(), options.end());
     std::vector<char*> argv;
     for (std::string& a : args) argv.push_back(a.data());
@@ -43,7 +43,8 @@ class Emulator {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, in.get(), 1);
-    if (::posix_spawn(&pid_, QUINCE_BINARY, &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
+    if (::posix_spawn(&pid_, QUINCE_BINARY, &actions, nullptr, argv.data(), environ) != 0)
+      pid_ = -1;
     posix_spawn_file_actions_destroy(&actions);
   }
   ~Emulator() {

@@ -2,7 +2,7 @@
 // (Arm DDI 0487, D1.3 and ESR_EL1), taken from EL1 and from EL0.
 #include "guest.h"
 
-/// The exception `f` has this syndrome, came from `at` with PSTATE `from` and went through `vector`.
+/// The exception `f` has this syndrome, came from `at` in state `spsr` and went through `vector`.
 static void expect_exception(const struct Frame *f, u64 vector, u64 esr, u64 at, u64 spsr) {
   EXPECT(f->vector, vector);
   EXPECT(f->esr, esr);

@@ -1,7 +1,9 @@
 // PSCI 1.1 (Arm DEN 0022) over HVC.  With one CPU, the cases that need others see none.
 #include "guest.h"
 
-enum { kSuccess = 0, kNotSupported = -1, kInvalidParameters = -2, kAlreadyOn = -4, kOnPending = -5 };
+enum {
+  kSuccess = 0, kNotSupported = -1, kInvalidParameters = -2, kAlreadyOn = -4, kOnPending = -5,
+};
 enum { kOn = 0, kOff = 1 };
 
 extern char secondary_start[];

@@ -2,7 +2,7 @@
 // others, interrupts between CPUs.  CPU 0 starts the workers and judges.
 #include "guest.h"
 
-enum { kRounds = 20000, kMessages = 3000, kMoves = 200, kCodes = 100, kPings = 1000 };
+enum { kRounds = 20000, kMessages = 3000, kMoves = 60, kCodes = 50, kPings = 1000 };
 static u32 cpus;
 static const u64 kPatience = 40000000;  // microseconds that a case may take
 

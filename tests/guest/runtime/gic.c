@@ -52,7 +52,9 @@ void gic_init_cpu(void) {
 
 void gic_enable(u32 intid, bool on) {
   put32(word(intid, on ? kIsenabler : kIcenabler), mask(intid));
-  while (get32(frame_of(intid) - (intid < 32 ? 0x10000 : 0) + kCtlr) & (intid < 32 ? 8u : 1u << 31)) {
+  // RWP: GICD_CTLR bit 31, or bit 3 of GICR_CTLR, 64 KiB below the SGI frame.
+  const u64 ctlr = intid < 32 ? frame_of(intid) - 0x10000 : GICD_BASE;
+  while (get32(ctlr + kCtlr) & (intid < 32 ? 8u : 1u << 31)) {
   }
 }
 void gic_priority(u32 intid, u8 priority) { put8(frame_of(intid) + kIpriorityr + intid, priority); }

@@ -196,6 +196,18 @@ static void step_and_exceptions(void) {
   reset_debug();
 }
 
+CODE(branch_code, "ret x0");
+/// The step of a branch is reported before anything that happens at the branch's target.
+static void step_before_the_rest(void) {
+  reset_debug();
+  WRITE(mdscr_el1, kMdscrSs);
+  const struct Frame *f = trap(branch_code, HOLE, kEl0 | SPSR_SS);  // cannot be fetched
+  EXPECT(f->esr, ESR(0x32, 0x22 | STEP_ISV));
+  EXPECT(f->elr, HOLE);
+  EXPECT(run(branch_code, (u64)plain_code + 2, kEl0 | SPSR_SS), ESR(0x32, 0x22 | STEP_ISV));
+  reset_debug();
+}
+
 void test_main(void) {
   RUN(breakpoint);
   RUN(second_breakpoint);
@@ -205,4 +217,5 @@ void test_main(void) {
   RUN(step);
   RUN(step_through_a_loop);
   RUN(step_and_exceptions);
+  RUN(step_before_the_rest);
 }

@@ -49,6 +49,8 @@ void Vcpu::take_exception(ExceptionClass ec, u32 iss, u64 preferred_return) {
   if (trace_exception_.on() || ports_.log->enabled(LogCategory::Int)) [[unlikely]]
     ports_.log->line(fmt::format("cpu{}: exception ESR {:#x} at {:#x}, FAR {:#x}, from EL{}", index_,
                                  s.sys.esr_el1, preferred_return, s.sys.far_el1, s.pstate.el));
+  // SSAdvance: the instruction is complete, so there is nothing left to step on return.
+  if (ec == ExceptionClass::Svc) s.pstate.ss = 0;
   enter_el1(kSynchronous, preferred_return);
 }
 
@@ -89,8 +91,10 @@ void Vcpu::exception_return(u64 target) {
   const unsigned mode = bits(spsr, 4, 0) & 0x1f;
   const bool legal = mode == 0 || mode == 4 || mode == 5;
   // DebugExceptionReturnSS: single step becomes active when it was off here and is on there.
-  const bool step = bit(s.sys.mdscr_el1, 0) && !debug_enabled_at(s.pstate.el, bit(spsr, 9)) &&
-                    legal && debug_enabled_at(mode >> 2, bit(spsr, 9));
+  const bool debug_here = debug_enabled_at(s.pstate.el, (s.pstate.daif & 8) != 0);
+  const bool step = bit(s.sys.mdscr_el1, 0) && !debug_here &&
+                    debug_enabled_at(legal ? mode >> 2 : s.pstate.el, bit(spsr, 9));
+  if (!debug_here) step_syndrome_ = 0x22;  // this instruction is not a stepped one
   PState& p = s.pstate;
   s.nzcv = static_cast<u32>(spsr >> 28) & 15;
   if (legal) set_el(mode >> 2, mode & 1);

@@ -141,6 +141,8 @@ const Op* Vcpu::fetch() {
 /// Goes on at s.pc, with everything that may happen between instructions.  Null: leave run().
 const Op* Vcpu::go() {
   cur_ = nullptr;
+  // A pending Software Step exception comes before an interrupt and before the next fetch.
+  if (step_ran_) [[unlikely]] return nullptr;
   for (;;) {
     redirect_ = false;
     if (leaving_) return nullptr;
@@ -219,28 +221,34 @@ RunExit Vcpu::run(u64 budget) {
 
 /// One instruction, with software step and breakpoints (D2.12, D2.8).
 void Vcpu::step_debug() {
+  const auto step_enabled = [this] {
+    return bit(s.sys.mdscr_el1, 0) && debug_enabled_at(s.pstate.el, (s.pstate.daif & 8) != 0);
+  };
   stepping_ = true;
-  const Op* op = go();
-  if (op != nullptr) {
-    const bool step = bit(s.sys.mdscr_el1, 0) &&
-                      debug_enabled_at(s.pstate.el, (s.pstate.daif & 8) != 0);
-    if (step && s.pstate.ss == 0) {  // active-pending
-      block_start_ = nullptr;
-      take_exception(s.pstate.el == 0 ? ExceptionClass::StepLower : ExceptionClass::StepSame,
-                     step_syndrome_, s.pc);
-      step_syndrome_ = 0x22;
-    } else if (!breakpoint_hit(s.pc)) {
+  if (step_enabled() && s.pstate.ss == 0) {  // active-pending: before interrupts and the fetch
+    take_exception(s.pstate.el == 0 ? ExceptionClass::StepLower : ExceptionClass::StepSame,
+                   step_syndrome_, branch_address(s.pc));
+    step_syndrome_ = 0x22;
+    --budget_;
+    ++retired_;
+    leaving_ = leaving_ || budget_ <= 0;
+  } else if (const Op* op = go(); op != nullptr) {
+    const bool step = step_enabled();
+    if (!breakpoint_hit(s.pc)) {
       const u32 insn = load_le<u32>(page_->host + (s.pc & 0xfff));
       const bool exclusive = (insn & 0x3f40'0000) == 0x0840'0000;
-      const u64 old_el = s.pstate.el;
+      const bool eret = (insn & 0xffff'f000) == 0xd69f'0000;
+      step_ran_ = true;
       op = op->fn(*this, op);
+      step_ran_ = false;
       if (op != nullptr) {
         const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
         retired_ += static_cast<u64>(n);
         budget_ -= n;
         s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
       }
-      if (step && s.pstate.el == old_el) {
+      // Exception entry has cleared SS; ERET has set it, and is a stepped instruction itself.
+      if (step && (s.pstate.ss != 0 || eret)) {
         s.pstate.ss = 0;  // active-not-pending becomes active-pending
         step_syndrome_ = 0x0100'0022u | (exclusive ? 1u << 6 : 0u);  // ISV, EX
       }

@@ -439,6 +439,7 @@ class Vcpu final : public hw::IrqSink {
   RunExit exit_ = RunExit::Budget;
   bool leaving_ = false;
   bool stepping_ = false;        ///< inside step_debug()
+  bool step_ran_ = false;        ///< the slow loop's instruction has begun: go() must not go on
   u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
   bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 

@@ -78,7 +78,7 @@ struct Machine::Images {
 Machine::Machine(MachineConfig config)
     : config_(std::move(config)), board_(find_board(config_.board)), clock_(config_.clock),
       timers_(clock_), space_(log_) {
-  timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->loop_.wake(); }, this);
+  timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->deadline_moved(); }, this);
 }
 
 Machine::~Machine() = default;

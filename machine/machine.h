@@ -122,6 +122,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   void run_single();
   bool run_slice(std::size_t index);
   void idle_single();
+  void deadline_moved();
   void cpu_thread(CpuThread& t);
   void wait_for_wake(CpuThread& t, cpu::RunExit why);
   void stop_cpus();
@@ -169,6 +170,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   std::atomic<bool> stop_requested_{false};
   std::atomic<u8> stop_cause_{0};
   std::optional<StopCause> finished_;
+
+  cpu::Vcpu* in_slice_ = nullptr;  ///< not threaded: the vCPU that runs now
 
   // Threaded mode: vCPU threads run while `go_` is set.
   std::mutex run_mutex_;

@@ -93,8 +93,7 @@ s64 Machine::psci(cpu::Vcpu& c, u32 function) {
     case kCpuSuspend64:
       if (!c.interrupt_pending()) c.exit_after(cpu::RunExit::Wfi);
       return kSuccess;
-    case kCpuOff:
-      return power_off(c);
+    case kCpuOff: return power_off(c);
     case kSystemOff:
       request_stop(StopCause::GuestShutdown);
       return power_off(c);

@@ -101,6 +101,13 @@ u64 Machine::next_deadline() {
   return timers_.next_deadline();
 }
 
+/// The next deadline is now an earlier one, perhaps by a vCPU in the middle of its slice, which was
+/// cut for the old one.
+void Machine::deadline_moved() {
+  loop_.wake();
+  if (in_slice_ != nullptr) in_slice_->request_exit();
+}
+
 s64 Machine::timeout() {
   if (state_ != RunState::Running) return -1;
   const u64 next = next_deadline();
@@ -236,7 +243,9 @@ bool Machine::run_slice(std::size_t index) {
     budget = std::min(budget, clock_.instructions_until(next_deadline()));
   clock_.run(&c, [](const void* v) { return static_cast<const cpu::Vcpu*>(v)->instructions(); });
   c.set_parked(false);
+  in_slice_ = &c;
   const cpu::RunExit why = c.run(budget);
+  in_slice_ = nullptr;
   c.set_parked(true);
   clock_.run(nullptr, nullptr);
   c.s.waiting = why == cpu::RunExit::Wfi;

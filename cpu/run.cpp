@@ -175,11 +175,6 @@ const Op* Vcpu::go() {
   }
 }
 
-const Op* Vcpu::branch_slow(const Op* next) {
-  if (next != nullptr) s.pc = page_va_ + 4 * static_cast<u64>(next - page_->ops.data());
-  return go();
-}
-
 const Op* Vcpu::redirected(const Op* op) {
   // A branch before the redirection has moved block_start_ and counted already.
   const s64 n = op - block_start_ + 1;

@@ -244,10 +244,11 @@ class Vcpu final : public hw::IrqSink {
   void data_abort(u64 va, const Fault& f, bool write, bool cache_maintenance = false);
   /// SCTLR_EL1.SA/SA0: false, after an exception, when SP is the base and not 16-byte aligned.
   bool check_sp_alignment() {
-    if ((s.sp & sp_alignment_mask_) == 0) [[likely]] return true;
+    if (sp_aligned()) [[likely]] return true;
     sp_alignment_fault();
     return false;
   }
+  bool sp_aligned() const { return (s.sp & sp_alignment_mask_) == 0; }
   void sp_alignment_fault() { take_exception(ExceptionClass::SpAlignment, 0, pc()); }
   /// MRS/MSR/SYS trapped to EL1 (EC 0x18).
   void sysreg_trap(hw::SysRegId id, unsigned rt, bool read);
@@ -310,18 +311,23 @@ class Vcpu final : public hw::IrqSink {
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
 
-  /// A taken branch from `op` to `next` in the same page (or to s.pc when null).
+  /// A taken branch from `op` to `next` in the same page (or to s.pc when null).  Null: go_on() has
+  /// to find where to go on, which is the caller's last act, so that handlers of branches need
+  /// no stack frame.
   const Op* branch_to(const Op* op, const Op* next) {
     const s64 n = op - block_start_ + 1;
     retired_ += static_cast<u64>(n);
     budget_ -= n;
     block_start_ = next;
-    if (budget_ <= 0 || next == nullptr || (pending_.load(std::memory_order_relaxed) & poll_mask_) != 0)
-        [[unlikely]] {
-      return branch_slow(next);
+    if (next == nullptr) return nullptr;
+    if (budget_ <= 0 || (pending_.load(std::memory_order_relaxed) & poll_mask_) != 0) [[unlikely]] {
+      s.pc = page_va_ + 4 * static_cast<u64>(next - page_->ops.data());
+      return nullptr;
     }
     return next;
   }
+  /// After branch_to() gave null: the operation at s.pc, or null to leave run().
+  const Op* go_on() { return go(); }
   /// After an instruction that set redirect_: where to go on.
   const Op* redirected(const Op* op);
   /// The end of a page.
@@ -397,7 +403,6 @@ class Vcpu final : public hw::IrqSink {
   const Op* go();
   const Op* fetch();
   bool fetch_slow(FetchEntry& f);
-  const Op* branch_slow(const Op* next);
   void take_interrupt();
   CodePage* code_page(PhysAddr pa, const u8* host);
   void step_debug();

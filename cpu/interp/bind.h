@@ -42,8 +42,34 @@ const Op* handle(Vcpu& c, const Op* op) {
     Interp e{c, op, op + 1};
     a64::call<E, Fn, kFixed>(e, op->insn);
     if (c.redirect_) [[unlikely]] return c.redirected(op);
+    if constexpr (K == GroupKind::Branch) {
+      if (e.next == nullptr) [[unlikely]] return c.go_on();
+    }
     return e.next;
   }
+}
+
+/// Not inline, or its stack frame becomes the first try's too.
+template <a64::Encoding E, auto Fn, u32 Variant>
+[[gnu::noinline, gnu::cold]] const Op* handle_missed(Vcpu& c, const Op* op) {
+  return handle<E, Fn, GroupKind::Straight, Variant>(c, op);
+}
+
+/// A load or store: on the first-level TLB alone if that will do.
+template <a64::Encoding E, auto Fast, auto Fn, u32 Variant>
+const Op* handle_memory(Vcpu& c, const Op* op) {
+  FastMemory e{{c, op, op + 1}};
+  a64::call<E, Fast, a64::fixed_bits(E, Variant)>(e, op->insn);
+  if (e.missed) [[unlikely]] return handle_missed<E, Fn, Variant>(c, op);
+  return op + 1;
+}
+
+template <a64::Encoding E, auto Fast, auto Fn>
+Handler make_memory_handler(u32 insn) {
+  static constexpr auto kHandlers = []<std::size_t... V>(std::index_sequence<V...>) {
+    return std::array<Handler, sizeof...(V)>{&handle_memory<E, Fast, Fn, static_cast<u32>(V)>...};
+  }(std::make_index_sequence<a64::variants(E)>{});
+  return kHandlers[a64::variant_of(E, insn)];
 }
 
 template <a64::Encoding E, auto Fn, GroupKind K>
@@ -81,6 +107,13 @@ std::span<const InterpRow> group_crypto();
                            &::quince::cpu::make_handler<::quince::a64::parse(pattern_),           \
                                                         &id<::quince::cpu::Interp>,               \
                                                         ::quince::cpu::GroupKind::kind>},
+/// A row of a group of Straight loads and stores that FastMemory may try first.
+#define QUINCE_MEMORY_ROW(group, id, pattern_, text_, feature_)                                   \
+  ::quince::cpu::InterpRow{{#id, group, ::quince::a64::parse(pattern_), pattern_, text_,          \
+                            ::quince::Feature::feature_},                                         \
+                           &::quince::cpu::make_memory_handler<::quince::a64::parse(pattern_),    \
+                                                               &id<::quince::cpu::FastMemory>,    \
+                                                               &id<::quince::cpu::Interp>>},
 /// A row of a group whose meanings are functions on Vcpu.
 #define QUINCE_HELPER_ROW(group, kind, id, pattern_, text_, feature_)                             \
   ::quince::cpu::InterpRow{{#id, group, ::quince::a64::parse(pattern_), pattern_, text_,          \

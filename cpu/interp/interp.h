@@ -43,7 +43,7 @@ struct Interp {
 
   Vcpu& c;
   const Op* op;
-  const Op* next;
+  const Op* next;  ///< null: Vcpu::go_on() knows
 
   // ---- Registers
   static Val imm(u64 v) { return v; }
@@ -214,13 +214,7 @@ struct Interp {
   /// and faults, but one 16-byte access where that is aligned (FEAT_LSE2).
   A64_INLINE bool load_pair(Val va, unsigned log2, Val& a, Val& b) {
     if (const u8* p = c.fast_memory<false>(va, 2u << log2, 1u << log2)) [[likely]] {
-      if (log2 == 3) {
-        read_pair(p, a, b);
-      } else {
-        const u64 both = load_le<u64>(p);
-        a = static_cast<u32>(both);
-        b = both >> 32;
-      }
+      read_two(p, log2, a, b);
       return true;
     }
     if (log2 == 3 && (va & 15) == 0) {
@@ -234,10 +228,7 @@ struct Interp {
   }
   A64_INLINE bool store_pair(Val va, unsigned log2, Val a, Val b) {
     if (u8* p = c.fast_memory<true>(va, 2u << log2, 1u << log2)) [[likely]] {
-      if (log2 == 3)
-        write_pair(p, a, b);
-      else
-        store_le<u64>(p, static_cast<u32>(a) | (b << 32));
+      write_two(p, log2, a, b);
       return true;
     }
     if (log2 == 3 && (va & 15) == 0) return c.store(va, VReg{{a, b}});
@@ -261,6 +252,18 @@ struct Interp {
   /// The vCPU, for what only an exact machine state can do.
   A64_INLINE Vcpu& vcpu() { return c; }
 
+ protected:
+  A64_INLINE static void read_two(const u8* p, unsigned log2, Val& a, Val& b) {
+    if (log2 == 3) return read_pair(p, a, b);
+    const u64 both = load_le<u64>(p);
+    a = static_cast<u32>(both);
+    b = both >> 32;
+  }
+  A64_INLINE static void write_two(u8* p, unsigned log2, Val a, Val b) {
+    if (log2 == 3) return write_pair(p, a, b);
+    store_le<u64>(p, static_cast<u32>(a) | (b << 32));
+  }
+
  private:
   template <class T>
   A64_INLINE bool load_as(Val va, Val& out, MemOp m) {
@@ -272,6 +275,69 @@ struct Interp {
   A64_INLINE void flags(u64 n, bool z, u64 cc, u64 v) {
     c.s.nzcv = (static_cast<u32>(n) << 3) | (static_cast<u32>(z) << 2) |
                (static_cast<u32>(cc & 1) << 1) | static_cast<u32>(v);
+  }
+};
+
+/// The engine of a first try at a load or store: what needs more than the first-level TLB is left
+/// undone, `missed` says so, and the whole instruction runs again on Interp.  For meanings that
+/// write nothing before their only access.  Without a call in them, handlers need no stack frame
+/// and save no registers.
+struct FastMemory : Interp {
+  bool missed = false;
+
+  /// The cursor is not set yet.
+  A64_INLINE Val pc() { return c.page_va_ + 4 * static_cast<u64>(op - c.page_->ops.data()); }
+
+  A64_INLINE bool base(u32 rn, Val& out) {
+    out = rn == 31 ? c.s.sp : c.s.x[rn];
+    return rn != 31 || c.sp_aligned() || miss();  // the exception is Interp's
+  }
+  A64_INLINE bool load(Val va, unsigned log2, Val& out, MemOp m = {}) {
+    const u8* p = host<false>(va, log2, m);
+    if (p == nullptr) [[unlikely]] return miss();
+    switch (log2) {
+      case 0: out = *p; break;
+      case 1: out = load_le<u16>(p); break;
+      case 2: out = load_le<u32>(p); break;
+      default: out = load_le<u64>(p); break;
+    }
+    return true;
+  }
+  A64_INLINE bool store(Val va, unsigned log2, Val v, MemOp m = {}) {
+    u8* p = host<true>(va, log2, m);
+    if (p == nullptr) [[unlikely]] return miss();
+    switch (log2) {
+      case 0: *p = static_cast<u8>(v); break;
+      case 1: store_le<u16>(p, static_cast<u16>(v)); break;
+      case 2: store_le<u32>(p, static_cast<u32>(v)); break;
+      default: store_le<u64>(p, v); break;
+    }
+    return true;
+  }
+  A64_INLINE bool load_pair(Val va, unsigned log2, Val& a, Val& b) {
+    const u8* p = c.fast_memory<false>(va, 2u << log2, 1u << log2);
+    if (p == nullptr) [[unlikely]] return miss();
+    read_two(p, log2, a, b);
+    return true;
+  }
+  A64_INLINE bool store_pair(Val va, unsigned log2, Val a, Val b) {
+    u8* p = c.fast_memory<true>(va, 2u << log2, 1u << log2);
+    if (p == nullptr) [[unlikely]] return miss();
+    write_two(p, log2, a, b);
+    return true;
+  }
+
+ private:
+  /// The bytes of an access, or null.
+  template <bool kWrite>
+  A64_INLINE u8* host(Val va, unsigned log2, MemOp m) {
+    const u64 size = u64{1} << log2;
+    if (m.unprivileged || m.aligned || (m.ordered && (va & (size - 1)) != 0)) return nullptr;
+    return c.fast_memory<kWrite>(va, 1u << log2, 1u << log2);
+  }
+  A64_INLINE bool miss() {
+    missed = true;
+    return false;
   }
 };
 

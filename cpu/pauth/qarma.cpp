@@ -1,5 +1,7 @@
 #include "cpu/pauth/qarma.h"
 
+#include <immintrin.h>
+
 #include <array>
 
 namespace quince::pauth {
@@ -90,9 +92,98 @@ u64 tweak_inv_shuffle(u64 in) {
   return out;
 }
 
+// ---- The same with a cell in each byte of a vector: every layer is a byte shuffle --------------
+
+#define QUINCE_SSSE3 [[gnu::target("ssse3"), gnu::always_inline]] inline
+
+constexpr Cells expanded(u64 v) {
+  Cells c{};
+  for (unsigned i = 0; i < 16; ++i) c[i] = static_cast<u8>(cell(v, i));
+  return c;
+}
+/// The cells f(0) to f(15): a function of a cell as a table.
+template <class F>
+constexpr Cells table_of(F f) {
+  Cells c{};
+  for (unsigned i = 0; i < 16; ++i) c[i] = static_cast<u8>(f(i));
+  return c;
+}
+constexpr Cells kRotate1 = table_of([](unsigned c) { return ((c << 1) | (c >> 3)) & 15; });
+constexpr Cells kRotate2 = table_of([](unsigned c) { return ((c << 2) | (c >> 2)) & 15; });
+constexpr Cells kLfsrChange = table_of([](unsigned c) { return lfsr(c) ^ c; });
+constexpr Cells kTweakMask = table_of([](unsigned i) { return (kTweakRotated >> i) & 1 ? 15 : 0; });
+constexpr Cells kAlphaCells = expanded(kAlpha);
+constexpr std::array<Cells, kRounds> kRoundCells = {
+    expanded(kRoundConstants[0]), expanded(kRoundConstants[1]), expanded(kRoundConstants[2]),
+    expanded(kRoundConstants[3]), expanded(kRoundConstants[4])};
+
+QUINCE_SSSE3 __m128i constant(const Cells& c) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(c.data()));
+}
+QUINCE_SSSE3 __m128i expand(u64 v) {
+  const __m128i low = _mm_cvtsi64_si128(static_cast<s64>(v & 0x0f0f'0f0f'0f0f'0f0f));
+  const __m128i high = _mm_cvtsi64_si128(static_cast<s64>((v >> 4) & 0x0f0f'0f0f'0f0f'0f0f));
+  return _mm_unpacklo_epi8(low, high);
+}
+QUINCE_SSSE3 u64 contract(__m128i v) {
+  const __m128i pairs16 = _mm_maddubs_epi16(v, _mm_set1_epi16(0x1001));  // even + 16 * odd
+  return static_cast<u64>(_mm_cvtsi128_si64(_mm_packus_epi16(pairs16, pairs16)));
+}
+QUINCE_SSSE3 __m128i permute(__m128i v, const Cells& from) {
+  return _mm_shuffle_epi8(v, constant(from));
+}
+QUINCE_SSSE3 __m128i look_up(const Cells& table, __m128i v) {
+  return _mm_shuffle_epi8(constant(table), v);
+}
+QUINCE_SSSE3 __m128i multiply(__m128i v) {
+  const __m128i one = look_up(kRotate1, v), two = look_up(kRotate2, v);
+  return _mm_xor_si128(_mm_shuffle_epi32(two, _MM_SHUFFLE(1, 0, 3, 2)),
+                       _mm_xor_si128(_mm_shuffle_epi32(one, _MM_SHUFFLE(0, 3, 2, 1)),
+                                     _mm_shuffle_epi32(one, _MM_SHUFFLE(2, 1, 0, 3))));
+}
+QUINCE_SSSE3 __m128i tweak_shuffle(__m128i v) {
+  v = permute(v, kTweakShuffle);
+  return _mm_xor_si128(v, _mm_and_si128(look_up(kLfsrChange, v), constant(kTweakMask)));
+}
+
+[[gnu::target("ssse3")]] u64 qarma5_ssse3(u64 data, u64 modifier, Key key) {
+  const __m128i key0 = expand(key.hi), key1 = expand(key.lo);
+  const __m128i modk0 = expand((key.hi << 63) | ((key.hi >> 1) ^ (key.hi >> 63)));
+  __m128i mods[kRounds + 1];  // the way back takes the same tweaks
+  mods[0] = expand(modifier);
+  for (unsigned i = 0; i < kRounds; ++i) mods[i + 1] = tweak_shuffle(mods[i]);
+
+  __m128i v = _mm_xor_si128(expand(data), key0);
+  for (unsigned i = 0; i < kRounds; ++i) {
+    v = _mm_xor_si128(v, _mm_xor_si128(_mm_xor_si128(key1, mods[i]), constant(kRoundCells[i])));
+    if (i > 0) v = multiply(permute(v, kShuffle));
+    v = look_up(kSub, v);
+  }
+  v = _mm_xor_si128(v, _mm_xor_si128(modk0, mods[kRounds]));
+  v = look_up(kSub, multiply(permute(v, kShuffle)));
+  v = _mm_xor_si128(multiply(permute(v, kShuffle)), key1);
+  v = look_up(kInvSub, permute(v, kInvShuffle));
+  v = permute(multiply(v), kInvShuffle);
+  v = _mm_xor_si128(v, _mm_xor_si128(key0, mods[kRounds]));
+  const __m128i key1_alpha = _mm_xor_si128(key1, constant(kAlphaCells));
+  for (unsigned i = 0; i < kRounds; ++i) {
+    v = look_up(kInvSub, v);
+    if (i < kRounds - 1) v = permute(multiply(v), kInvShuffle);
+    const unsigned back = kRounds - 1 - i;
+    v = _mm_xor_si128(
+        v, _mm_xor_si128(_mm_xor_si128(key1_alpha, mods[back]), constant(kRoundCells[back])));
+  }
+  return contract(_mm_xor_si128(v, modk0));
+}
+
 }  // namespace
 
 u64 compute_pac_qarma5(u64 data, u64 modifier, Key key) {
+  return __builtin_cpu_supports("ssse3") ? qarma5_ssse3(data, modifier, key)
+                                         : compute_pac_qarma5_portable(data, modifier, key);
+}
+
+u64 compute_pac_qarma5_portable(u64 data, u64 modifier, Key key) {
   const u64 key0 = key.hi, key1 = key.lo;
   const u64 modk0 = (key0 << 63) | ((key0 >> 1) ^ (key0 >> 63));
   u64 mod = modifier;

@@ -7,8 +7,7 @@ namespace quince::cpu {
 namespace {
 using namespace a64;
 const InterpRow kRows[] = {
-#define A64(id, pattern, text, feature) \
-  QUINCE_ENGINE_ROW("ldst", Straight, id, pattern, text, feature)
+#define A64(id, pattern, text, feature) QUINCE_MEMORY_ROW("ldst", id, pattern, text, feature)
 #include "cpu/a64/isa/ldst.inc"
 #undef A64
 };

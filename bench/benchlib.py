@@ -1,0 +1,77 @@
+"""What the comparisons share: timed runs of a program, medians, and who measured where."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+
+class Failure(Exception):
+    """A run that does not count."""
+
+
+def timed_run(command, seconds):
+    """Runs `command` and returns (status, wall seconds, user + system CPU seconds, output).
+
+    Its standard output and error go to one file, so that no reader disturbs the run.  After
+    `seconds` it is killed, which is a Failure.
+    """
+    with tempfile.TemporaryFile() as log:
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
+        try:
+            # waitid() leaves the process to wait4(), which has its CPU time.
+            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                if time.monotonic() - start > seconds:
+                    raise Failure(f"no end within {seconds} s: {' '.join(command)}")
+                time.sleep(0.005)
+            wall = time.monotonic() - start
+        finally:
+            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                process.kill()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        log.seek(0)
+        output = log.read().decode(errors="replace")
+    return process.returncode, wall, usage.ru_utime + usage.ru_stime, output
+
+
+def summary(values):
+    """The figures of several runs that are worth keeping."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def environment():
+    """The revision and the machine of a measurement."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    git = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], check=False,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    model = "unknown"
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        for line in f:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return {"revision": git.stdout.strip() or "unknown", "host_cpu": model,
+            "host_cpus": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
+def write_json(path, report):
+    if path is None:
+        return
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(report, f, indent=2)
+        f.write("\n")
+
+
+def main(function):
+    """Runs function() with failures as one line on stderr and status 1."""
+    try:
+        sys.exit(function())
+    except (Failure, OSError) as e:
+        print(f"{os.path.basename(sys.argv[0])}: {e}", file=sys.stderr)
+        sys.exit(1)

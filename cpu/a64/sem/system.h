@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "cpu/host_atomic.h"
 #include "cpu/sysreg.h"
 #include "cpu/vcpu.h"
 

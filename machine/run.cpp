@@ -156,6 +156,7 @@ void Machine::cpu_thread(CpuThread& t) {
     } else if (why == cpu::RunExit::Wfe) {
       if (!c.interrupt_pending() && !c.take_event()) wait_for_wake(t, why);
     } else if (why == cpu::RunExit::Yield) {
+      c.set_parked(true);  // a sibling's DSB need not wait for the host to come back to this thread
       std::this_thread::yield();
     } else if (why == cpu::RunExit::Halted) {
       power_[c.index()].store(CpuPower::Off);  // only now may CPU_ON touch its state

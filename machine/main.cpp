@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
     std::fputs(line->print.c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : 1;
   }
+  for (const std::string& w : line->warnings) complain(w);
   auto machine = Machine::create(line->config);
   if (!machine) return fail_with(machine.error());
   if (!line->config.dumpdtb.empty()) return 0;

@@ -91,7 +91,12 @@ Result<void> on_machine(Parser& p, std::string_view v) {
       if (value != "3" && value != "max") return fail("gic-version={} is not implemented (only 3)", value);
     } else if (key == "accel") {
       add_accel(p, value, fmt::format("-M: accel={} is not implemented (only tcg)", value));
-    } else if (key == "virtualization" || key == "secure" || key == "mte") {
+    } else if (key == "virtualization" || key == "mte") {
+      // In the usual command line of several tools, whose guests run without them as well.
+      if (TRY(parse_switch(value)))
+        p.out.warnings.push_back(
+            fmt::format("warning: -M: {}=on is not there yet, the guest runs without it", key));
+    } else if (key == "secure") {
       if (TRY(parse_switch(value)))
         return fail("{}=on is not implemented: the guest has EL0 and EL1", key);
     } else {

@@ -16,6 +16,7 @@ namespace quince::machine {
 struct CommandLine {
   MachineConfig config;
   std::string print;   ///< not empty: print this on stdout and exit 0
+  std::vector<std::string> warnings;  ///< what was accepted and changes nothing: one line each
 };
 
 /// Parses the arguments behind the program's name.  Both -x and --x are understood; an option

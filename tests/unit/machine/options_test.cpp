@@ -142,7 +142,7 @@ const Bad kBad[] = {
     {{"-machine", "bogus"}, "-machine: machine 'bogus' is not known; 'help' lists what is"},
     {{"-M", "virt,bogus=1"}, "-M: property 'bogus' is not known for machine 'virt'"},
     {{"-M", "virt,gic-version=2"}, "-M: gic-version=2 is not implemented (only 3)"},
-    {{"-M", "virt,virtualization=on"}, "-M: virtualization=on is not implemented: the guest has EL0 and EL1"},
+    {{"-M", "virt,secure=on"}, "-M: secure=on is not implemented: the guest has EL0 and EL1"},
     {{"-M", "virt,mte=maybe"}, "-M: 'maybe' is neither on nor off"},
     {{"-M", "virt,accel=kvm", "-kernel", "K"}, "-M: accel=kvm is not implemented (only tcg)"},
     {{"-accel", "kvm", "-accel", "hvf", "-kernel", "K"}, "-accel: 'kvm' is not implemented (only tcg)"},
@@ -250,6 +250,15 @@ TEST(Options, HelpListsEveryOption) {
   EXPECT_EQ(listed, std::size(kDocumented));
   for (const Documented& d : kDocumented)
     EXPECT_NE(help.find(std::string("\n-") + d.name + " "), std::string::npos) << d.name;
+}
+
+TEST(Options, WhatToolsAlwaysAskForIsAcceptedWithAWarning) {
+  const auto line = parse({"-M", "virt,virtualization=on,mte=on", "-kernel", "K"});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->warnings,
+            (std::vector<std::string>{
+                "warning: -M: virtualization=on is not there yet, the guest runs without it",
+                "warning: -M: mte=on is not there yet, the guest runs without it"}));
 }
 
 TEST(Options, ArgumentsAreRequired) {

@@ -397,7 +397,7 @@ constexpr Option kOptions[] = {
     {"d",            "ITEM[,...]",                         "log items ('-d help')", on_log},
     {"D",            "FILE",                               "log to a file", text<&MachineConfig::log_file>},
     {"trace",        "GLOB",                               "switch trace points on", on_trace},
-    {"name",         "TEXT",                               "a name for the machine", text<&MachineConfig::name>},
+    {"name",         "TEXT",                               "a name for the machine, in what it says of itself", text<&MachineConfig::name>},
     {"h",            nullptr,                              "this text", on_help},
     {"help",         nullptr,                              nullptr, on_help},
     {"version",      nullptr,                              "the version", on_version},

@@ -312,8 +312,9 @@ int Machine::run() {
   const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
     signalfd_siginfo info{};
     if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
-    const std::string text = fmt::format("quince: terminating on signal {} from pid {}\n",
-                                         info.ssi_signo, info.ssi_pid);
+    const std::string who = config_.name.empty() ? "quince" : "quince (" + config_.name + ")";
+    const std::string text =
+        fmt::format("{}: terminating on signal {} from pid {}\n", who, info.ssi_signo, info.ssi_pid);
     std::fputs(text.c_str(), stderr);
     quit(StopCause::HostSignal);
   });

@@ -1,4 +1,4 @@
-// The base of every device: a name, reset and snapshot.  Nothing else (docs/architecture.md §4).
+// The base of every device: a name, reset and snapshot.  Nothing else.
 #pragma once
 
 #include <string>

@@ -323,6 +323,12 @@ TEST_F(Cli, SigtermEndsAPausedMachineWithStatusZero) {
   }
 }
 
+TEST_F(Cli, TheNameStandsInWhatTheMachineSaysOfItself) {
+  const Outcome o = quince({"-kernel", file("spin"), "-m", "64", "-S", "-name", "job 7"}, pending_sigterm);
+  EXPECT_EQ(o.status, 0);
+  EXPECT_TRUE(o.err.starts_with("quince (job 7): terminating on signal 15 from pid ")) << o.err;
+}
+
 // The guest powers off, the machine waits, the signal ends it.
 TEST_F(Cli, NoShutdownWaitsForASignal) {
   write("off", kPowerOff);

@@ -1,0 +1,62 @@
+// Packets between a network device and what it is plugged into.
+#pragma once
+
+#include <span>
+
+#include "base/types.h"
+
+namespace quince::net {
+
+/// The longest frame that travels: a segment of 64 KiB that is still to be cut, with its headers.
+inline constexpr std::size_t kMaxFrame = 65536 + 256;
+
+/// Work on a frame that its sender left to others, with the meaning of virtio_net_hdr (virtio 1.2
+/// section 5.1.6): a checksum that covers from `csum_start` and is stored at `csum_start +
+/// csum_offset` (it holds the pseudo header's sum), and a segment to be cut into pieces.
+struct Offload {
+  enum class Segment : u8 { None, Tcp4, Tcp6, Udp };
+  bool needs_csum = false;
+  bool csum_valid = false;      ///< receive: checked already
+  u16 csum_start = 0;           ///< bytes into the frame
+  u16 csum_offset = 0;          ///< bytes after csum_start
+  Segment segment = Segment::None;
+  bool ecn = false;
+  u16 segment_size = 0;         ///< payload bytes per piece
+  u16 header_length = 0;        ///< bytes before the payload
+};
+
+/// What a port takes as it is; the rest is finished in software first (net/offload.h).
+struct Features {
+  bool csum = false;            ///< frames that need a checksum
+  bool segments = false;        ///< frames that need cutting (TCP over IPv4 and IPv6)
+};
+
+/// The device's side.  Called with the I/O lock held.
+class Receiver {
+ public:
+  /// Whether receive() would take a frame now; a port keeps or drops frames until then.
+  virtual bool can_receive() const = 0;
+  /// Delivers one Ethernet frame without its FCS.  False: there was no room, and the port may try
+  /// again after accept_input().
+  virtual bool receive(std::span<const u8> frame, const Offload& offload) = 0;
+  /// The cable was plugged in or pulled out.
+  virtual void link_changed(bool up) = 0;
+
+ protected:
+  ~Receiver() = default;
+};
+
+/// The back end's side.  Called with the I/O lock held; never blocks.
+class Port {
+ public:
+  virtual ~Port() = default;
+  virtual Features features() const { return {}; }
+  /// Sends one Ethernet frame; what the host cannot take in time is dropped.
+  virtual void send(std::span<const u8> frame, const Offload& offload) = 0;
+  /// Connects the device; there is at most one.  Null disconnects.
+  virtual void attach(Receiver* receiver) = 0;
+  /// The device has room again.
+  virtual void accept_input() {}
+};
+
+}  // namespace quince::net

@@ -1,5 +1,5 @@
 // The command line as data: every option, and what is said about each wrong one.
-#include "machine/options.h"
+#include "machine/cli/command_line.h"
 
 #include <gtest/gtest.h>
 
@@ -88,6 +88,8 @@ const Good kGood[] = {
     {{"-icount", "sleep=off"}, [](C c) { return c.clock.deterministic && c.clock.shift == 3 && !c.clock.sleep; }},
     {{"-accel", "tcg,thread=single"}, [](C c) { return c.single_thread; }},
     {{"-accel", "tcg,thread=single", "-accel", "tcg,thread=multi"}, [](C c) { return !c.single_thread; }},
+    {{"-enable-kvm", "-accel", "tcg"}, [](C c) { return c.board == "vmapple"; }},
+    {{"-compat", "qemu"}, [](C c) { return c.board == "virt"; }},
     {{"-accel", "kvm", "-accel", "hvf", "-accel", "tcg"}, [](C c) { return !c.single_thread; }},
     {{"-rtc", "base=12345,clock=vm"}, [](C c) { return c.rtc_fixed && c.boot_time == 12345; }},
     {{"-rtc", "base=4294967295"}, [](C c) { return c.boot_time == 0xffff'ffff; }},
@@ -137,7 +139,9 @@ const Bad kBad[] = {
     {{""}, ": this is no option (a disk image as an argument is not implemented)"},
     {{"disk.img"}, "disk.img: this is no option (a disk image as an argument is not implemented)"},
     {{"-qmp", "stdio"}, "-qmp: invalid option"},
-    {{"-enable-kvm"}, "-enable-kvm: invalid option"},
+    {{"-enable-kvm", "-kernel", "K"}, "-enable-kvm: kvm is not implemented (only -accel tcg)"},
+    {{"-M", "none", "-kernel", "K"}, "-M: machine 'none' has nothing to run"},
+    {{"-compat", "vz", "-kernel", "K"}, "-compat: 'vz' is not known (only qemu)"},
     {{"-M", "bogus"}, "-M: machine 'bogus' is not known; 'help' lists what is"},
     {{"-machine", "bogus"}, "-machine: machine 'bogus' is not known; 'help' lists what is"},
     {{"-M", "virt,bogus=1"}, "-M: property 'bogus' is not known for machine 'virt'"},
@@ -161,15 +165,16 @@ const Bad kBad[] = {
     {{"-smp", "4,maxcpus=2"}, "-smp: maxcpus=2 is fewer than 4"},
     {{"-smp", "33", "-kernel", "K"}, "-smp: Invalid SMP CPUs 33. The max CPUs supported by machine 'vmapple' is 32"},
     {{"-smp", "99999999999", "-M", "virt", "-kernel", "K"}, "-smp: Invalid SMP CPUs 4294967295. The max CPUs supported by machine 'virt' is 32"},
-    {{"-m", "x"}, "-m: 'x' is not a size"},
+    {{"-m", "x"}, "-m: size: 'x' is not a size"},
     {{"-m", ""}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
     {{"-m", "0"}, "-m: the guest needs memory"},
-    {{"-m", "99999999999T"}, "-m: '99999999999T' is not a size"},
+    {{"-m", "99999999999T"}, "-m: size: '99999999999T' is not a size"},
     {{"-m", "15", "-kernel", "K"}, "-m: 15 MiB is too little, the least is 16 MiB"},
     {{"-m", "16385K", "-kernel", "K"}, "-m: the size must be a multiple of 1 MiB"},
     {{"-m", "513G", "-kernel", "K"}, "-m: 525312 MiB is too much, machine 'vmapple' has room for 524288 MiB"},
     {{"-m", "256G", "-M", "virt", "-kernel", "K"}, "-m: 262144 MiB is too much, machine 'virt' has room for 261120 MiB"},
-    {{"-m", "64,slots=2"}, "-m: property 'slots' is not implemented"},
+    {{"-m", "64,bogus=2"}, "-m: there is no property 'bogus'"},
+    {{"-m", "64,maxmem=32"}, "-m: maxmem is less than the memory itself"},
     {{"-initrd", "I", "-bios", "B"}, "-initrd: only with -kernel"},
     {{"-append", "I", "-bios", "B"}, "-append: only with -kernel"},
     {{"-dtb", "I", "-bios", "B"}, "-dtb: only with -kernel"},
@@ -239,7 +244,7 @@ const Documented kDocumented[] = {
     {"nographic", false}, {"display", true}, {"icount", true},   {"accel", true},
     {"rtc", true},      {"seed", true},    {"no-reboot", false}, {"no-shutdown", false},
     {"action", true},   {"S", false},      {"d", true},          {"D", true},
-    {"trace", true},    {"name", true},    {"h", false},         {"version", false},
+    {"trace", true},    {"name", true},    {"compat", true},     {"h", false},         {"version", false},
 };
 
 TEST(Options, HelpListsEveryOption) {
@@ -259,6 +264,22 @@ TEST(Options, WhatToolsAlwaysAskForIsAcceptedWithAWarning) {
             (std::vector<std::string>{
                 "warning: -M: virtualization=on is not there yet, the guest runs without it",
                 "warning: -M: mte=on is not there yet, the guest runs without it"}));
+}
+
+TEST(Options, MemoryThatCannotBeAddedLaterIsAWarning) {
+  const auto line = parse({"-m", "1G,slots=2,maxmem=4G", "-kernel", "K"});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->config.ram, GiB);
+  EXPECT_EQ(line->warnings.size(), 1u);
+  EXPECT_TRUE(parse({"-m", "1G,slots=0,maxmem=1G", "-kernel", "K"})->warnings.empty());
+}
+
+TEST(Options, TheProgramsNameChoosesTheDialect) {
+  EXPECT_EQ(dialect_of("/usr/bin/qemu-system-aarch64"), Dialect::Qemu);
+  EXPECT_EQ(dialect_of("quince"), Dialect::Quince);
+  EXPECT_EQ(dialect_of("qemu-system-aarch64/quince"), Dialect::Quince);
+  const Args args{"-kernel", "K"};
+  EXPECT_EQ(parse_command_line(args, Dialect::Qemu)->config.board, "virt");
 }
 
 TEST(Options, ArgumentsAreRequired) {
@@ -292,6 +313,9 @@ TEST(Options, WhatHelpsPrint) {
       {{"-device", "help"}, "name \"loader\""},
       {{"-device", "?"}, "name \"loader\""},
       {{"-accel", "help"}, "tcg\n"},
+      {{"-M", "none", "-accel", "help"}, "tcg\n"},
+      {{"-version", "-compat", "qemu"}, "QEMU emulator version 10.0.0 (compatible; quince "},
+      {{"-compat", "qemu", "--help"}, "QEMU emulator version 10.0.0 (compatible; quince "},
       {{"-help"}, "usage: quince"},
       {{"--help"}, "usage: quince"},
       {{"-h"}, "usage: quince"},
@@ -312,50 +336,6 @@ TEST(Options, DefaultMachineIsMarked) {
   const std::string text = parse({"-M", "help"})->print;
   EXPECT_NE(text.find("(default)"), std::string::npos);
   EXPECT_EQ(text.find("(default)"), text.rfind("(default)"));
-}
-
-using Items = std::vector<std::pair<std::string, std::string>>;
-
-TEST(Options, SplitOptions) {
-  EXPECT_EQ(split_options("a", "type"), (Items{{"type", "a"}}));
-  EXPECT_EQ(split_options("a", ""), (Items{{"a", "on"}}));
-  EXPECT_EQ(split_options("k=v,flag", "type"), (Items{{"k", "v"}, {"flag", "on"}}));
-  EXPECT_EQ(split_options("a,,b,c", "type"), (Items{{"type", "a,b"}, {"c", "on"}}));
-  EXPECT_EQ(split_options("k=a,,,j=b", ""), (Items{{"k", "a,"}, {"j", "b"}}));
-  EXPECT_EQ(split_options("k=,,,,", ""), (Items{{"k", ",,"}}));
-  EXPECT_EQ(split_options("k=a=b", ""), (Items{{"k", "a=b"}}));
-  EXPECT_EQ(split_options("", "type"), Items{});
-  EXPECT_EQ(split_options("a,", "type"), (Items{{"type", "a"}, {"", "on"}}));
-  EXPECT_EQ(split_options("=", ""), (Items{{"", ""}}));
-}
-
-TEST(Options, Numbers) {
-  EXPECT_EQ(parse_number("0").value(), 0u);
-  EXPECT_EQ(parse_number("18446744073709551615").value(), ~u64{0});
-  EXPECT_EQ(parse_number("0xFf").value(), 255u);
-  EXPECT_EQ(parse_number("0X10").value(), 16u);
-  for (const char* bad : {"", "0x", "-1", "+1", " 1", "1 ", "1x", "0x1g", "1.5",
-                          "18446744073709551616", "0x10000000000000000"})
-    EXPECT_FALSE(parse_number(bad)) << bad;
-}
-
-TEST(Options, Sizes) {
-  EXPECT_EQ(parse_size("3", MiB).value(), 3 * MiB);
-  EXPECT_EQ(parse_size("3B", MiB).value(), 3u);
-  EXPECT_EQ(parse_size("3k", MiB).value(), 3 * KiB);
-  EXPECT_EQ(parse_size("3K", 1).value(), 3 * KiB);
-  EXPECT_EQ(parse_size("3M", 1).value(), 3 * MiB);
-  EXPECT_EQ(parse_size("3g", 1).value(), 3 * GiB);
-  EXPECT_EQ(parse_size("3T", 1).value(), 3 * 1024 * GiB);
-  EXPECT_EQ(parse_size("16777215T", 1).value(), u64{16777215} << 40);
-  for (const char* bad : {"", "K", "1KK", "1P", "-1M", "16777216T", "1.5G", "M1"})
-    EXPECT_FALSE(parse_size(bad, MiB)) << bad;
-}
-
-TEST(Options, Switches) {
-  for (const char* on : {"on", "yes", "true", "y"}) EXPECT_TRUE(parse_switch(on).value()) << on;
-  for (const char* off : {"off", "no", "false", "n"}) EXPECT_FALSE(parse_switch(off).value()) << off;
-  for (const char* bad : {"", "1", "On", "onn"}) EXPECT_FALSE(parse_switch(bad)) << bad;
 }
 
 }  // namespace

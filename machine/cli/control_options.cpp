@@ -1,0 +1,85 @@
+// Control and diagnosis: -action, -d, -trace, -seed, -version.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "machine/cli/parser.h"
+
+namespace quince::machine::cli {
+
+Result<void> on_action(Parser& p, std::string_view v) {
+  ActionConfig& a = p.out.config.actions;
+  for (const auto& [key, value] : split_options(v, "")) {
+    if (key == "reboot" && (value == "reset" || value == "shutdown"))
+      a.reboot_is_shutdown = value == "shutdown";
+    else if (key == "shutdown" && (value == "poweroff" || value == "pause"))
+      a.shutdown_is_pause = value == "pause";
+    else
+      return fail("{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)", key, value);
+  }
+  return {};
+}
+
+Result<void> on_log(Parser& p, std::string_view v) {
+  if (v == "help" || v == "?") {
+    std::string s = "Log items (comma separated):\n";
+    for (const auto& c : log_categories()) s += fmt::format("{:<15} {}\n", c.name, c.help);
+    p.out.print = s;
+    return {};
+  }
+  for (const auto& pair : split_options(v, "")) {
+    const std::string& item = pair.first;
+    const bool known = item.starts_with("trace:") ||
+                       std::any_of(log_categories().begin(), log_categories().end(),
+                                   [&name = item](const auto& c) { return name == c.name; });
+    if (!known) return no_such("log item", item);
+    p.out.config.log_items.push_back(item);
+  }
+  return {};
+}
+
+Result<void> on_trace(Parser& p, std::string_view v) {
+  for (const auto& [key, value] : split_options(v, "enable")) {
+    if (key == "file")
+      p.out.config.log_file = value;
+    else if (key == "enable" || value == "on")
+      p.out.config.traces.push_back(key == "enable" ? value : key);
+    else
+      return fail("property '{}' is not implemented", key);
+  }
+  return {};
+}
+
+Result<void> on_seed(Parser& p, std::string_view v) {
+  p.out.config.seed = TRY(parse_number(v));
+  p.out.config.has_seed = true;
+  return {};
+}
+
+Result<void> on_no_reboot(Parser& p, std::string_view) {
+  p.out.config.actions.reboot_is_shutdown = true;
+  return {};
+}
+
+Result<void> on_no_shutdown(Parser& p, std::string_view) {
+  p.out.config.actions.shutdown_is_pause = true;
+  return {};
+}
+
+Result<void> on_paused(Parser& p, std::string_view) {
+  p.out.config.paused = true;
+  return {};
+}
+
+Result<void> on_version(Parser& p, std::string_view) {
+  p.out.print = version_line(p.compat ? Dialect::Qemu : Dialect::Quince);
+  return {};
+}
+
+Result<void> on_help(Parser& p, std::string_view) {
+  p.out.print = help_text(p.compat ? Dialect::Qemu : Dialect::Quince);
+  return {};
+}
+
+}  // namespace quince::machine::cli

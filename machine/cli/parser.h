@@ -1,0 +1,69 @@
+// Inside the command line: the parser's state, and what each option does to it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "machine/cli/command_line.h"
+
+namespace quince::machine::cli {
+
+/// The parser's state while it goes through the arguments.
+struct Parser {
+  CommandLine out;
+  bool compat = false;  ///< speak as QEMU does where tools look (-version, -help)
+  std::vector<std::pair<std::string, CharConfig>> chardevs;  // -chardev id
+  std::optional<std::string> serial;  // the -serial value, resolved at the end
+  bool nographic = false;
+  bool accel_found = false;  // one of the accelerators that were named is here
+  std::string accel_error;   // what to say when none is
+};
+
+using Handler = Result<void> (*)(Parser&, std::string_view value);
+
+/// One option.
+struct Option {
+  const char* name;
+  const char* argument;  ///< for the help; null: takes none
+  const char* help;      ///< null: not shown (accepted for compatibility)
+  Handler handle;
+};
+
+// machine_options.cpp
+Result<void> on_machine(Parser& p, std::string_view v);
+Result<void> on_cpu(Parser& p, std::string_view v);
+Result<void> on_smp(Parser& p, std::string_view v);
+Result<void> on_memory(Parser& p, std::string_view v);
+Result<void> on_accel(Parser& p, std::string_view v);
+Result<void> on_enable_kvm(Parser& p, std::string_view v);
+Result<void> on_icount(Parser& p, std::string_view v);
+Result<void> on_rtc(Parser& p, std::string_view v);
+
+// device_options.cpp
+Result<void> on_device(Parser& p, std::string_view v);
+Result<void> on_chardev(Parser& p, std::string_view v);
+Result<void> on_serial(Parser& p, std::string_view v);
+Result<void> on_nographic(Parser& p, std::string_view v);
+/// Options whose only implemented value is "none".
+Result<void> only_none(Parser& p, std::string_view v);
+/// Where a `-serial` value leads, with the chardevs that are known by then.
+Result<CharConfig> parse_char(const Parser& p, std::string_view v);
+
+// control_options.cpp
+Result<void> on_action(Parser& p, std::string_view v);
+Result<void> on_no_reboot(Parser& p, std::string_view v);
+Result<void> on_no_shutdown(Parser& p, std::string_view v);
+Result<void> on_paused(Parser& p, std::string_view v);
+Result<void> on_log(Parser& p, std::string_view v);
+Result<void> on_trace(Parser& p, std::string_view v);
+Result<void> on_seed(Parser& p, std::string_view v);
+Result<void> on_version(Parser& p, std::string_view v);
+Result<void> on_help(Parser& p, std::string_view v);
+
+/// "WHAT 'VALUE' is not known; 'help' lists what is".
+tl::unexpected<Error> no_such(std::string_view what, std::string_view value);
+
+}  // namespace quince::machine::cli

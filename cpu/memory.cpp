@@ -140,7 +140,7 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
   const u64 before = view_generation_;
   const hw::Section* sec = view().find(out.pa);
   if (view_generation_ != before) flush_l1();
-  if (sec == nullptr || sec->ram == nullptr) return true;
+  if (sec == nullptr || !sec->is_memory(kind == AccessKind::Write)) return true;
   const u64 off = sec->offset + (out.pa - sec->base);
   out.host = sec->ram->data() + off;
   out.read_only = sec->read_only;
@@ -189,6 +189,9 @@ bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) 
       data_abort(va, {.kind = FaultKind::External, .write = true}, true);
       return false;
     }
+    // The device may have taken memory away (a flash chip that now answers commands): this CPU's
+    // next access must see that.
+    if (view_generation_ != ports_.space->generation()) flush_l1();
   }
   return true;
 }

@@ -215,6 +215,7 @@ void Vcpu::apply_maintenance() {
         case Maintenance::Kind::Tlb: invalidate_tlb(m.tlb, false); break;
         case Maintenance::Kind::CodePage: invalidate_code(m.page, false); break;
         case Maintenance::Kind::AllCode: invalidate_all_code(false); break;
+        case Maintenance::Kind::View: flush_l1(); break;
       }
   }
   applied_.store(upto, std::memory_order_release);

@@ -37,7 +37,7 @@ class HypercallPort {
 
 /// What maintenance by one vCPU asks of all in its inner-shareable domain.
 struct Maintenance {
-  enum class Kind : u8 { Tlb, CodePage, AllCode };
+  enum class Kind : u8 { Tlb, CodePage, AllCode, View };  ///< View: the address space lost memory
   Kind kind = Kind::Tlb;
   TlbInvalidation tlb = {};  ///< Kind::Tlb
   PhysAddr page = {};        ///< Kind::CodePage

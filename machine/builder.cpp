@@ -78,6 +78,12 @@ struct Machine::Images {
 Machine::Machine(MachineConfig config)
     : config_(std::move(config)), board_(find_board(config_.board)), clock_(config_.clock),
       timers_(clock_), space_(log_) {
+  space_.on_memory_gone(
+      [](void* p) {
+        for (const auto& c : static_cast<Machine*>(p)->cpus_)
+          c->post_maintenance({.kind = cpu::Maintenance::Kind::View});
+      },
+      this);
   timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->deadline_moved(); }, this);
 }
 

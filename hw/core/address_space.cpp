@@ -42,6 +42,20 @@ Result<void> AddressSpace::insert(Section s) {
   return {};
 }
 
+Result<void> AddressSpace::map_rom(PhysAddr base, GuestRam& ram, MmioDevice& device) {
+  return insert({.base = base, .size = ram.size(), .ram = &ram, .rom = &ram, .device = &device,
+                 .read_only = true});
+}
+
+void AddressSpace::show_rom(PhysAddr base, bool memory) {
+  const auto it = std::find_if(sections_.begin(), sections_.end(),
+                               [&](const Section& s) { return s.base == base && s.device != nullptr; });
+  if (it == sections_.end() || it->rom == nullptr || (it->ram != nullptr) == memory) return;
+  it->ram = memory ? it->rom : nullptr;
+  publish();
+  if (!memory && memory_gone_ != nullptr) memory_gone_(memory_gone_context_);
+}
+
 void AddressSpace::unmap(PhysAddr base) {
   std::erase_if(sections_, [&](const Section& s) { return s.base == base; });
   publish();
@@ -101,7 +115,7 @@ AddressSpace::Outcome AddressSpace::read(const IoLockHeld&, PhysAddr a, Access a
                                  [&](const Section& s) { return s.contains(at); });
     const Section* s = it == sections_.end() ? nullptr : &*it;
     u64 part = 0;
-    if (s != nullptr && s->ram != nullptr) {
+    if (s != nullptr && s->is_memory(false)) {
       read_ram(*s, at - s->base, n, part);
     } else {
       Access sub = access;
@@ -130,7 +144,7 @@ AddressSpace::Outcome AddressSpace::write(const IoLockHeld&, PhysAddr a, Access 
                                  [&](const Section& s) { return s.contains(at); });
     const Section* s = it == sections_.end() ? nullptr : &*it;
     const u64 part = (in >> (8 * done)) & low_mask(8 * n);
-    if (s != nullptr && s->ram != nullptr) {
+    if (s != nullptr && s->is_memory(true)) {
       const u64 off = at - s->base + s->offset;
       if (!s->read_only) {
         std::memcpy(s->ram->data() + off, &part, n);

@@ -23,17 +23,20 @@ enum class OnError : u8 {
   Abort,  ///< a synchronous external abort
 };
 
-/// One entry of a FlatView: either RAM or a device window.
+/// One entry of a FlatView: RAM, a device window, or memory whose writes go to a device.
 struct Section {
   PhysAddr base;
   u64 size = 0;
   GuestRam* ram = nullptr;  ///< with `offset` into it
+  GuestRam* rom = nullptr;  ///< map_rom: the memory that `ram` is while it is shown
   MmioDevice* device = nullptr;
   u64 offset = 0;  ///< of the section's start, in the RAM bank or the device
-  bool read_only = false;
+  bool read_only = false;  ///< writes are ignored, or go to the device where there is one
   OnError on_error = OnError::RazWi;
 
   bool contains(PhysAddr a) const { return a >= base && a - base < size; }
+  /// Whether an access goes to memory, not to a device.
+  bool is_memory(bool writing) const { return ram != nullptr && (!writing || device == nullptr); }
 };
 
 /// An immutable, sorted picture of the address space.  Readers keep the one that they have; a
@@ -57,6 +60,10 @@ class AddressSpace {
   /// Adds a window.  Overlap with an earlier one is an error.  Empty or wrapping windows are too.
   Result<void> map(PhysAddr base, u64 size, MmioDevice& device, OnError on_error = OnError::RazWi);
   Result<void> map_ram(PhysAddr base, GuestRam& ram, bool read_only = false);
+  /// Memory to read and execute, while writes go to `device` (a flash chip); show_rom(base, false)
+  /// sends reads to it as well, and true brings the memory back.
+  Result<void> map_rom(PhysAddr base, GuestRam& ram, MmioDevice& device);
+  void show_rom(PhysAddr base, bool memory);
   /// Removes the window that starts at `base`.
   void unmap(PhysAddr base);
 
@@ -72,6 +79,14 @@ class AddressSpace {
 
   Log& log() { return log_; }
 
+  /// Called when memory that was readable went away, with the I/O lock held: what was remembered of
+  /// the old view must be forgotten before the access that caused it ends.
+  using Changed = void (*)(void* context);
+  void on_memory_gone(Changed fn, void* context) {
+    memory_gone_ = fn;
+    memory_gone_context_ = context;
+  }
+
  private:
   Result<void> insert(Section s);
   void publish();
@@ -80,6 +95,8 @@ class AddressSpace {
   Log& log_;
   TracePoint trace_read_{log_, "mmio.read"};
   TracePoint trace_write_{log_, "mmio.write"};
+  Changed memory_gone_ = nullptr;
+  void* memory_gone_context_ = nullptr;
   std::vector<Section> sections_;
   mutable std::mutex mutex_;  // guards view_ only
   std::shared_ptr<const FlatView> view_;

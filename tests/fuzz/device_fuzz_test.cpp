@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "hw/core/char_port.h"
+#include "hw/flash/cfi_flash.h"
+#include "hw/fw_cfg/fw_cfg.h"
 #include "hw/gic/gicv3.h"
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
@@ -46,6 +48,54 @@ struct FuzzPort final : hw::CharPort {
   FuzzBench& bench;
   hw::CharReceiver* receiver = nullptr;
 };
+
+/// A bank of guest memory that is compared like a device's state.
+hw::GuestRam& fuzz_ram(FuzzBench& b, u64 size) {
+  auto& ram = b.keep<std::unique_ptr<hw::GuestRam>>(hw::GuestRam::create("ram", size).value());
+  b.memory({ram->data(), size});
+  return *ram;
+}
+
+TEST(DeviceFuzz, CfiFlash) {
+  fuzz("cfi-flash", [](FuzzBench& b) {
+    struct Store final : hw::FlashStore {
+      explicit Store(FuzzBench& bench) : b(bench) {}
+      void changed(u64 offset, u64 length) override { b.output(offset ^ length << 32); }
+      FuzzBench& b;
+    };
+    auto& log = b.keep<Log>();
+    auto& store = b.keep<Store>(b);
+    constexpr u64 kSize = 2 * hw::CfiFlash::kBlockSize;
+    auto& flash = b.unit<hw::CfiFlash>("flash", fuzz_ram(b, kSize), &store, false, log);
+    b.window(flash, kSize);
+    // Random words are seldom commands.
+    b.on_event([&flash, &b](u64 r) {
+      constexpr std::array<u8, 16> kWords{0x20, 0xd0, 0x40, 0x10, 0xe8, 0x01, 0x60, 0x2f,
+                                          0x50, 0x70, 0x90, 0x98, 0xff, 0xf0, 0x00, 0x03};
+      const u64 word = kWords[r % 16];
+      b.output(static_cast<u64>(flash.write((r >> 8) % kSize & ~u64{3}, {4}, word << 16 | word)));
+    });
+  });
+}
+
+TEST(DeviceFuzz, FwCfg) {
+  fuzz("fw-cfg", [](FuzzBench& b) {
+    auto& log = b.keep<Log>();
+    auto& space = b.keep<hw::AddressSpace>(log);
+    hw::GuestRam& ram = fuzz_ram(b, 64 * KiB);
+    ASSERT_TRUE(space.map_ram(PhysAddr(0), ram));
+    auto& cfg = b.unit<hw::FwCfg>("fw-cfg", b.timers(), hw::DmaPort(space, 0), log);
+    ASSERT_TRUE(cfg.add_file("opt/file", std::vector<u8>(5000, 0x5a)));
+    b.window(cfg, 0x18);
+    b.on_event([&cfg, &ram, &b](u64 r) {  // a request that is likely to be understood
+      const u64 at = (r >> 8) % (ram.size() / 16) * 16;
+      store_le(ram.data() + at, __builtin_bswap32(static_cast<u32>((0x18 + r % 10) << 16 | ((r >> 40) & 0x1f))));
+      store_le(ram.data() + at + 4, __builtin_bswap32(static_cast<u32>((r >> 32) % 8192)));
+      store_le(ram.data() + at + 8, __builtin_bswap64((r >> 24) % (ram.size() + 4096)));
+      b.output(static_cast<u64>(cfg.write(0x10, {8}, __builtin_bswap64(at))));
+    });
+  });
+}
 
 TEST(DeviceFuzz, Gicv3) {
   fuzz("gic", [](FuzzBench& b) {

@@ -9,6 +9,7 @@
 #include "cpu/model.h"
 #include "cpu/sysreg.h"
 #include "hw/core/char_port.h"
+#include "hw/fw_cfg/fw_cfg.h"
 #include "hw/gic/gicv3.h"
 #include "hw/gpio/pl061.h"
 #include "hw/rtc/pl031.h"
@@ -71,12 +72,15 @@ TEST(GeneratedDocs, Registers) {
   const hw::Pl011 uart("uart", hw::IrqLine(), timers, port);
   const hw::Pl031 rtc("rtc", hw::IrqLine(), timers, 0);
   const hw::Pl061 gpio("gpio", hw::IrqLine());
+  hw::AddressSpace space(log);
+  const hw::FwCfg fw_cfg("fw-cfg", timers, hw::DmaPort(space, 0), log);
   std::string out = heading("Device registers", "the register tables of `hw/`");
   out += register_table("GICv3 distributor", gic.distributor());
   out += register_table("GICv3 redistributor (one CPU)", gic.redistributors());
   out += register_table("PL011 UART", uart);
   out += register_table("PL031 RTC", rtc);
   out += register_table("PL061 GPIO", gpio);
+  out += register_table("fw_cfg", fw_cfg);
   expect_golden("docs/generated/registers.md", out);
 }
 

@@ -27,7 +27,9 @@ constexpr unsigned kDamagedSteps = 32;
 }  // namespace
 
 FuzzBench::~FuzzBench() {
-  while (!units_.empty()) units_.pop_back();  // what was built last may use what was built before
+  // What was built last may use what was built before.
+  while (!units_.empty()) units_.pop_back();
+  while (!kept_.empty()) kept_.pop_back();
 }
 
 void FuzzBench::output(u64 value) {

@@ -30,6 +30,7 @@ GicCore::GicCore(std::string_view name, Log& log, const GicConfig& config)
   }
   for (unsigned n = 0; n < words_; ++n)
     valid_[n] = static_cast<u32>(low_mask(std::min(kFirstSpi + config.spis - 32 * n, 32u)));
+  if (config.lpi_memory) lpis_.emplace(cpus_, *config.lpi_memory);
   restored();
 }
 
@@ -38,6 +39,7 @@ void GicCore::reset() {
   for (unsigned n = 1; n < words_; ++n) fresh.spi[n].level = s_.spi[n].level;
   for (unsigned c = 0; c < cpus_; ++c) fresh.cpu[c].priv.level = s_.cpu[c].priv.level;
   s_ = fresh;
+  if (lpis_) lpis_->reset();
   restored();
 }
 
@@ -84,7 +86,15 @@ void GicCore::scan(unsigned cpu) {
       best = {static_cast<u16>(32 * n + b), w.priority[b], static_cast<u8>(bit(w.group, b))};
     }
   }
+  if (lpis_) scan_lpis(cpu, best);
   best_[cpu] = best;
+}
+
+/// LPIs are of Group 1, and come after the others of their priority.
+void GicCore::scan_lpis(unsigned cpu, Candidate& best) const {
+  if ((s_.ctlr & kCtlrEnableGrp1) == 0 || !s_.cpu[cpu].icc.enabled[1]) return;
+  const auto lpi = lpis_->best(cpu);
+  if (lpi && lpi->priority < best.priority) best = {static_cast<u16>(lpi->intid), lpi->priority, 1};
 }
 
 /// The bits of a priority that decide about preemption (IHI 0069, priority grouping).
@@ -281,11 +291,15 @@ u32 GicCore::acknowledge(unsigned cpu, unsigned group) {
   const Candidate taken = best_[cpu];
   if (taken.group != group || !signalled(cpu)) return kSpurious;
   Interface& icc = s_.cpu[cpu].icc;
-  Word& w = word(cpu, taken.intid / 32u);
-  const u32 b = 1u << (taken.intid % 32);
-  // A level-sensitive interrupt whose wire is still high becomes active and pending by itself.
-  w.active |= b;
-  w.latch &= ~b;
+  if (taken.intid >= kFirstLpi) {
+    lpis_->clear(cpu, taken.intid);  // an LPI is never active
+  } else {
+    Word& w = word(cpu, taken.intid / 32u);
+    const u32 b = 1u << (taken.intid % 32);
+    // A level-sensitive interrupt whose wire is still high becomes active and pending by itself.
+    w.active |= b;
+    w.latch &= ~b;
+  }
   icc.active_priorities[group] |= 1u << ((taken.priority & group_mask(icc, group)) / 8);
   trace_ack_("cpu {} group {} intid {}", cpu, group, taken.intid);
   scan(cpu);
@@ -295,20 +309,22 @@ u32 GicCore::acknowledge(unsigned cpu, unsigned group) {
 
 void GicCore::end_of_interrupt(unsigned cpu, unsigned group, u32 intid) {
   Interface& icc = s_.cpu[cpu].icc;
-  if (intid >= kFirstSpecial) return;  // architecturally ignored; a handler may write 1023 back
+  const bool lpi = lpis_ && intid >= kFirstLpi && intid < kLpiEnd;
+  // Architecturally ignored; a handler may write 1023 back.
+  if (intid >= kFirstSpecial && !lpi) return;
   auto& ap = icc.active_priorities;
   const unsigned other = 1 - group;
   const bool other_is_higher =
       std::countr_zero(ap[other]) < std::countr_zero(ap[group]) ||
       (group == 1 && ap[0] != 0 && std::countr_zero(ap[0]) == std::countr_zero(ap[1]));
-  if (ap[group] == 0 || other_is_higher || intid / 32 >= words_) {
+  if (ap[group] == 0 || other_is_higher || (!lpi && intid / 32 >= words_)) {
     log_.guest_error("gic-eoir", "gic: ICC_EOIR{}_EL1 = {} is not the running interrupt's", group,
                      intid);
     return;
   }
   ap[group] &= ap[group] - 1;
   trace_eoi_("cpu {} group {} intid {}", cpu, group, intid);
-  if (!icc.eoi_mode) deactivate(cpu, intid);
+  if (!icc.eoi_mode) deactivate(cpu, intid);  // which leaves an LPI alone
   drive(cpu);
 }
 
@@ -403,6 +419,7 @@ void GicCore::snapshot(Archive& ar) {
       a.field("asleep", cpu.asleep);
       snapshot_interface(a, cpu.icc);
     });
+  if (lpis_) lpis_->snapshot(ar);
 }
 
 }  // namespace quince::hw

@@ -2,9 +2,9 @@
 // The register files (gic_distributor, gic_redistributor, gic_cpu_interface) are views of this.
 //
 // Modelled: affinity routing only (ARE is one), one security state (GICD_CTLR.DS is one), SGIs,
-// PPIs, SPIs, Group 0 as FIQ and Group 1 as IRQ, five priority bits.
-// Deliberately missing: LPIs and the ITS (they would be one more source of candidates in
-// GicCore::scan), the virtual CPU interface, message-based SPIs (GICD_TYPER.MBIS is zero), NMIs,
+// PPIs, SPIs, Group 0 as FIQ and Group 1 as IRQ, five priority bits; LPIs where the board wants
+// them (lpi.h, its.h).
+// Deliberately missing: the virtual CPU interface, message-based SPIs (GICD_TYPER.MBIS is zero), NMIs,
 // extended ranges.
 // Choices where the manual leaves one:
 //  * equal priorities are taken in the order of INTIDs;
@@ -23,6 +23,7 @@
 #include "hw/core/archive.h"
 #include "hw/core/irq.h"
 #include "hw/gic/gicv3_spec.h"
+#include "hw/gic/lpi.h"
 
 namespace quince::hw {
 
@@ -32,6 +33,8 @@ struct GicConfig {
   std::vector<u32> affinities;
   unsigned spis = 256;    ///< SPIs from INTID 32 on, 1 to 988
   bool one_of_n = false;  ///< GICD_IROUTER.Interrupt_Routing_Mode exists (else TYPER.No1N)
+  /// LPIs exist, and this is how redistributors and ITS reach their tables.
+  std::optional<DmaPort> lpi_memory = {};
 };
 
 /// The one-bit facts of an interrupt that registers of 32 INTIDs show.
@@ -53,6 +56,13 @@ class GicCore {
   unsigned words() const { return words_; }
   u32 affinity(unsigned cpu) const { return affinity_[cpu]; }
   bool one_of_n() const { return one_of_n_; }
+  /// Null without LPIs.  After changes through it, lpis_changed().
+  LpiBank* lpis() { return lpis_ ? &*lpis_ : nullptr; }
+  const LpiBank* lpis() const { return lpis_ ? &*lpis_ : nullptr; }
+  void lpis_changed(unsigned cpu) {
+    scan(cpu);
+    drive(cpu);
+  }
   /// Some CPU has an Aff0 above 15.
   bool range_selector() const { return range_selector_; }
   Log& log() { return log_; }
@@ -164,6 +174,7 @@ class GicCore {
   static u8 group_mask(const Interface& icc, unsigned group);
   bool signalled(unsigned cpu) const;
   void scan(unsigned cpu);
+  void scan_lpis(unsigned cpu, Candidate& best) const;
   void drive(unsigned cpu);
   void refresh(unsigned cpu, u32 intid);
   void touch(unsigned cpu, unsigned n, u32 changed);
@@ -181,6 +192,7 @@ class GicCore {
   std::array<u32, kMaxCpus> affinity_{};
   std::array<u32, kMaxWords> valid_{};  // INTIDs that exist
   std::array<IrqLine, kMaxCpus> irq_, fiq_;
+  std::optional<LpiBank> lpis_;
   State s_;
 
   // Derived from the state.

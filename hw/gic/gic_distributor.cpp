@@ -9,6 +9,7 @@ u32 GicDistributor::typer() const {
   u32 v = (core_.words() - 1) | (15u << kTyperIdBitsShift) | kTyperA3v;
   if (!core_.one_of_n()) v |= kTyperNo1n;
   if (core_.range_selector()) v |= kTyperRss;
+  if (core_.lpis() != nullptr) v |= kTyperLpis;
   return v;
 }
 

@@ -7,9 +7,34 @@ namespace quince::hw {
 
 using namespace gic;
 
+u32 GicRedistributor::ctlr() const {
+  return core_.lpis() != nullptr && core_.lpis()->enabled(cpu_) ? kRdCtlrEnableLpis : 0;
+}
+
+/// LPIs stay enabled once they are (IHI 0069, GICR_CTLR.EnableLPIs).
+void GicRedistributor::set_ctlr(u32 v) {
+  if (core_.lpis() == nullptr || (v & kRdCtlrEnableLpis) == 0) return;
+  core_.lpis()->enable(cpu_);
+  core_.lpis_changed(cpu_);
+}
+
+void GicRedistributor::set_propbaser(u64 v) {
+  if (core_.lpis() != nullptr) core_.lpis()->set_propbaser(cpu_, v);
+}
+
+/// PTZ reads as zero.
+u64 GicRedistributor::pendbaser() const {
+  return core_.lpis() != nullptr ? core_.lpis()->pendbaser(cpu_) & ~(u64{1} << 62) : 0;
+}
+
+void GicRedistributor::set_pendbaser(u64 v) {
+  if (core_.lpis() != nullptr) core_.lpis()->set_pendbaser(cpu_, v);
+}
+
 u64 GicRedistributor::typer() const {
   const u64 last = cpu_ + 1 == core_.cpus() ? kRdTyperLast : 0;
-  return u64{core_.affinity(cpu_)} << 32 | u64{cpu_} << 8 | last;
+  const u64 lpis = core_.lpis() != nullptr ? kRdTyperPlpis : 0;
+  return u64{core_.affinity(cpu_)} << 32 | u64{cpu_} << 8 | last | lpis;
 }
 
 u32 GicRedistributor::waker() const {
@@ -30,15 +55,20 @@ void GicRedistributor::set_icfgr(unsigned i, u32 v) {
 }
 
 // clang-format off
-constexpr std::array<Reg<GicRedistributor>, 28> GicRedistributor::kRegs{{
-    // RD_base.  Without LPIs nothing in GICR_CTLR can be written, and RWP and UWP are zero.
-    {{.offset = 0x0000, .name = "GICR_CTLR"}, Op::constant<0>, Op::ignore},
+constexpr std::array<Reg<GicRedistributor>, 30> GicRedistributor::kRegs{{
+    // RD_base.  Register writes take effect at once: RWP and UWP are zero.
+    {{.offset = 0x0000, .name = "GICR_CTLR"},
+     Op::get<&GicRedistributor::ctlr>, Op::set<&GicRedistributor::set_ctlr>},
     {{.offset = 0x0004, .name = "GICR_IIDR"}, Op::constant<kIidr>, nullptr},
     {{.offset = 0x0008, .name = "GICR_TYPER", .size = 8, .access = 4 | 8},
      Op::get<&GicRedistributor::typer>, nullptr},
     {{.offset = 0x0010, .name = "GICR_STATUSR"}, Op::constant<0>, Op::ignore},
     {{.offset = 0x0014, .name = "GICR_WAKER"},
      Op::get<&GicRedistributor::waker>, Op::set<&GicRedistributor::set_waker>},
+    {{.offset = 0x0070, .name = "GICR_PROPBASER", .size = 8, .access = 4 | 8},
+     Op::get<&GicRedistributor::propbaser>, Op::set<&GicRedistributor::set_propbaser>},
+    {{.offset = 0x0078, .name = "GICR_PENDBASER", .size = 8, .access = 4 | 8},
+     Op::get<&GicRedistributor::pendbaser>, Op::set<&GicRedistributor::set_pendbaser>},
     {{.offset = 0xffd0, .name = "GICR_PIDR4"}, Op::constant<0x44>, nullptr},
     {{.offset = 0xffd4, .name = "GICR_PIDR5"}, Op::constant<0>, nullptr},
     {{.offset = 0xffd8, .name = "GICR_PIDR6"}, Op::constant<0>, nullptr},

@@ -1,8 +1,8 @@
 // GICv3 redistributors: GICR_* (Arm IHI 0069, chapter 12), a view of GicCore.
 //
 // One window holds all frames, in the order of the CPUs: RD_base, then SGI_base, of 64 KiB each.
-// Not implemented, as GICR_TYPER says: LPIs (PLPIS is zero, so their registers are absent), and
-// disabling of 1-of-N processor groups (DPGS).
+// Without LPIs (GICR_TYPER.PLPIS is zero) their registers read as zero.  Not implemented, as
+// GICR_TYPER says: direct LPIs, and disabling of 1-of-N processor groups (DPGS).
 #pragma once
 
 #include <vector>
@@ -25,6 +25,12 @@ class GicRedistributor {
   friend RegOps<GicRedistributor>;
   using Op = RegOps<GicRedistributor>;
 
+  u32 ctlr() const;
+  void set_ctlr(u32 v);
+  u64 propbaser() const { return core_.lpis() != nullptr ? core_.lpis()->propbaser(cpu_) : 0; }
+  void set_propbaser(u64 v);
+  u64 pendbaser() const;
+  void set_pendbaser(u64 v);
   u64 typer() const;
   u32 waker() const;
   void set_waker(u32 v) { core_.set_asleep(cpu_, (v & gic::kWakerProcessorSleep) != 0); }
@@ -42,7 +48,7 @@ class GicRedistributor {
   u32 icfgr(unsigned i) const;
   void set_icfgr(unsigned i, u32 v);  // GICR_ICFGR0 is read-only: SGIs are edge-triggered
 
-  static const std::array<Reg<GicRedistributor>, 28> kRegs;
+  static const std::array<Reg<GicRedistributor>, 30> kRegs;
   GicCore& core_;
   const unsigned cpu_;
 };

@@ -32,6 +32,9 @@ class Gicv3 final : public Device {
   /// ICC_*_EL1 of a CPU.
   SysRegTarget& cpu_interface(unsigned cpu) { return interfaces_[cpu]; }
 
+  /// For an ITS.
+  GicCore& core() { return core_; }
+
   /// Inputs by SPI number: line 0 is INTID 32.  Lines that do not exist are ignored.
   IrqSink& spi_sink() { return spi_sink_; }
   /// Inputs of a CPU by INTID, 16 to 31.

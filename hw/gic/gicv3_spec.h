@@ -27,6 +27,7 @@ inline constexpr u32 kCtlrAre = 1u << 4;
 inline constexpr u32 kCtlrDs = 1u << 6;
 
 // GICD_TYPER.
+inline constexpr u32 kTyperLpis = 1u << 17;
 inline constexpr unsigned kTyperIdBitsShift = 19;
 inline constexpr u32 kTyperA3v = 1u << 24;
 inline constexpr u32 kTyperNo1n = 1u << 25;
@@ -39,7 +40,9 @@ inline constexpr u32 kIidr = 0x43b;
 inline constexpr u64 kRouteIrm = u64{1} << 31;
 inline constexpr u64 kRouteAffinity = 0xff'00ff'ffff;
 
-// GICR_TYPER, GICR_WAKER.
+// GICR_CTLR, GICR_TYPER, GICR_WAKER.
+inline constexpr u32 kRdCtlrEnableLpis = 1u << 0;
+inline constexpr u64 kRdTyperPlpis = u64{1} << 0;
 inline constexpr u64 kRdTyperLast = u64{1} << 4;
 inline constexpr u32 kWakerProcessorSleep = 1u << 1;
 inline constexpr u32 kWakerChildrenAsleep = 1u << 2;

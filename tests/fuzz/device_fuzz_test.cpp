@@ -12,6 +12,7 @@
 #include "hw/flash/cfi_flash.h"
 #include "hw/fw_cfg/fw_cfg.h"
 #include "hw/gic/gicv3.h"
+#include "hw/gic/its.h"
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/rtc/pl031.h"
@@ -112,6 +113,54 @@ TEST(DeviceFuzz, Gicv3) {
       u64 value = r >> 16;
       const hw::Bus done = bit(r, 11) ? cpu.sysreg_read(id, value) : cpu.sysreg_write(id, value);
       b.output(done == hw::Bus::Ok ? value : 0);
+    });
+  });
+}
+
+TEST(DeviceFuzz, GicIts) {
+  fuzz("its", [](FuzzBench& b) {
+    auto& log = b.keep<Log>();
+    auto& space = b.keep<hw::AddressSpace>(log);
+    hw::GuestRam& ram = fuzz_ram(b, 256 * KiB);
+    ASSERT_TRUE(space.map_ram(PhysAddr(0), ram));
+    const hw::DmaPort memory(space, 0);
+    auto& gic = b.unit<hw::Gicv3>(
+        "gic", log, hw::GicConfig{.affinities = {0, 1}, .spis = 32, .lpi_memory = memory});
+    auto& its = b.unit<hw::GicIts>("its", gic.core(), memory, b.timers());
+    for (unsigned c = 0; c < 2; ++c) gic.connect_cpu(c, b.wire(2 * c), b.wire(2 * c + 1));
+    b.window(its, 0x10000);
+    b.window(gic.redistributors(), gic.redistributors_size());
+    // Tables at fixed places, commands that make sense often enough, and messages.
+    b.on_event([&its, &gic, &ram, &b](u64 r) {
+      const auto its_write = [&](u64 off, u64 v) { b.output(static_cast<u64>(its.write(off, {8}, v))); };
+      switch (r % 8) {
+        case 0:
+          its_write(0x100, u64{1} << 63 | u64{bit(r, 8)} << 62 | 0x1'0000 | 1);
+          its_write(0x108, u64{1} << 63 | 0x1'8000);
+          its_write(0x80, u64{1} << 63 | 0x2'0000);
+          b.output(static_cast<u64>(its.write(0, {4}, 1)));
+          for (u64 c = 0; c < 2; ++c) {
+            b.output(static_cast<u64>(gic.redistributors().write(c * 0x20000 + 0x70, {8}, 0x3'000f)));
+            b.output(static_cast<u64>(gic.redistributors().write(c * 0x20000, {4}, 1)));
+          }
+          break;
+        case 1:
+        case 2:
+          b.output(static_cast<u64>(its.translation_frame().write(
+              0x40, {.size = 4, .requester = static_cast<u16>((r >> 8) % 8)}, (r >> 16) % 16)));
+          break;
+        default: {
+          constexpr std::array<u8, 12> kCommands{1, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15};
+          u64 at = 0;
+          if (its.read(0x90, {8}, at) != hw::Bus::Ok) break;
+          u8* c = ram.data() + 0x2'0000 + at % 4096;
+          store_le(c, (r >> 8) % 8 << 32 | kCommands[(r >> 16) % 12]);
+          store_le(c + 8, (8192 + (r >> 24) % 32) << 32 | (r >> 32) % 16);
+          store_le(c + 16, u64{bit(r, 40)} << 63 | (r >> 41) % 3 << 16 | 0x4000 | (r >> 44) % 3);
+          store_le(c + 24, (r >> 48) % 3 << 16);
+          its_write(0x88, (at + 32) % 4096);
+        }
+      }
     });
   });
 }

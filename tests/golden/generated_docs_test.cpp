@@ -11,6 +11,7 @@
 #include "hw/core/char_port.h"
 #include "hw/fw_cfg/fw_cfg.h"
 #include "hw/gic/gicv3.h"
+#include "hw/gic/its.h"
 #include "hw/gpio/pl061.h"
 #include "hw/rtc/pl031.h"
 #include "hw/uart/pl011.h"
@@ -77,6 +78,10 @@ TEST(GeneratedDocs, Registers) {
   std::string out = heading("Device registers", "the register tables of `hw/`");
   out += register_table("GICv3 distributor", gic.distributor());
   out += register_table("GICv3 redistributor (one CPU)", gic.redistributors());
+  hw::GicConfig with_lpis{.affinities = {0}, .lpi_memory = hw::DmaPort(space, 0)};
+  hw::Gicv3 lpi_gic("gic", log, with_lpis);
+  const hw::GicIts its("its", lpi_gic.core(), hw::DmaPort(space, 0), timers);
+  out += register_table("GICv3 ITS", its);
   out += register_table("PL011 UART", uart);
   out += register_table("PL031 RTC", rtc);
   out += register_table("PL061 GPIO", gpio);

@@ -15,8 +15,11 @@ constexpr std::array<LogCategoryInfo, 4> kCategories{{
     {LogCategory::Int, "int", "exceptions taken and returned from"},
 }};
 
-/// A full disk or a closed descriptor loses the text and nothing else: fmt::print would throw.
-void put(std::FILE* out, const std::string& text) { std::fwrite(text.data(), 1, text.size(), out); }
+/// A full disk or a closed descriptor loses the text and nothing else: fmt::print would throw, and
+/// there is nowhere to complain.
+void put(std::FILE* out, const std::string& text) {
+  (void)std::fwrite(text.data(), 1, text.size(), out);
+}
 
 }  // namespace
 
@@ -51,7 +54,7 @@ void TracePoint::emit(std::string text) { log_.line(fmt::format("{}: {}", name_,
 
 Log::Log() : out_(stderr) {}
 Log::~Log() {
-  if (owned_) std::fclose(out_);
+  if (owned_) (void)std::fclose(out_);
 }
 
 Result<void> Log::open(const std::string& path) {
@@ -59,7 +62,7 @@ Result<void> Log::open(const std::string& path) {
   if (f == nullptr) return fail("could not open '{}': {}", path, std::strerror(errno));
   std::setvbuf(f, nullptr, _IOLBF, 0);
   const std::lock_guard lock(mutex_);
-  if (owned_) std::fclose(out_);
+  if (owned_) (void)std::fclose(out_);
   out_ = f;
   owned_ = true;
   return {};

@@ -1,9 +1,10 @@
 // CPU models: from a `-cpu` option to features, identification registers and limits.
 //
 // Arm ARM DDI 0487: ID_AA64*_EL1, MIDR_EL1, CTR_EL0, DCZID_EL0, CLIDR_EL1, CCSIDR_EL1 (D19.2).
-// The look-alikes follow the Cortex-A72 (100095) and Neoverse N1 (100616) technical reference
-// manuals, less what quince does not have: AArch32, EL2 and EL3, big-endian data, Secure memory,
-// RAS, statistical profiling, external debug and trace.  Feature fields of the ID registers come
+// The look-alikes follow the technical reference manuals of the Cortex-A53 (DDI 0500), Cortex-A57
+// (DDI 0488), Cortex-A72 (100095) and Neoverse N1 (100616), less what quince does not have:
+// AArch32, EL2 and EL3, big-endian data, Secure memory, RAS, statistical profiling, external debug
+// and trace.  Feature fields of the ID registers come
 // from one table over the feature set, so that `feature=on|off` cannot contradict them.
 #include "cpu/model.h"
 
@@ -101,7 +102,8 @@ struct Base {
   u8 breakpoints, watchpoints, context_breakpoints, pmu_counters;
 };
 
-constexpr Feature kCortexA72[] = {F::CRC32, F::AES, F::PMULL, F::SHA1, F::SHA256, F::PMUv3};
+// Cortex-A53, A57 and A72: Armv8.0 with its optional CRC32 and Cryptography extensions.
+constexpr Feature kArmv80[] = {F::CRC32, F::AES, F::PMULL, F::SHA1, F::SHA256, F::PMUv3};
 
 constexpr Feature kNeoverseN1[] = {
     F::LSE,    F::CRC32,  F::RDM,    F::PAN,   F::PAN2,  F::UAO,  F::LRCPC, F::DotProd,
@@ -129,16 +131,22 @@ constexpr u64 kQuinceCtr = 0x9444'c00a;
 constexpr u64 kQuinceClidr = 0x0200'0023;  // LoC 2; IDC makes LoUU and LoUIS 0
 constexpr std::array<u64, 3> kQuinceCaches = {0x701f'e01a, 0x201f'e01a, 0x70ff'e03a};
 
+// clang-format off
 constexpr Base kModels[] = {
     {"quince-v1", "fast and complete; what it means never changes", kQuinceV1, kQuinceMidr,
      kQuinceCtr, kQuinceClidr, kQuinceCaches, 44, true, true, 6, 4, 2, 6},
-    {"cortex-a72", "like an Arm Cortex-A72 r0p3", kCortexA72, 0x410f'd083, 0x8444'c004, 0x0a20'0023,
+    {"cortex-a53", "like an Arm Cortex-A53 r0p4", kArmv80, 0x410f'd034, 0x8444'8004, 0x0a20'0023,
+     {0x700f'e01a, 0x201f'e00a, 0x707f'e07a}, 40, false, false, 6, 4, 2, 6},
+    {"cortex-a57", "like an Arm Cortex-A57 r1p3", kArmv80, 0x411f'd073, 0x8444'c004, 0x0a20'0023,
+     {0x701f'e00a, 0x201f'e012, 0x70ff'e07a}, 44, false, false, 6, 4, 2, 6},
+    {"cortex-a72", "like an Arm Cortex-A72 r0p3", kArmv80, 0x410f'd083, 0x8444'c004, 0x0a20'0023,
      {0x701f'e00a, 0x201f'e012, 0x707f'e07a}, 44, false, false, 6, 4, 2, 6},
     {"neoverse-n1", "like an Arm Neoverse N1 r4p1", kNeoverseN1, 0x414f'd0c1, 0x8444'c004,
      0x8200'0023, {0x701f'e01a, 0x201f'e01a, 0x70ff'e03a}, 48, true, true, 6, 4, 2, 6},
     {"max", "every feature, with QARMA5; changes between versions", {}, kQuinceMidr, kQuinceCtr,
      kQuinceClidr, kQuinceCaches, 48, true, true, 16, 16, 2, 31},
 };
+// clang-format on
 
 const Base* find_model(std::string_view name) {
   for (const Base& m : kModels)

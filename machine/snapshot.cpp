@@ -80,7 +80,7 @@ Result<void> Machine::restore(Archive& ar) {
   const hw::IoLock::Guard held(io_lock_);
   Archive before(Archive::Mode::Save);
   visit(before);
-  const Result<void> loaded = load(ar);
+  Result<void> loaded = load(ar);
   if (loaded) return {};
   // A part of it is in place by now, and a reset would not undo all of that: levels of wires stay.
   before.set_mode(Archive::Mode::Load);

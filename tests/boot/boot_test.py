@@ -15,7 +15,6 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import Failure, Guest  # noqa: E402
 
-BOOT_SECONDS = 240
 VERSION_LINE = "Linux version "
 
 
@@ -38,12 +37,12 @@ class Suite:
 
     def boot_and_exit(self, *extra, cpus=1, **kw):
         with self.start(*self.boot_args("-smp", str(cpus), *extra, **kw)) as g:
-            g.expect(VERSION_LINE, BOOT_SECONDS)
-            g.expect("Run /init as init process", BOOT_SECONDS)
-            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
+            g.expect(VERSION_LINE)
+            g.expect("Run /init as init process")
+            g.expect("aarch64 GNU/Linux")
             if cpus > 1 and f"smp: Brought up 1 node, {cpus} CPUs".encode() not in g.log:
                 g.fail(f"not all of {cpus} CPUs came up")
-            g.finish(BOOT_SECONDS)
+            g.finish()
 
     # ---- Boots: kernels, boards, CPUs, models, modes
 
@@ -58,6 +57,12 @@ class Suite:
 
     def test_vmapple_cortex_a72(self):
         self.boot_and_exit("-cpu", "cortex-a72", cpus=2)
+
+    def test_vmapple_cortex_a53(self):
+        self.boot_and_exit("-cpu", "cortex-a53")
+
+    def test_virt_cortex_a57_2cpus(self):
+        self.boot_and_exit("-cpu", "cortex-a57", board="virt", cpus=2)
 
     def test_virt_cloud_2cpus(self):
         self.boot_and_exit(board="virt", cpus=2)
@@ -81,7 +86,7 @@ class Suite:
                 args = self.boot_args("-smp", str(cpus), "-icount", "shift=3", "-trace", "machine.state",
                                       "-rtc", "base=1700000000", *extra, board=board)
                 with self.start(*args, serial=f"file:{log}") as g:
-                    state = g.finish(BOOT_SECONDS)
+                    state = g.finish()
                 with open(log, "rb") as f:
                     runs.append((f.read(), state))
         if b"aarch64 GNU/Linux" not in runs[0][0] or "machine.state: " not in runs[0][1]:
@@ -99,66 +104,67 @@ class Suite:
 
     def test_interactive_shell(self):
         with self.start(*self.boot_args(append="")) as g:
-            g.expect("/ # ", BOOT_SECONDS)
+            g.expect("/ # ")
             g.send("echo $((6 * 7)) done\n")
-            g.expect("42 done", 60)
+            g.expect("42 done")
             g.send("poweroff -f\n")
-            g.finish(60)
+            g.finish()
 
     def test_reboot_with_no_reboot_ends_with_0(self):
         with self.start(*self.boot_args(append="quince.reboot")) as g:
-            g.finish(BOOT_SECONDS)
+            g.finish()
 
     def test_reboot_boots_again(self):
         args = self.boot_args(append="quince.reboot")
         args.remove("-no-reboot")
         with self.start(*args) as g:
-            g.expect(VERSION_LINE, BOOT_SECONDS)
-            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
-            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.expect(VERSION_LINE)
+            g.expect("aarch64 GNU/Linux")
+            g.expect(VERSION_LINE)
             g.terminate()
-            g.finish(30)
+            g.finish()
 
     def test_panic_reboots_and_ends_with_0(self):
         with self.start(*self.boot_args(append="quince.panic")) as g:
-            g.expect("Kernel panic", BOOT_SECONDS)
-            g.finish(60)
+            g.expect("Kernel panic")
+            g.finish()
 
     def test_sigterm_ends_with_0_and_says_so(self):
         for mode in ([], ["-icount", "3"]):
             with self.start(*self.boot_args(*mode, append="")) as g:
-                g.expect(VERSION_LINE, BOOT_SECONDS)
+                g.expect(VERSION_LINE)
                 g.terminate()
-                errors = g.finish(30)
+                errors = g.finish()
             if "terminating on signal 15" not in errors:
                 raise Failure(f"stderr does not name the signal: {errors!r}")
 
     def test_sigint_ends_with_0(self):
         with self.start(*self.boot_args(append="")) as g:
-            g.expect(VERSION_LINE, BOOT_SECONDS)
+            g.expect(VERSION_LINE)
             g.terminate(signal.SIGINT)
-            g.finish(30)
+            g.finish()
 
     def test_closed_stdin_is_no_end(self):
         with self.start(*self.boot_args(), stdin=subprocess.DEVNULL) as g:
-            g.expect("aarch64 GNU/Linux", BOOT_SECONDS)
-            g.finish(60)
+            g.expect("aarch64 GNU/Linux")
+            g.finish()
 
     def test_no_shutdown_stops_but_stays(self):
         with self.start(*self.boot_args("-no-shutdown")) as g:
-            g.expect("reboot: Power down", BOOT_SECONDS)
-            if g.process.poll() is not None:
-                g.fail("ended although -no-shutdown")
+            g.expect("reboot: Power down")
             g.terminate()
-            g.finish(30)
+            errors = g.finish()
+        if "terminating on signal 15" not in errors:
+            raise Failure(f"it was not the signal that ended it: {errors!r}")
 
     def test_paused_start_runs_nothing(self):
-        with self.start(*self.boot_args("-S")) as g:
-            g.await_signals()
-            g.terminate()
-            g.finish(30)
-            if g.log:
-                g.fail("ran although -S")
+        for mode in ([], ["-icount", "3"]):
+            with self.start(*self.boot_args("-S", "-trace", "machine.state", *mode)) as g:
+                g.await_signals()
+                g.terminate()
+                errors = g.finish()
+                if g.log or "machine.state: time 0 ns" not in errors:
+                    g.fail("ran although -S")
 
 
 def main():
@@ -174,7 +180,7 @@ def main():
         try:
             getattr(suite, name)()
             verdict = "ok"
-        except (Failure, subprocess.TimeoutExpired) as e:
+        except (Failure, OSError) as e:
             verdict = "FAILED"
             failed += 1
             print(e, flush=True)

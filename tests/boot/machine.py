@@ -4,7 +4,12 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
+
+# How long anything may take before it counts as hung.  Only failures ever wait that long; a good
+# run on a host with much else to do must not.
+PATIENCE_SECONDS = float(os.environ.get("QUINCE_BOOT_SECONDS", "600"))
 
 
 class Failure(Exception):
@@ -18,8 +23,10 @@ class Guest:
         self.args = [binary, *args]
         self.log = b""
         self.mark = 0
+        # Not a pipe: nobody reads it before the end, and a full one would stop the program.
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=self.errors)
         os.set_blocking(self.process.stdout.fileno(), False)
 
     def __enter__(self):
@@ -28,58 +35,76 @@ class Guest:
     def __exit__(self, *unused):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        if self.process.stdin:
+            try:
+                self.process.stdin.close()
+            except BrokenPipeError:
+                pass
+        self.process.stdout.close()
+        self.process.wait()
+        self.errors.close()
+
+    def stderr(self):
+        """What was written to stderr so far."""
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def fail(self, why):
-        raise Failure(f"{why}\ncommand: {' '.join(self.args)}\nlog ends:\n"
+        raise Failure(f"{why}\ncommand: {' '.join(self.args)}\nstderr: {self.stderr()[-1000:]}\nlog ends:\n"
                       + self.log[-3000:].decode(errors="replace"))
 
-    def _read(self, deadline):
+    def _read(self, deadline, awaited):
         """Reads what there is; False at the end of output."""
         left = max(0.0, deadline - time.monotonic())
         ready, _, _ = select.select([self.process.stdout], [], [], left)
         if not ready:
-            self.fail("timed out")
+            self.fail(f"no {awaited} in {PATIENCE_SECONDS:.0f} s")
         data = os.read(self.process.stdout.fileno(), 65536)
         self.log += data
         return bool(data)
 
-    def expect(self, text, timeout):
+    def expect(self, text):
         """Waits until `text` appears behind what was expected before."""
         wanted = text.encode()
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             at = self.log.find(wanted, self.mark)
             if at >= 0:
                 self.mark = at + len(wanted)
                 return
-            if not self._read(deadline):
+            if not self._read(deadline, repr(text)):
                 self.fail(f"ended before {text!r}")
 
     def send(self, text):
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.fail(f"ended before {text!r} could be sent")
 
-    def await_signals(self, timeout=10):
+    def await_signals(self):
         """Waits until the program has taken charge of SIGTERM: it is blocked, to be read from a descriptor."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
-                blocked = next(line for line in f if line.startswith("SigBlk:"))
-            if int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
-                return
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            while self.process.poll() is None and time.monotonic() < deadline:
+                f.seek(0)
+                blocked = next(line for line in f.read().splitlines() if line.startswith("SigBlk:"))
+                if int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+                    return
+                select.select([self.process.stdout], [], [], 0.01)  # the host has better to do
         self.fail("never blocked SIGTERM")
 
     def terminate(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
-    def finish(self, timeout, status=0):
+    def finish(self, status=0):
         """Waits for the end and checks the exit status; returns what was written to stderr."""
-        deadline = time.monotonic() + timeout
-        while self._read(deadline):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._read(deadline, "end"):
             pass
-        self.process.wait(max(0.1, deadline - time.monotonic()))
-        errors = self.process.stderr.read().decode(errors="replace")
+        try:
+            self.process.wait(max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.fail("closed its output and did not end")
         if self.process.returncode != status:
-            self.fail(f"exit status {self.process.returncode}, not {status}; stderr: {errors}")
-        return errors
+            self.fail(f"exit status {self.process.returncode}, not {status}")
+        return self.stderr()

@@ -57,7 +57,7 @@ std::string poff(const Decoded& d, std::string_view) {
 }
 std::string memext(const Decoded& d, std::string_view) {
   const bool x = d["x"] != 0, sgn = d["sgn"] != 0, s = d["s"] != 0;
-  const std::string reg = general(x, d["rm"]);
+  std::string reg = general(x, d["rm"]);
   const bool plain = x && !sgn;
   if (plain && !s) return reg;
   const char* const op = plain ? "lsl" : sgn ? (x ? "sxtx" : "sxtw") : "uxtw";

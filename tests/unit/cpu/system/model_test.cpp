@@ -26,10 +26,8 @@ TEST(Model, DefaultIsQuinceV1) {
   EXPECT_EQ(cpu_models()[0].name, std::string("quince-v1"));
 }
 
-TEST(Model, CortexA72IsTheManualsLessWhatQuinceLacks) {
-  const IdRegs id = model("cortex-a72").id;
-  EXPECT_EQ(id.midr, 0x410f'd083u);
-  EXPECT_EQ(id.ctr, 0x8444'c004u);
+/// What the three Armv8.0 cores have in common.
+void expect_armv80(const IdRegs& id) {
   EXPECT_EQ(id.clidr, 0x0a20'0023u);
   EXPECT_EQ(id.dczid, 4u);
   EXPECT_EQ(id.pfr0, 0x0100'0011u);  // manual: 0x2222, AArch32 and EL2, EL3; GICv3 registers
@@ -37,9 +35,52 @@ TEST(Model, CortexA72IsTheManualsLessWhatQuinceLacks) {
   EXPECT_EQ(id.dfr0, 0x1030'5106u);
   EXPECT_EQ(id.isar0, 0x0001'1120u);
   EXPECT_EQ(id.isar1, 0u);
-  EXPECT_EQ(id.mmfr0, 0x24u);  // manual: 0x1124, mixed endian and Secure memory
   EXPECT_EQ(id.mmfr1, 0u);
   EXPECT_EQ(id.mmfr2, 0u);
+}
+
+/// The size in bytes that a CCSIDR_EL1 describes.
+u64 cache_size(u64 ccsidr) {
+  return (bits(ccsidr, 27, 13) + 1) * (bits(ccsidr, 12, 3) + 1) * (u64{16} << bits(ccsidr, 2, 0));
+}
+constexpr u64 kKiB = 1024;
+
+TEST(Model, CortexA53IsTheManualsLessWhatQuinceLacks) {
+  const CpuModel m = model("cortex-a53");
+  expect_armv80(m.id);
+  EXPECT_EQ(m.id.midr, 0x410f'd034u);
+  EXPECT_EQ(m.id.ctr, 0x8444'8004u);  // VIPT instruction cache
+  EXPECT_EQ(m.id.mmfr0, 0x22u);       // manual: 0x1122, mixed endian and Secure memory
+  EXPECT_EQ(m.stage1.pa_bits, 40u);
+  EXPECT_FALSE(m.stage1.gran16);
+  EXPECT_EQ(cache_size(m.id.ccsidr[0]), 32 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[1]), 32 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[2]), 1024 * kKiB);
+}
+
+TEST(Model, CortexA57IsTheManualsLessWhatQuinceLacks) {
+  const CpuModel m = model("cortex-a57");
+  expect_armv80(m.id);
+  EXPECT_EQ(m.id.midr, 0x411f'd073u);
+  EXPECT_EQ(m.id.ctr, 0x8444'c004u);  // PIPT instruction cache
+  EXPECT_EQ(m.id.mmfr0, 0x24u);       // manual: 0x1124, mixed endian and Secure memory
+  EXPECT_EQ(m.stage1.pa_bits, 44u);
+  EXPECT_FALSE(m.stage1.gran16);
+  EXPECT_EQ(cache_size(m.id.ccsidr[0]), 32 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[1]), 48 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[2]), 2048 * kKiB);
+}
+
+TEST(Model, CortexA72IsTheManualsLessWhatQuinceLacks) {
+  const CpuModel m = model("cortex-a72");
+  expect_armv80(m.id);
+  EXPECT_EQ(m.id.midr, 0x410f'd083u);
+  EXPECT_EQ(m.id.ctr, 0x8444'c004u);
+  EXPECT_EQ(m.id.mmfr0, 0x24u);  // manual: 0x1124, mixed endian and Secure memory
+  EXPECT_EQ(m.stage1.pa_bits, 44u);
+  EXPECT_EQ(cache_size(m.id.ccsidr[0]), 32 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[1]), 48 * kKiB);
+  EXPECT_EQ(cache_size(m.id.ccsidr[2]), 1024 * kKiB);
 }
 
 TEST(Model, NeoverseN1IsTheManualsLessWhatQuinceLacks) {

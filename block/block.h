@@ -20,8 +20,8 @@ namespace quince::block {
 /// An outcome; `std::errc{}` is success.  EIO stands for everything that has no better name.
 using Status = std::errc;
 
-/// The contents of a disk.  Operations come from several threads at once and may block; ranges are
-/// in bytes, inside the image, and need no alignment.
+/// The contents of a disk, or a file that holds an image.  Operations come from several threads at
+/// once and may block; ranges are in bytes, inside the image, and need no alignment.
 class Image {
  public:
   virtual ~Image() = default;
@@ -50,6 +50,11 @@ class Image {
     u64 length = 0;
   };
   virtual Extent extent(u64 /*offset*/, u64 length) { return {false, length}; }
+  /// Changes the size; new bytes read as zeroes.  No other operation may run meanwhile.
+  [[nodiscard]] virtual Status resize(u64 /*size*/) { return Status::operation_not_supported; }
+  /// A descriptor for io_uring: reading and writing at the same offsets through it is all that
+  /// read() and write() do with ranges of whole sectors.  -1 where that is not so.
+  virtual int plain_fd() const { return -1; }
 };
 
 enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
@@ -58,15 +63,16 @@ enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
 /// until `done` was called.
 struct Request {
   Op op = Op::Read;
-  bool unmap = false;           ///< WriteZeroes only
-  u64 offset = 0;               ///< bytes
-  u64 length = 0;               ///< bytes; equal to the sum of `parts` for Read and Write
+  bool unmap = false;  ///< WriteZeroes only
+  u64 offset = 0;      ///< bytes
+  u64 length = 0;      ///< bytes; equal to the sum of `parts` for Read and Write
   std::span<const iovec> parts = {};
   void (*done)(Request& request, Status status) = nullptr;
   void* context = nullptr;
 };
 
-/// The disk that a device sees.  Everything is called with the I/O lock held, on any thread.
+/// The disk that a device sees.  Everything is called with the I/O lock held, on any thread.  It is
+/// drained before it is destroyed.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -85,10 +91,13 @@ class Disk {
 };
 
 /// How a disk asks for its completions to be handled: `wake()` may be called from any thread, and
-/// soon after `run` is called on the machine thread with the I/O lock held.  The machine makes it.
+/// soon after `run` is called on the machine thread with the I/O lock held; several wakes may make
+/// one run, and a run with nothing to do is harmless.  The machine makes one for each disk, and it
+/// outlives the disk.
 class Completions {
  public:
   virtual ~Completions() = default;
+  /// An empty function ends it: `run` is not called any more, not even for an earlier wake().
   virtual void on_wake(std::function<void()> run) = 0;
   virtual void wake() = 0;
 };

@@ -6,14 +6,14 @@ set -euo pipefail
 readonly kBuild=(
   cmake ninja-build g++ pkg-config ccache
   libfmt-dev libexpected-dev libglib2.0-dev libfdt-dev zlib1g-dev libzstd-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  liburing-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 # What ./demo needs to fetch and pack a guest.
 readonly kDemo=(cpio)
 # What the tests compare with, and the linters.
 readonly kCheck=(
   cpio qemu-user qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross llvm
-  device-tree-compiler clang clang-tidy clang-format
+  device-tree-compiler qemu-utils clang clang-tidy clang-format
 )
 
 usage() {

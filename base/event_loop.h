@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/types.h"
 
 namespace quince {
 
-/// A loop that one thread runs; `post`, `wake` and `quit` may be called from any thread.
+/// A loop that one thread runs; `post` and `wake` may be called from any thread.
 class EventLoop {
  public:
   EventLoop();
@@ -37,6 +39,32 @@ class EventLoop {
 
   /// Calls `fn(events)` on the loop's thread whenever one of `events` holds.
   [[nodiscard]] Watch watch(int fd, unsigned events, std::function<void(unsigned)> fn);
+
+  /// A descriptor to wait for, and after the wait what holds for it.
+  struct PollFd {
+    int fd = -1;
+    unsigned events = 0;   ///< of Event; HangUp is always looked for
+    unsigned revents = 0;  ///< of Event
+  };
+
+  /// Something whose descriptors and deadline change all the time, also on other threads, so that
+  /// it is asked for them before each wait.  Whoever changes them on another thread calls wake().
+  class Poller {
+   public:
+    /// Adds the descriptors to wait for to `fds`, which is empty.  Returns for how many
+    /// nanoseconds at most (negative: no limit; zero: ready() follows at once).
+    virtual s64 prepare(std::vector<PollFd>& fds) = 0;
+    /// After a wait in which one of the descriptors got ready, or which took as long as
+    /// prepare() said; `fds` is what it said then, with `revents`.
+    virtual void ready(std::span<const PollFd> fds) = 0;
+
+   protected:
+    ~Poller() = default;
+  };
+
+  /// Asks `poller`, on the loop's thread, until the watch is destroyed, which neither of its
+  /// functions may do.
+  [[nodiscard]] Watch add_poller(Poller& poller);
 
   /// Runs `fn` once on the loop's thread, in the order of posting.
   void post(std::function<void()> fn);

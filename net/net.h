@@ -1,6 +1,7 @@
 // Packets between a network device and what it is plugged into.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "base/types.h"
@@ -14,26 +15,30 @@ inline constexpr std::size_t kMaxFrame = 65536 + 256;
 /// section 5.1.6): a checksum that covers from `csum_start` and is stored at `csum_start +
 /// csum_offset` (it holds the pseudo header's sum), and a segment to be cut into pieces.
 struct Offload {
+  /// Udp: each piece becomes a datagram of its own (VIRTIO_NET_HDR_GSO_UDP_L4).
   enum class Segment : u8 { None, Tcp4, Tcp6, Udp };
   bool needs_csum = false;
-  bool csum_valid = false;      ///< receive: checked already
-  u16 csum_start = 0;           ///< bytes into the frame
-  u16 csum_offset = 0;          ///< bytes after csum_start
+  bool csum_valid = false;  ///< receive: checked already
+  u16 csum_start = 0;       ///< bytes into the frame
+  u16 csum_offset = 0;      ///< bytes after csum_start
   Segment segment = Segment::None;
   bool ecn = false;
-  u16 segment_size = 0;         ///< payload bytes per piece
-  u16 header_length = 0;        ///< bytes before the payload
+  u16 segment_size = 0;   ///< payload bytes per piece
+  u16 header_length = 0;  ///< bytes before the payload
 };
 
-/// What a port takes as it is; the rest is finished in software first (net/offload.h).
+/// What a port or a receiver takes as it is; the rest is finished in software first
+/// (net/offload.h).
 struct Features {
-  bool csum = false;            ///< frames that need a checksum
-  bool segments = false;        ///< frames that need cutting (TCP over IPv4 and IPv6)
+  bool csum = false;      ///< frames that need a checksum
+  bool segments = false;  ///< frames that need cutting (TCP over IPv4 and IPv6)
 };
 
 /// The device's side.  Called with the I/O lock held.
 class Receiver {
  public:
+  /// What the guest asked for; nobody hands over frames that need more.
+  virtual Features features() const { return {}; }
   /// Whether receive() would take a frame now; a port keeps or drops frames until then.
   virtual bool can_receive() const = 0;
   /// Delivers one Ethernet frame without its FCS.  False: there was no room, and the port may try
@@ -46,7 +51,8 @@ class Receiver {
   ~Receiver() = default;
 };
 
-/// The back end's side.  Called with the I/O lock held; never blocks.
+/// The back end's side.  Called with the I/O lock held, on any thread; never blocks.  It calls its
+/// receiver later, from the loop: never from inside one of these functions.
 class Port {
  public:
   virtual ~Port() = default;
@@ -58,5 +64,9 @@ class Port {
   /// The device has room again.
   virtual void accept_input() {}
 };
+
+/// Runs a function with the I/O lock held.  Back ends get it from the machine, because the lock is
+/// nothing that they know.
+using WithLock = std::function<void(const std::function<void()>&)>;
 
 }  // namespace quince::net

@@ -73,4 +73,23 @@ std::span<u8> DmaPort::map_write(PhysAddr a, u64 length) {
   return {s->ram->data() + (a - s->base + s->offset), run};
 }
 
+DmaPort::Run DmaPort::run(PhysAddr a, u64 length, bool writing) const {
+  u64 n = 0;
+  const Section* s = ram_at(a, length, n);
+  if (s == nullptr || n == 0 || (writing && s->read_only)) return {};
+  return {s->ram, a - s->base + s->offset, n};
+}
+
+void DmaPort::mark_written(const Run& r, u64 from, u64 length) {
+  if (length == 0) return;
+  const u64 off = r.offset + from;
+  r.ram->mark_dirty(off, length);
+  if (code_written_ == nullptr || !r.ram->has_code(off, length)) return;
+  // Engines know code by physical page, and a bank may be mapped more than once: the section of the
+  // run is looked for, which is rare enough.
+  for (const Section& s : space_.view()->sections())
+    if (s.ram == r.ram && off >= s.offset && off - s.offset < s.size)
+      return written(s, s.base + (off - s.offset), length);
+}
+
 }  // namespace quince::hw

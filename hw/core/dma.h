@@ -35,6 +35,24 @@ class DmaPort {
   std::span<const u8> map_read(PhysAddr a, u64 length) const;
   std::span<u8> map_write(PhysAddr a, u64 length);
 
+  /// Memory that a device uses again and again (a ring, a buffer that fills later).  RAM never
+  /// moves, so the bytes stay where they are; what the address means may change, and then
+  /// generation() does.
+  struct Run {
+    GuestRam* ram = nullptr;  ///< null: no memory
+    u64 offset = 0;           ///< in the bank
+    u64 length = 0;           ///< bytes
+    explicit operator bool() const { return ram != nullptr; }
+    u8* data() const { return ram->data() + offset; }
+  };
+  /// The longest run of memory at `a`, at most `length` bytes; without memory when there is none,
+  /// or it is to be written and is read-only.  Does not count as written yet.
+  Run run(PhysAddr a, u64 length, bool writing) const;
+  /// Bytes `from` to `from + length` of a run were written.
+  void mark_written(const Run& r, u64 from, u64 length);
+  /// Changes whenever run() may have another answer.
+  u64 generation() const { return space_.generation(); }
+
  private:
   const Section* ram_at(PhysAddr a, u64 length, u64& run) const;
   bool covers(PhysAddr a, u64 length, bool writing) const;

@@ -20,6 +20,12 @@ Result<void> AddressSpace::map(PhysAddr base, u64 size, MmioDevice& device, OnEr
   return insert({.base = base, .size = size, .device = &device, .on_error = on_error});
 }
 
+Result<void> AddressSpace::map_doorbell(PhysAddr base, u64 size, MmioDevice& device,
+                                        OnError on_error) {
+  return insert(
+      {.base = base, .size = size, .device = &device, .doorbell = true, .on_error = on_error});
+}
+
 Result<void> AddressSpace::map_ram(PhysAddr base, GuestRam& ram, bool read_only) {
   return insert({.base = base, .size = ram.size(), .ram = &ram, .read_only = read_only});
 }
@@ -163,6 +169,14 @@ AddressSpace::Outcome AddressSpace::write(const IoLockHeld&, PhysAddr a, Access 
     done += n;
   }
   return Outcome::Ok;
+}
+
+bool AddressSpace::ring(const Section& s, PhysAddr a, Access access, u64 in) {
+  trace_doorbell_("requester {:#06x}: {:#x} <- {:#x} ({} bytes)", access.requester, a.raw(), in,
+                  access.size);
+  const Bus b = s.device->write(a - s.base + s.offset, access, in);
+  if (b != Bus::Ok) (void)failed(&s, a, "bus master's write", access, b);
+  return b == Bus::Ok;
 }
 
 }  // namespace quince::hw

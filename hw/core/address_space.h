@@ -32,6 +32,7 @@ struct Section {
   MmioDevice* device = nullptr;
   u64 offset = 0;  ///< of the section's start, in the RAM bank or the device
   bool read_only = false;  ///< writes are ignored, or go to the device where there is one
+  bool doorbell = false;  ///< a device that takes writes from bus masters
   OnError on_error = OnError::RazWi;
 
   bool contains(PhysAddr a) const { return a >= base && a - base < size; }
@@ -59,6 +60,10 @@ class AddressSpace {
 
   /// Adds a window.  Overlap with an earlier one is an error.  Empty or wrapping windows are too.
   Result<void> map(PhysAddr base, u64 size, MmioDevice& device, OnError on_error = OnError::RazWi);
+  /// The same for a window that also takes bus masters' writes: message-signalled interrupts.
+  /// What it leads to must not call back into a bus master.
+  Result<void> map_doorbell(PhysAddr base, u64 size, MmioDevice& device,
+                            OnError on_error = OnError::RazWi);
   Result<void> map_ram(PhysAddr base, GuestRam& ram, bool read_only = false);
   /// Memory to read and execute, while writes go to `device` (a flash chip); show_rom(base, false)
   /// sends reads to it as well, and true brings the memory back.
@@ -76,6 +81,10 @@ class AddressSpace {
   /// A device access at any alignment of 1, 2, 4 or 8 bytes: split into aligned pieces where it must be.
   Outcome read(const IoLockHeld&, PhysAddr a, Access access, u64& out);
   Outcome write(const IoLockHeld&, PhysAddr a, Access access, u64 in);
+
+  /// A bus master's write to a doorbell: one access of 1, 2, 4 or 8 bytes, naturally aligned.  `s`
+  /// is a section of the current view that holds all of it.  False when the device refused it.
+  bool ring(const Section& s, PhysAddr a, Access access, u64 in);
 
   Log& log() { return log_; }
 
@@ -95,6 +104,7 @@ class AddressSpace {
   Log& log_;
   TracePoint trace_read_{log_, "mmio.read"};
   TracePoint trace_write_{log_, "mmio.write"};
+  TracePoint trace_doorbell_{log_, "dma.doorbell"};
   Changed memory_gone_ = nullptr;
   void* memory_gone_context_ = nullptr;
   std::vector<Section> sections_;

@@ -1,16 +1,24 @@
 #include "hw/core/dma.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "base/bits.h"
 
 namespace quince::hw {
 
-const Section* DmaPort::ram_at(PhysAddr a, u64 length, u64& run) const {
+const Section* DmaPort::section_at(PhysAddr a) const {
   if (!enabled_) return nullptr;
   if (view_ == nullptr || generation_ != space_.generation()) {
     generation_ = space_.generation();
     view_ = space_.view();
   }
-  const Section* s = view_->find(a);
+  return view_->find(a);
+}
+
+const Section* DmaPort::ram_at(PhysAddr a, u64 length, u64& run) const {
+  const Section* s = section_at(a);
   if (s == nullptr || s->ram == nullptr) return nullptr;
   run = std::min(length, s->size - (a - s->base));
   return s;
@@ -45,7 +53,22 @@ bool DmaPort::read(PhysAddr a, std::span<u8> out) const {
   return true;
 }
 
+bool DmaPort::ring(const Section& s, PhysAddr a, std::span<const u8> in) {
+  const u64 n = in.size();
+  if (n > 8 || !std::has_single_bit(n) || !is_aligned(a.raw(), n) || s.size - (a - s.base) < n) {
+    space_.log().guest_error("doorbell size",
+                             "bus master {:#06x}: {} bytes to doorbell '{}' at {:#x}", requester_,
+                             n, s.device->name(), a.raw());
+    return false;
+  }
+  u64 value = 0;
+  std::memcpy(&value, in.data(), n);
+  return space_.ring(s, a, {.size = static_cast<unsigned>(n), .requester = requester_}, value);
+}
+
 bool DmaPort::write(PhysAddr a, std::span<const u8> in) {
+  const Section* first = section_at(a);
+  if (first != nullptr && first->doorbell && !in.empty()) return ring(*first, a, in);
   if (!covers(a, in.size(), true)) return false;
   while (!in.empty()) {
     u64 run = 0;

@@ -10,6 +10,8 @@ namespace quince::hw {
 
 /// A bus master's way to memory: bounded copies and spans, never a raw base pointer.  Checks that
 /// bus mastering is on, marks written pages dirty, and reports writes to pages that hold code.
+/// Apart from memory it reaches doorbells, and those by write() only: a message-signalled interrupt
+/// is a write of four bytes.  No other device answers, so that none can re-enter another.
 class DmaPort {
  public:
   /// Told about a write to translated code: the physical page.
@@ -20,13 +22,16 @@ class DmaPort {
   void set_enabled(bool on) { enabled_ = on; }
   bool enabled() const { return enabled_; }
   u16 requester() const { return requester_; }
+  /// A PCI function's id changes with the number of its bus.
+  void set_requester(u16 id) { requester_ = id; }
   void on_code_written(CodeWritten fn, void* context) {
     code_written_ = fn;
     context_ = context;
   }
 
   /// Copies whole ranges; false when any byte is not memory or mastering is off, and then nothing
-  /// was written.
+  /// was written.  A write to a doorbell must be 1, 2, 4 or 8 bytes, naturally aligned; false when
+  /// the device there refuses it.
   [[nodiscard]] bool read(PhysAddr a, std::span<u8> out) const;
   [[nodiscard]] bool write(PhysAddr a, std::span<const u8> in);
 
@@ -54,6 +59,8 @@ class DmaPort {
   u64 generation() const { return space_.generation(); }
 
  private:
+  const Section* section_at(PhysAddr a) const;
+  bool ring(const Section& s, PhysAddr a, std::span<const u8> in);
   const Section* ram_at(PhysAddr a, u64 length, u64& run) const;
   bool covers(PhysAddr a, u64 length, bool writing) const;
   void written(const Section& s, PhysAddr a, u64 length);

@@ -39,19 +39,23 @@ class IrqLine {
   bool high_ = false;
 };
 
-/// Joins up to 64 drivers into one wire: high while any of them is.
+/// Joins any number of drivers into one wire: high while any of them is.  It counts, which is
+/// enough because an IrqLine reports changes only; the line number means nothing here.  A driver
+/// that goes away must have let its wire go.
 class SharedIrq final : public IrqSink {
  public:
   explicit SharedIrq(IrqLine out) : out_(static_cast<IrqLine&&>(out)) {}
-  void set_line(unsigned line, bool high) override {
-    const u64 b = u64{1} << (line & 63);
-    inputs_ = high ? inputs_ | b : inputs_ & ~b;
-    out_.set(inputs_ != 0);
+  SharedIrq(SharedIrq&&) = delete;  // drivers keep its address
+  void set_line(unsigned, bool high) override {
+    high_ = high ? high_ + 1 : high_ - 1;
+    out_.set(high_ != 0);
   }
+  /// A wire into this one.
+  IrqLine input() { return IrqLine(*this, 0); }
 
  private:
   IrqLine out_;
-  u64 inputs_ = 0;
+  u32 high_ = 0;  // drivers that are high now
 };
 
 }  // namespace quince::hw

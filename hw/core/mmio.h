@@ -58,7 +58,7 @@ class MmioDevice : public Device {
   virtual RegInfo reg_info(std::size_t) const { return {}; }
 
   /// "NAME" or "NAME[i]" of the register at an offset; "+0x..." where there is none.
-  std::string reg_name(u64 off) const;
+  virtual std::string reg_name(u64 off) const;
 };
 
 }  // namespace quince::hw

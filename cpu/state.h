@@ -48,6 +48,7 @@ struct SysRegs {
   u64 contextidr_el1 = 0;
   u64 tpidr_el0 = 0, tpidrro_el0 = 0, tpidr_el1 = 0, scxtnum_el0 = 0, scxtnum_el1 = 0;
   u64 csselr_el1 = 0, cntkctl_el1 = 0, cntfrq_el0 = 0;
+  u64 event_stream_seen = 0;  ///< how many events of the stream the event register has had
   u64 mdscr_el1 = 0, oslar_locked = 0, osdlr_el1 = 0, mdccint_el1 = 0, oseccr_el1 = 0;
   u64 osdtrrx_el1 = 0, osdtrtx_el1 = 0, dbgclaim = 0, dbgprcr_el1 = 0;
   std::array<u64, 16> dbgbvr{}, dbgbcr{}, dbgwvr{}, dbgwcr{};
@@ -58,6 +59,9 @@ struct SysRegs {
   std::array<u64, 31> pmevcntr{}, pmevtyper{};
   u64 pmu_synced = 0;  ///< Vcpu::instructions() up to which the counters have counted
 };
+
+/// What a sleeping vCPU waits for.
+enum class Wait : u8 { No, Interrupt, Event };
 
 /// What of a vCPU the guest can see.  Hot fields first, so that generated code reaches them with
 /// short displacements.
@@ -79,9 +83,9 @@ struct alignas(64) CpuState {
   u64 excl_pa = 0;
   u64 excl_data[2] = {0, 0};
 
-  bool event_register = false;
+  bool event_register = false;  ///< as a snapshot has it; Vcpu keeps it where other threads reach it
   bool powered_on = true;   ///< PSCI power state
-  bool waiting = false;     ///< in WFI or WFE
+  Wait waiting = Wait::No;  ///< where vCPUs share a thread: asleep
 
   SysRegs sys;
 

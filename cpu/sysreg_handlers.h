@@ -115,6 +115,7 @@ void write_pmevtyper(Vcpu& c, unsigned n, u64 v);
 
 // ---- sysreg_port.cpp
 u64 read_counter(Vcpu& c);
+void write_cntkctl(Vcpu& c, u64 v);
 bool read_timer(Vcpu& c, const SysRegRow& row, u64& out);
 bool write_timer(Vcpu& c, const SysRegRow& row, u64 in);
 bool read_gic(Vcpu& c, const SysRegRow& row, u64& out);

@@ -26,6 +26,9 @@ bool write_port(Vcpu& c, hw::SysRegTarget* port, hw::SysRegId id, u64 in) {
 }  // namespace
 
 u64 read_counter(Vcpu& c) { return c.counter(); }
+void write_cntkctl(Vcpu& c, u64 v) {
+  c.set_cntkctl(v & 0x3ff);  // up to EL0PTEN: no FEAT_ECV
+}
 bool read_timer(Vcpu& c, const SysRegRow& row, u64& out) {
   return read_port(c, c.ports().timer, row.id, out);
 }

@@ -57,12 +57,16 @@ void Vcpu::snapshot(Archive& ar) {
       for (std::size_t h = 0; h < 2; ++h)
         a.field(std::to_string(i) + (h == 0 ? ".lo" : ".hi"), s.v[i].d[h]);
   });
+  // A restored CPU has lost its exclusive monitor, which is an event for a WFE that relied on it.
+  s.event_register = s.excl_valid || (pending_.load(std::memory_order_acquire) & kEvent) != 0;
   ar.field("event_register", s.event_register);
   ar.field("powered_on", s.powered_on);
   ar.field("instructions", retired_);
   ar.section("sys", [&](Archive& a) { snapshot_sysregs(a, s.sys); });
   if (!ar.loading()) return;
-  s.excl_valid = false;  // a restore is a loss of the monitor, which the architecture allows
+  s.excl_valid = false;
+  pending_.fetch_and(~kEvent, std::memory_order_acq_rel);
+  if (s.event_register) pending_.fetch_or(kEvent, std::memory_order_acq_rel);
   s.x[31] = 0;
   s.nzcv &= 15;
   s.pstate.el &= 1;
@@ -79,7 +83,8 @@ void snapshot_sysregs(Archive& a, SysRegs& r) {
   QUINCE_FIELD(elr_el1), QUINCE_FIELD(spsr_el1), QUINCE_FIELD(contextidr_el1);
   QUINCE_FIELD(tpidr_el0), QUINCE_FIELD(tpidrro_el0), QUINCE_FIELD(tpidr_el1);
   QUINCE_FIELD(scxtnum_el0), QUINCE_FIELD(scxtnum_el1), QUINCE_FIELD(csselr_el1);
-  QUINCE_FIELD(cntkctl_el1), QUINCE_FIELD(cntfrq_el0), QUINCE_FIELD(mdscr_el1);
+  QUINCE_FIELD(cntkctl_el1), QUINCE_FIELD(event_stream_seen), QUINCE_FIELD(cntfrq_el0);
+  QUINCE_FIELD(mdscr_el1);
   QUINCE_FIELD(oslar_locked), QUINCE_FIELD(osdlr_el1), QUINCE_FIELD(mdccint_el1);
   QUINCE_FIELD(oseccr_el1), QUINCE_FIELD(osdtrrx_el1), QUINCE_FIELD(osdtrtx_el1);
   QUINCE_FIELD(dbgclaim), QUINCE_FIELD(dbgprcr_el1), QUINCE_FIELD(dbgbvr), QUINCE_FIELD(dbgbcr);

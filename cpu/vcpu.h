@@ -153,6 +153,18 @@ class Vcpu final : public hw::IrqSink {
   }
   /// True when an interrupt would end WFI: pending, whether masked or not.
   bool interrupt_pending() const { return (pending_.load(std::memory_order_acquire) & kWake) != 0; }
+  /// Takes the event register: true when it was set, by SEV, by an exception return or by an event
+  /// of the event stream since it was last taken (event_stream.cpp).
+  bool take_event();
+  /// WFE ends: takes the event register if it was set; an interrupt that PSTATE lets through ends
+  /// it too.
+  bool wfe_ends() {
+    return (pending_.load(std::memory_order_acquire) & poll_mask_ & kWake) != 0 || take_event();
+  }
+  /// The guest time in nanoseconds of the event stream's next event; kNever while it is off.
+  u64 next_stream_event() const;
+  /// Writes CNTKCTL_EL1: another event stream begins, and what the old one set stays set.
+  void set_cntkctl(u64 v);
 
   // ---- Other threads ---------------------------------------------------------------------------
 
@@ -176,10 +188,6 @@ class Vcpu final : public hw::IrqSink {
   void apply_maintenance();
   /// Sets the event register; thread-safe.
   void set_event() { raise(kEvent); }
-  /// Takes the event register: true when it was set.
-  bool take_event() {
-    return (pending_.fetch_and(~kEvent, std::memory_order_acq_rel) & kEvent) != 0;
-  }
   /// Called, on any thread, whenever something that can end WFI or WFE was raised.
   void on_wake(void (*fn)(void*), void* context) {
     wake_ = fn;

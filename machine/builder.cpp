@@ -283,7 +283,7 @@ void Machine::apply_images() {
     log_.line("quince: an image no longer fits into memory");
   for (const auto& c : cpus_) {
     c->reset(0, false);
-    c->s.waiting = false;
+    c->s.waiting = cpu::Wait::No;
     power_[c->index()] = CpuPower::Off;
   }
   if (images_ == nullptr) return;

@@ -124,13 +124,14 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   void idle_single();
   void deadline_moved();
   void cpu_thread(CpuThread& t);
-  void wait_for_wake(CpuThread& t, cpu::RunExit why);
+  void wait_for_wake(CpuThread& t, u64 until_ns);
   void stop_cpus();
   void start_cpus();
   void handle_requests();
   void run_timers();
   u64 next_deadline();
-  s64 timeout();
+  u64 next_wake();
+  s64 timeout_until(u64 next);
   bool go_now();
   bool threaded() const { return !config_.clock.deterministic && !config_.single_thread; }
 

@@ -19,11 +19,6 @@ namespace {
 constexpr u64 kSlice = 50'000;
 /// One run of a threaded vCPU: long, because interrupts and requests end it.
 constexpr u64 kLongRun = u64{1} << 40;
-/// How long WFE sleeps when nothing wakes it.  The architecture allows WFE to end at any time, and
-/// the global monitor's event is not tracked: this bounds the wait for a lock's release.
-constexpr std::chrono::microseconds kWfeWait{50};
-/// The same in guest nanoseconds, where time does not pass by itself.
-constexpr u64 kWfeStep = 10 * hw::kMicrosecond;
 
 }  // namespace
 
@@ -108,24 +103,26 @@ void Machine::deadline_moved() {
   if (in_slice_ != nullptr) in_slice_->request_exit();
 }
 
-s64 Machine::timeout() {
-  if (state_ != RunState::Running) return -1;
-  const u64 next = next_deadline();
-  if (next == hw::kNever) return -1;
+s64 Machine::timeout_until(u64 next) {
+  if (state_ != RunState::Running || next == hw::kNever) return -1;
   const u64 now = clock_.now_ns();
   return next <= now ? 0 : static_cast<s64>(std::min<u64>(next - now, hw::kSecond));
 }
 
 // ---- One thread per vCPU -----------------------------------------------------------------------
 
-void Machine::wait_for_wake(CpuThread& t, cpu::RunExit why) {
+/// Sleeps until the vCPU's wake call, or until a guest time that nothing else announces.
+void Machine::wait_for_wake(CpuThread& t, u64 until_ns) {
   std::unique_lock lock(t.mutex);
   t.vcpu.set_parked(true);
   const auto due = [&] { return t.woken; };
-  if (why == cpu::RunExit::Wfe)
-    t.wake.wait_for(lock, kWfeWait, due);
-  else
+  if (until_ns == hw::kNever) {
     t.wake.wait(lock, due);
+  } else {
+    const u64 now = clock_.now_ns();
+    const u64 ns = std::min(until_ns - std::min(now, until_ns), hw::kSecond);
+    t.wake.wait_for(lock, std::chrono::nanoseconds(ns), due);
+  }
   t.woken = false;
 }
 
@@ -146,15 +143,15 @@ void Machine::cpu_thread(CpuThread& t) {
       if (die_) return;
     }
     if (power_[c.index()].load() != CpuPower::On) {
-      wait_for_wake(t, cpu::RunExit::Halted);
+      wait_for_wake(t, hw::kNever);
       continue;
     }
     c.set_parked(false);
     const cpu::RunExit why = c.run(kLongRun);
     if (why == cpu::RunExit::Wfi) {
-      while (!c.interrupt_pending() && go_now()) wait_for_wake(t, why);
+      while (!c.interrupt_pending() && go_now()) wait_for_wake(t, hw::kNever);
     } else if (why == cpu::RunExit::Wfe) {
-      if (!c.interrupt_pending() && !c.take_event()) wait_for_wake(t, why);
+      while (!c.wfe_ends() && go_now()) wait_for_wake(t, c.next_stream_event());
     } else if (why == cpu::RunExit::Yield) {
       c.set_parked(true);  // a sibling's DSB need not wait for the host to come back to this thread
       std::this_thread::yield();
@@ -215,7 +212,7 @@ void Machine::run_threaded() {
   }
   if (!config_.paused) resume();
   while (!finished_) {
-    loop_.run_once(timeout());
+    loop_.run_once(timeout_until(next_deadline()));
     if (state_ == RunState::Running) run_timers();
     handle_requests();
   }
@@ -235,13 +232,12 @@ void Machine::run_threaded() {
 bool Machine::run_slice(std::size_t index) {
   cpu::Vcpu& c = *cpus_[index];
   if (power_[index].load() != CpuPower::On) return false;
-  if (c.s.waiting) {
-    if (!c.interrupt_pending()) return false;
-    c.s.waiting = false;
-  }
+  if (c.s.waiting == cpu::Wait::Interrupt && !c.interrupt_pending()) return false;
+  if (c.s.waiting == cpu::Wait::Event && !c.wfe_ends()) return false;
+  c.s.waiting = cpu::Wait::No;
   u64 budget = kSlice;
   if (clock_.config().deterministic)
-    budget = std::min(budget, clock_.instructions_until(next_deadline()));
+    budget = std::min(budget, clock_.instructions_until(next_wake()));
   clock_.run(&c, [](const void* v) { return static_cast<const cpu::Vcpu*>(v)->instructions(); });
   c.set_parked(false);
   in_slice_ = &c;
@@ -249,20 +245,26 @@ bool Machine::run_slice(std::size_t index) {
   in_slice_ = nullptr;
   c.set_parked(true);
   clock_.run(nullptr, nullptr);
-  c.s.waiting = why == cpu::RunExit::Wfi;
+  if (why == cpu::RunExit::Wfi) c.s.waiting = cpu::Wait::Interrupt;
+  if (why == cpu::RunExit::Wfe) c.s.waiting = cpu::Wait::Event;
   if (why == cpu::RunExit::Halted) power_[index].store(CpuPower::Off);
-  return why != cpu::RunExit::Wfe || c.take_event();
+  return true;
 }
 
-/// No CPU made progress.  CPUs in WFE go on by themselves a little later; when all are in WFI,
-/// nothing happens before the next deadline or input, and deterministic time goes there at once.
+/// When something happens that no CPU does itself: a deadline, or an event of the stream of a CPU
+/// that waits for one.
+u64 Machine::next_wake() {
+  u64 next = next_deadline();
+  for (const auto& c : cpus_)
+    if (c->s.waiting == cpu::Wait::Event) next = std::min(next, c->next_stream_event());
+  return next;
+}
+
+/// No CPU made progress: all of them sleep, and nothing happens before the next deadline, event or
+/// input.  Deterministic time goes there at once.
 void Machine::idle_single() {
   const bool deterministic = clock_.config().deterministic;
-  const bool in_wfe = std::any_of(cpus_.begin(), cpus_.end(), [&](const auto& c) {
-    return power_[c->index()].load() == CpuPower::On && !c->s.waiting;
-  });
-  u64 next = next_deadline();
-  if (in_wfe) next = std::min(next, clock_.now_ns() + kWfeStep);
+  const u64 next = next_wake();
   if (deterministic && next != hw::kNever) {
     if (clock_.config().sleep)
       loop_.run_once(static_cast<s64>(next - std::min(next, clock_.now_ns())));
@@ -270,7 +272,7 @@ void Machine::idle_single() {
       loop_.run_once(0);
     return clock_.skip_to(next);
   }
-  loop_.run_once(in_wfe ? 0 : timeout());
+  loop_.run_once(timeout_until(next));
 }
 
 void Machine::run_single() {

@@ -227,6 +227,9 @@ TEST(Guest, Timers) {
     ASSERT_TRUE(values.contains(late));
     EXPECT_LT(values.at(late), 48u) << late;
   }
+  // WFE sleeps until the event and not less: eight bits of the counter, two directions.
+  ASSERT_TRUE(values.contains("stream_waits"));
+  EXPECT_EQ(values.at("stream_waits"), 16u);
 }
 
 TEST(Guest, TimersThreaded) {

@@ -197,9 +197,44 @@ static void moved_deadline(void) {
   set_ctl(0);
 }
 
+#define WFE() asm volatile("wfe" ::: "memory")
+enum { kEvntEn = 4, kEvntDir = 8, kEvntI = 4 };
+
+/// Without an event stream: an event of SEV ends one WFE, an interrupt that may be taken the next.
 static void wfe_ends(void) {
-  // Without an event stream: WFE may end at any time and must not sleep for ever.
-  asm volatile("sev\n wfe\n wfe" ::: "memory");
+  prepare(false);
+  WRITE(cntkctl_el1, 0);
+  asm volatile("sev\n wfe" ::: "memory");
+  IRQ_ON();
+  set_cval(counter() + micros(500));
+  set_ctl(kEnable);
+  // It may end early, for any reason.
+  const u64 start = counter();
+  while (fired == 0 && counter() - start < micros(5000000)) WFE();
+  EXPECT(fired, 1);
+  IRQ_OFF();
+  set_ctl(0);
+}
+
+/// The event stream alone ends WFE, at transitions of one bit of CNTVCT_EL0, in one direction.
+static void event_stream(void) {
+  prepare(false);
+  u64 ended = 0;
+  for (u64 falling = 0; falling < 2; ++falling) {
+    for (u64 n = 8; n < 16; ++n) {
+      WRITE(cntkctl_el1, kEvntEn | falling * kEvntDir | n << kEvntI);
+      asm volatile("sevl\n wfe" ::: "memory");
+      const u64 before = counter();
+      WFE();  // the first may have had its event before
+      WFE();
+      WFE();
+      const u64 took = counter() - before;
+      if (took >= 2ul << n) ++ended;  // two whole periods; less is an early end, which is allowed
+      EXPECT_TRUE(took < micros(5000000));
+    }
+  }
+  WRITE(cntkctl_el1, 0);
+  report("stream_waits", ended);
 }
 
 void test_main(void) {
@@ -216,4 +251,5 @@ void test_main(void) {
   RUN(earlier_one_wakes);
   RUN(moved_deadline);
   RUN(wfe_ends);
+  RUN(event_stream);
 }

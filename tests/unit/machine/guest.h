@@ -34,6 +34,7 @@ class Program {
   Program& b(int distance);
   Program& hvc() { return word(0xd400'0002); }
   Program& wfi() { return word(0xd503'207f); }
+  Program& wfe() { return word(0xd503'205f); }
   Program& msr(unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2, unsigned t);
   Program& mrs(unsigned t, unsigned op0, unsigned op1, unsigned crn, unsigned crm, unsigned op2);
   /// A PSCI call; X0 is the result.

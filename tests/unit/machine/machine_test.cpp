@@ -122,12 +122,14 @@ TEST_P(MachineRun, StartsPausedAndGoesOn) {
 }
 
 TEST_P(MachineRun, QuitEndsAGuestThatWaits) {
-  MachineConfig c = config();
-  load(c, Program().wfi().b(-1));
-  const auto m = make(std::move(c));
-  ASSERT_NE(m, nullptr);
-  m->loop().post([&] { m->quit(StopCause::HostQuit); });
-  EXPECT_EQ(m->run(), 0);
+  for (const Program& waits : {Program().wfi().b(-1), Program().wfe().b(-1)}) {
+    MachineConfig c = config();
+    load(c, waits);
+    const auto m = make(std::move(c));
+    ASSERT_NE(m, nullptr);
+    m->loop().post([&] { m->quit(StopCause::HostQuit); });
+    EXPECT_EQ(m->run(), 0);
+  }
 }
 
 TEST_P(MachineRun, QuitEndsAGuestThatSpins) {
@@ -215,6 +217,43 @@ TEST_P(MachineRun, TimerEndsWfi) {
   EXPECT_EQ(m->run(), 0);
   EXPECT_EQ(peek(*m, kData), 27u);
   EXPECT_GE(m->clock().now_ns(), hw::kMillisecond);
+}
+
+// The event stream wakes a guest from WFE; in a deterministic run time jumps from event to event.
+TEST_P(MachineRun, EventStreamEndsWfe) {
+  Program p;
+  p.mov(1, 4 | 15 << 4).msr(3, 0, 14, 1, 0, 1);  // CNTKCTL_EL1: EVNTEN, EVNTI
+  p.mov(2, 5).wfe().sub(2, 2, 1).cbnz(2, -2);
+  p.off();
+  MachineConfig c = config();
+  load(c, p);
+  const auto m = make(std::move(c));
+  ASSERT_NE(m, nullptr);
+  EXPECT_EQ(m->run(), 0);
+  // Nothing else ends it: the fifth event is at 32768 + 4 * 65536 counts of 24 MHz.
+  const u64 fifth = (u64{32768} + 4 * u64{65536}) * hw::kSecond / 24'000'000;
+  EXPECT_GE(m->clock().now_ns(), fifth);
+  if (GetParam() != Mode::Deterministic) return;
+  EXPECT_LT(m->clock().now_ns(), fifth + 10 * hw::kMicrosecond);
+  EXPECT_LT(m->cpus()[0]->instructions(), 100u);
+}
+
+// A CPU in WFE sleeps until another one's SEV.
+TEST_P(MachineRun, SevEndsWfe) {
+  Program waits;
+  waits.wfe().mov(1, kData).mov(2, 7).str(2, 1).psci(0x8400'0002);  // CPU_OFF
+  Program wakes;
+  wakes.mov(0, 0xc400'0003).mov(1, 1).mov(2, kRam + 0x1000).hvc();  // CPU_ON
+  wakes.mov(1, kData).word(0xd503'209f).ldr(2, 1).cbz(2, -2);       // SEV until it has run
+  wakes.off();
+  MachineConfig c = config();
+  c.cpus = 2;
+  load(c, wakes);
+  load(c, waits, kRam + 0x1000, std::nullopt);
+  const auto m = make(std::move(c));
+  ASSERT_NE(m, nullptr);
+  EXPECT_EQ(m->run(), 0);
+  EXPECT_EQ(peek(*m, kData), 7u);
 }
 
 std::string mode_name(const ::testing::TestParamInfo<Mode>& info) {

@@ -19,9 +19,11 @@ constexpr PciRange kEverything[] = {{}};
 
 }  // namespace
 
-PciHostBridge::PciHostBridge(std::string_view name, AddressSpace& space, std::vector<IrqLine> wires)
+PciHostBridge::PciHostBridge(std::string_view name, AddressSpace& space, std::vector<IrqLine> wires,
+                             bool messages)
     : Device(name),
       space_(space),
+      messages_(messages),
       trace_msi_(space.log(), "pci.msi"),
       trace_config_(space.log(), "pci.config"),
       root_("pcie.0", *this),

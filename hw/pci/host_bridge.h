@@ -24,8 +24,10 @@ namespace quince::hw {
 class PciHostBridge final : public Device, private PciUpstream {
  public:
   /// `wires`: pin n (INTA = 0) of slot s of bus 0 is wire (s + n) modulo their number.
+  /// `messages`: there is a doorbell; without, functions have no MSI and no MSI-X capability.
   /// Functions hold references: they must go before the bridge.
-  PciHostBridge(std::string_view name, AddressSpace& space, std::vector<IrqLine> wires);
+  PciHostBridge(std::string_view name, AddressSpace& space, std::vector<IrqLine> wires,
+                bool messages = true);
   ~PciHostBridge() override;
 
   void reset() override;
@@ -80,10 +82,13 @@ class PciHostBridge final : public Device, private PciUpstream {
   bool mastering() const override { return true; }
   IrqLine intx(unsigned slot, unsigned pin) override;
   void decode_changed() override { stale_ = true; }
+  void slots_changed() override { stale_ = true; }
+  bool messages() const override { return messages_; }
   AddressSpace& space() override { return space_; }
   TracePoint& trace_msi() override { return trace_msi_; }
 
   AddressSpace& space_;
+  const bool messages_;
   TracePoint trace_msi_;
   TracePoint trace_config_;
   std::deque<SharedIrq> wires_;

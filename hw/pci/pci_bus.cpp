@@ -35,7 +35,7 @@ void PciBus::detach(PciFunction& f) {
 /// The other functions of a slot may have become, or ceased to be, parts of a multi-function
 /// device.
 void PciBus::slot_changed(unsigned slot, const PciFunction* but) {
-  upstream_.decode_changed();
+  upstream_.slots_changed();
   for (unsigned f = 0; f < kFunctions; ++f)
     if (PciFunction* other = functions_[slot * kFunctions + f]; other != nullptr && other != but)
       other->upstream_changed();
@@ -63,6 +63,14 @@ void PciBus::decode(PciDecode& map, std::span<const PciRange> memory,
                     std::span<const PciRange> io) {
   for (PciFunction* f : functions_)
     if (f != nullptr) f->decode(map, memory, io);
+}
+
+void PciBus::reset_functions() {
+  for (PciFunction* f : functions_) {
+    if (f == nullptr) continue;
+    f->reset();
+    if (PciBus* below = f->secondary(); below != nullptr) below->reset_functions();
+  }
 }
 
 void PciBus::upstream_changed() {

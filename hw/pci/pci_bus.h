@@ -24,6 +24,10 @@ class PciUpstream {
   virtual IrqLine intx(unsigned slot, unsigned pin) = 0;
   /// BARs or windows have moved.
   virtual void decode_changed() = 0;
+  /// A function was plugged in or taken out.
+  virtual void slots_changed() = 0;
+  /// The machine has somewhere to send messages to; without, functions have no MSI and no MSI-X.
+  virtual bool messages() const = 0;
   virtual AddressSpace& space() = 0;
   /// "pci.msi".
   virtual TracePoint& trace_msi() = 0;
@@ -41,6 +45,7 @@ class PciBus {
 
   const std::string& name() const { return name_; }
   PciUpstream& upstream() const { return upstream_; }
+  unsigned slots() const { return slots_; }
 
   /// Ports for a function at a slot, or at the first slot that has none.  An error says why not.
   Result<FunctionPorts> claim(std::optional<unsigned> slot = {}, unsigned function = 0);
@@ -60,6 +65,8 @@ class PciBus {
   void decode(PciDecode& map, std::span<const PciRange> memory, std::span<const PciRange> io);
   /// Tells every function, and those behind bridges.
   void upstream_changed();
+  /// A reset of the bus: of every function on it and behind it.
+  void reset_functions();
 
  private:
   void slot_changed(unsigned slot, const PciFunction* but);

@@ -90,10 +90,12 @@ void PciFunction::map_in_bar(unsigned index, u64 offset, u64 size, MmioDevice& d
 }
 
 void PciFunction::add_msi(unsigned vectors, bool maskable) {
+  if (!bus_.upstream().messages()) return;
   msi_.emplace(config_, static_cast<MsiSender&>(*this), vectors, maskable);
 }
 
 void PciFunction::add_msix(const MsixLayout& layout) {
+  if (!bus_.upstream().messages()) return;
   msix_.emplace(name(), config_, static_cast<MsiSender&>(*this), log(), layout);
   const auto put = [&](unsigned bar, u32 offset, u64 size, MmioDevice& device) {
     map_in_bar(bar, offset, size, device);
@@ -105,8 +107,15 @@ void PciFunction::add_msix(const MsixLayout& layout) {
 }
 
 void PciFunction::add_msix(unsigned vectors, unsigned bar) {
+  if (!bus_.upstream().messages()) return;
   add_bar(bar, BarType::Mem32, MsixLayout::own_bar_size(vectors));
   add_msix(MsixLayout::own_bar(vectors, bar));
+}
+
+void PciFunction::add_express(ExpressType port) {
+  const bool behind_port = bus_.slots() == 1;
+  if (port == ExpressType::Endpoint && !behind_port) port = ExpressType::IntegratedEndpoint;
+  express_ = add_express_capability(config_, port, devfn_);
 }
 
 // ---- State -------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 #include "hw/core/mmio.h"
 #include "hw/pci/config_space.h"
 #include "hw/pci/decode.h"
+#include "hw/pci/express.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci_spec.h"
@@ -100,6 +101,9 @@ class PciFunction : public Device, private MsiSender {
   void upstream_changed();
 
  protected:
+  PciBus& bus() const { return bus_; }
+  /// Offset of the PCI Express capability, or 0.
+  unsigned express() const { return express_; }
   /// The configuration space, to add capabilities and registers of the device's own.
   ConfigSpace& config_space() { return config_; }
   AddressSpace& space() const;
@@ -114,6 +118,9 @@ class PciFunction : public Device, private MsiSender {
   void add_bar(unsigned index, BarType type, u64 size, MmioDevice& device);
   /// Puts a device into a BAR; what was put there first answers.
   void map_in_bar(unsigned index, u64 offset, u64 size, MmioDevice& device);
+  /// A PCI Express capability.  An endpoint on the root bus becomes an integrated one.
+  void add_express(ExpressType type = ExpressType::Endpoint);
+  /// MSI and MSI-X; nothing on a machine without a doorbell.
   void add_msi(unsigned vectors, bool maskable = true);
   /// Table and PBA into BARs that are there already, before the device's own windows in them.
   void add_msix(const MsixLayout& layout);
@@ -158,6 +165,7 @@ class PciFunction : public Device, private MsiSender {
   unsigned bar_count_;
   std::array<Bar, pci::kBars> bars_;
   std::array<std::optional<u64>, pci::kBars> decoded_;  // what bar_moved was last told
+  unsigned express_ = 0;
   std::optional<Msi> msi_;
   std::optional<Msix> msix_;
   DmaPort dma_;

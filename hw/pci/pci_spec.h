@@ -72,6 +72,11 @@ inline constexpr unsigned kSlotStatus = 0x1a, kRootControl = 0x1c, kRootCapabili
 inline constexpr unsigned kRootStatus = 0x20, kDeviceCapabilities2 = 0x24;
 inline constexpr unsigned kDeviceControl2 = 0x28, kLinkCapabilities2 = 0x2c;
 inline constexpr unsigned kLinkControl2 = 0x30, kLinkStatus2 = 0x32;
+inline constexpr u16 kLinkActive = 1u << 13;       ///< Link Status
+inline constexpr u16 kPresenceDetected = 1u << 6;  ///< Slot Status
+
+// Bridge Control.
+inline constexpr u16 kSecondaryBusReset = 1u << 6;
 
 // Class codes: base class, sub-class and programming interface.
 inline constexpr u32 kClassHostBridge = 0x06'00'00, kClassPciBridge = 0x06'04'00;

@@ -29,10 +29,8 @@ void VirtioDevice::connect(VirtioTransport& transport, DmaPort& dma) {
 // ---- Life ---------------------------------------------------------------------------------------
 
 void VirtioDevice::driver_reset() {
-  for (unsigned n = 0; n < queues_.size(); ++n) {
-    stop_queue(n);
-    queues_[n].reset();
-  }
+  stop({});
+  for (Virtqueue& q : queues_) q.reset();
   s_ = {.config_generation = s_.config_generation};
   reset_type();
   sync();
@@ -46,8 +44,7 @@ void VirtioDevice::reset() {
 void VirtioDevice::sync() { later_.arm(s_.later != 0 ? timers_.now_ns() : kNever); }
 
 void VirtioDevice::snapshot(Archive& ar) {
-  if (ar.loading())  // what runs now belongs to the state that goes
-    for (unsigned n = 0; n < queues_.size(); ++n) stop_queue(n);
+  if (ar.loading()) stop({});  // what runs now belongs to the state that goes
   ar.field("status", s_.status);
   ar.field("config_generation", s_.config_generation);
   ar.field("bad_features", s_.bad_features);
@@ -134,7 +131,7 @@ void VirtioDevice::enable_queue(unsigned n) {
 
 void VirtioDevice::reset_queue(unsigned n) {
   if (n >= queues_.size()) return;
-  stop_queue(n);
+  stop(n);
   queues_[n].reset();
   s_.later &= ~(u64{1} << n);
   sync();

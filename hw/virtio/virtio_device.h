@@ -21,7 +21,8 @@
 
 namespace quince::hw {
 
-/// How a device reaches its driver.
+/// How a device reaches its driver.  A transport resets, saves and restores its device with itself,
+/// so that a machine sees one unit.
 class VirtioTransport {
  public:
   /// Used buffers of a queue are to be looked at.
@@ -83,8 +84,9 @@ class VirtioDevice : public Device {
   // ---- What a type implements ----
   /// A queue may have chains.  Takes at most kBurst of them; says true when there may be more.
   virtual bool handle_queue(unsigned n) = 0;
-  /// Ends or forgets what is in flight of a queue, which is reset next.
-  virtual void stop_queue(unsigned /*n*/) {}
+  /// Forgets what is in flight of one queue, or of all: it is reset next, or loaded.  Nothing of it
+  /// may touch guest memory after the return.
+  virtual void stop(std::optional<unsigned> /*only*/) {}
   /// The driver starts anew: the type's own state as after power-on.  Queues are stopped before.
   virtual void reset_type() {}
   /// FEATURES_OK was accepted: features() has its final value.

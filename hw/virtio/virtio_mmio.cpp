@@ -59,8 +59,14 @@ void VirtioMmio::plug(VirtioDevice& device) {
 }
 
 void VirtioMmio::reset() {
+  if (device_ != nullptr) device_->reset();
   s_ = {};
   sync();
+}
+
+void VirtioMmio::restored() {
+  sync();
+  if (device_ != nullptr) device_->restored();
 }
 
 void VirtioMmio::snapshot(Archive& ar) {
@@ -69,6 +75,7 @@ void VirtioMmio::snapshot(Archive& ar) {
   ar.field("queue_sel", s_.queue_sel);
   ar.field("shm_sel", s_.shm_sel);
   ar.field("interrupt_status", s_.interrupt_status);
+  if (device_ != nullptr) ar.section("device", [&](Archive& a) { device_->snapshot(a); });
 }
 
 Bus VirtioMmio::read(u64 off, Access a, u64& out) {

@@ -28,10 +28,9 @@ class VirtioMmio final : public RegMapDevice<VirtioMmio>, private VirtioTranspor
 
   Bus read(u64 off, Access a, u64& out) override;
   Bus write(u64 off, Access a, u64 in) override;
-  /// The transport's part only: the device in the slot is reset and saved on its own.
   void reset() override;
   void snapshot(Archive& ar) override;
-  void restored() override { sync(); }
+  void restored() override;
   static std::span<const Reg<VirtioMmio>> regs();
   void sync() { irq_.set(s_.interrupt_status != 0); }
 

@@ -49,7 +49,7 @@ bool VirtioRng::handle_queue(unsigned n) {
 }
 
 // The driver's reset does not open a new period: it would be a way around the limit.
-void VirtioRng::stop_queue(unsigned) {
+void VirtioRng::stop(std::optional<unsigned>) {
   s_.waiting = false;
   sync();
 }

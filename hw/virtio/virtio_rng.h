@@ -32,7 +32,7 @@ class VirtioRng final : public VirtioDevice {
   };
 
   bool handle_queue(unsigned n) override;
-  void stop_queue(unsigned n) override;
+  void stop(std::optional<unsigned> only) override;
   void snapshot_type(Archive& ar) override;
   void restored_type() override { sync(); }
   void on_period();

@@ -13,9 +13,6 @@ namespace {
 
 constexpr u64 kMaxChainBytes = u64{1} << 32;  // 2.7.5: what a chain may describe
 
-// Zeroes to copy from.
-constexpr std::array<u8, 4096> kZeroes{};
-
 /// Applies `f(host pointer, bytes)` to the pieces of a list from `offset` on, at most `length`
 /// bytes.
 template <class F>

@@ -41,7 +41,7 @@ class Echo final : public VirtioDevice {
     signal(n);
     return i == kBurst;
   }
-  void stop_queue(unsigned) override { ++stopped; }
+  void stop(std::optional<unsigned> only) override { stopped += only.has_value(); }
   void fill_config(std::span<u8> out) const override { std::ranges::copy(config, out.begin()); }
   bool config_written(u64 off, std::span<const u8> in) override {
     if (off < 4) return false;
@@ -240,7 +240,6 @@ TEST_F(VirtioMmioTest, ResetsAreComplete) {
   ask(0, "abc");
   EXPECT_TRUE(pin.high);
   slot.reset();
-  echo.reset();
   EXPECT_FALSE(pin.high);
   EXPECT_EQ(port.status(), 0u);
   EXPECT_FALSE(port.queue_running(0));

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "base/fd.h"
-#include "packets.h"
+#include "tests/support/packets.h"
 
 namespace quince::net {
 

@@ -8,10 +8,10 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "guest.h"
 #include "host_socket.h"
 #include "net/slirp/slirp_port.h"
 #include "net/socket/stream_port.h"
+#include "tests/support/net_guest.h"
 
 extern char** environ;
 

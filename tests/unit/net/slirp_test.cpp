@@ -4,10 +4,9 @@
 
 #include <fstream>
 #include <map>
-#include <random>
 
-#include "guest.h"
 #include "host_socket.h"
+#include "tests/support/net_guest.h"
 
 namespace quince::net {
 namespace {
@@ -308,32 +307,6 @@ TEST_F(UserNet, TheQueueToTheDeviceIsBounded) {
   guest_->device.room = 1'000'000;
   bench_.settle();
   EXPECT_EQ(guest_->device.frames.size(), 0u);
-}
-
-TEST_F(UserNet, NoFrameOfAGuestDoesHarm) {
-  start();
-  std::mt19937 rng(4);
-  for (unsigned round = 0; round < 20'000; ++round) {
-    Build b;
-    b.tcp = rng() % 2 != 0;
-    b.target_port = static_cast<u16>(rng() % 2 != 0 ? 67 : 69);
-    b.payload = Bytes(rng() % 64, static_cast<u8>(rng()));
-    // Nothing may leave for the network of the host.
-    b.target = {10, 0, 2, static_cast<u8>(rng() % 4)};
-    Bytes f = build_packet(b);
-    static constexpr std::array<u16, 5> kTypes = {0x0806, 0x0800, 0x86dd, 0x88f8, 0x1234};
-    if (rng() % 2 != 0) store_be16(&f[12], kTypes[rng() % kTypes.size()]);
-    for (auto n = rng() % 4; n != 0; --n) {
-      const std::size_t at = rng() % f.size();
-      if (at < 26 || at >= 34) f[at] = static_cast<u8>(rng());
-    }
-    if (rng() % 4 == 0) f.resize(rng() % (f.size() + 1));
-    guest_->send(f);
-  }
-  bench_.settle();
-  guest_->arp_replies = 0;
-  guest_->arp_request(2);
-  EXPECT_TRUE(bench_.until([&] { return guest_->arp_replies != 0; }));
 }
 
 }  // namespace

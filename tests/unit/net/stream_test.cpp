@@ -3,9 +3,9 @@
 
 #include <fcntl.h>
 
-#include "bench.h"
 #include "host_socket.h"
 #include "net/socket/dgram_port.h"
+#include "tests/support/net_bench.h"
 
 namespace quince::net {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "net/host.h"
-#include "packets.h"
+#include "tests/support/packets.h"
 
 namespace quince::net {
 

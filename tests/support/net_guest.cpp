@@ -1,4 +1,4 @@
-#include "guest.h"
+#include "tests/support/net_guest.h"
 
 namespace quince::net {
 

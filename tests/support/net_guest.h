@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "bench.h"
 #include "net/net.h"
+#include "tests/support/net_bench.h"
 
 namespace quince::net {
 

@@ -25,6 +25,7 @@ unsigned events_of(GIOCondition condition) {
   if ((condition & G_IO_IN) != 0) events |= EventLoop::Readable;
   if ((condition & G_IO_OUT) != 0) events |= EventLoop::Writable;
   if ((condition & (G_IO_HUP | G_IO_ERR)) != 0) events |= EventLoop::HangUp;
+  if ((condition & G_IO_ERR) != 0) events |= EventLoop::Error;
   return events;
 }
 

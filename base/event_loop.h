@@ -20,7 +20,12 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   /// What to wait for on a file descriptor.
-  enum Event : unsigned { Readable = 1, Writable = 2, HangUp = 4 };
+  enum Event : unsigned {
+    Readable = 1,
+    Writable = 2,
+    HangUp = 4,  ///< closed by the other side, or an error
+    Error = 8,   ///< reported only, and with HangUp: it is an error
+  };
 
   /// Removes its watch when destroyed.  Must not outlive the loop.
   class Watch {

@@ -27,8 +27,7 @@ struct Offload {
   u16 header_length = 0;  ///< bytes before the payload
 };
 
-/// What a port or a receiver takes as it is; the rest is finished in software first
-/// (net/offload.h).
+/// Which work on a frame someone takes over.
 struct Features {
   bool csum = false;      ///< frames that need a checksum
   bool segments = false;  ///< frames that need cutting (TCP over IPv4 and IPv6)
@@ -56,8 +55,9 @@ class Receiver {
 class Port {
  public:
   virtual ~Port() = default;
+  /// What costs the port nothing; the rest it does itself in software (net/offload.h).
   virtual Features features() const { return {}; }
-  /// Sends one Ethernet frame; what the host cannot take in time is dropped.
+  /// Sends one Ethernet frame, with any offload; what the host cannot take in time is dropped.
   virtual void send(std::span<const u8> frame, const Offload& offload) = 0;
   /// Connects the device; there is at most one.  Null disconnects.
   virtual void attach(Receiver* receiver) = 0;

@@ -1,4 +1,4 @@
-#include "packets.h"
+#include "tests/support/packets.h"
 
 namespace quince::net {
 

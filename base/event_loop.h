@@ -19,8 +19,10 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  /// What to wait for on a file descriptor.
-  enum Event : unsigned { Readable = 1, Writable = 2, HangUp = 4 };
+  /// What to wait for on a file descriptor.  HangUp (both directions are closed, or an error) is
+  /// reported whether it was asked for or not; PeerClosed says that the peer of a socket sends no
+  /// more, before everything that it sent was read.
+  enum Event : unsigned { Readable = 1, Writable = 2, HangUp = 4, PeerClosed = 8 };
 
   /// Removes its watch when destroyed.  Must not outlive the loop.
   class Watch {

@@ -2,6 +2,7 @@
 
 #include <glib-unix.h>
 #include <glib.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +16,10 @@ struct EventLoop::Impl {
 
 namespace {
 
+// GLib's conditions are poll's bits, and it hands on those that it has no name for.
+constexpr unsigned kPeerClosed = POLLRDHUP;
+static_assert(G_IO_IN == POLLIN && G_IO_OUT == POLLOUT && G_IO_HUP == POLLHUP);
+
 struct FdCallback {
   std::function<void(unsigned)> fn;
 };
@@ -26,6 +31,7 @@ unsigned events_of(GIOCondition condition) {
   if ((condition & G_IO_OUT) != 0) events |= EventLoop::Writable;
   if ((condition & (G_IO_HUP | G_IO_ERR)) != 0) events |= EventLoop::HangUp;
   if ((condition & G_IO_ERR) != 0) events |= EventLoop::Error;
+  if ((condition & kPeerClosed) != 0) events |= EventLoop::PeerClosed;
   return events;
 }
 
@@ -33,6 +39,7 @@ GIOCondition condition_of(unsigned events) {
   unsigned condition = G_IO_HUP | G_IO_ERR;
   if ((events & EventLoop::Readable) != 0) condition |= G_IO_IN;
   if ((events & EventLoop::Writable) != 0) condition |= G_IO_OUT;
+  if ((events & EventLoop::PeerClosed) != 0) condition |= kPeerClosed;
   return static_cast<GIOCondition>(condition);
 }
 

@@ -13,7 +13,7 @@
 #include "firmware/linux_boot.h"
 #include "firmware/loader.h"
 #include "hw/core/dma.h"
-#include "machine/chardev/stdio_port.h"
+#include "machine/chardev/chardev.h"
 #include "machine/cpu_thread.h"
 #include "machine/devices.h"
 #include "machine/machine.h"
@@ -32,22 +32,17 @@ u64 mpidr_of(unsigned cpu) { return u64{cpu / 16} << 8 | (cpu % 16); }
 
 firmware::Range range_of(const MapEntry& e) { return {PhysAddr(e.base), e.size}; }
 
-Result<std::unique_ptr<hw::CharPort>> open_port(const CharConfig& config, EventLoop& loop,
-                                                hw::IoLock& lock,
-                                                std::function<void(StdioPort::Escape)> on_escape) {
-  switch (config.kind) {
-    case CharConfig::Kind::Null: break;
-    case CharConfig::Kind::File: {
-      auto port = FilePort::open(config.path);
-      if (!port) return tl::unexpected(port.error().in("-serial"));
-      return port;
-    }
-    case CharConfig::Kind::Stdio:
-      return std::make_unique<StdioPort>(
-          loop, lock, StdioPort::Options{.mux = config.mux, .signals = config.signals},
-          std::move(on_escape));
-  }
-  return std::make_unique<hw::NullCharPort>();
+CharOptions char_options(const CharConfig& config) {
+  CharOptions o;
+  using Kind = CharOptions::Kind;
+  o.kind = config.kind == CharConfig::Kind::Stdio  ? Kind::Stdio
+           : config.kind == CharConfig::Kind::File ? Kind::File
+                                                   : Kind::Null;
+  o.id = "serial0";
+  o.path = config.path;
+  o.mux = config.mux;
+  o.signals = config.signals;
+  return o;
 }
 
 /// Writes a file, or leaves none behind.
@@ -149,16 +144,20 @@ Result<void> Machine::build_devices() {
                       board_->entry(Slot::GicDist).size, d.gic->distributor()));
   TRY_VOID(space_.map(PhysAddr(redist.base), d.gic->redistributors_size(), d.gic->redistributors()));
 
-  serial_port_ = TRY(open_port(config_.serial, loop_, io_lock_, [this](StdioPort::Escape e) {
+  const CharHost host{.loop = loop_, .lock = io_lock_, .on_escape = [this](CharEscape e) {
     loop_.post([this, e] {
       switch (e) {
-        case StdioPort::Escape::Exit: return quit(StopCause::HostQuit);
-        case StdioPort::Escape::Reset: return reset();
-        case StdioPort::Escape::PowerDown: return power_button();
-        case StdioPort::Escape::Pause: return state_ == RunState::Paused ? resume() : pause();
+        case CharEscape::Exit: return quit(StopCause::HostQuit);
+        case CharEscape::Reset: return reset();
+        case CharEscape::PowerDown: return power_button();
+        case CharEscape::Pause: return state_ == RunState::Paused ? resume() : pause();
       }
     });
-  }));
+  }};
+  auto serial = Chardev::open(char_options(config_.serial), host);
+  if (!serial) return tl::unexpected(serial.error().in("-serial"));
+  serial_ = std::move(*serial);
+  hw::CharPort& serial_port = *TRY(serial_->claim());
   const auto wire = [&](Slot s) {
     return hw::IrqLine(d.gic->spi_sink(), static_cast<unsigned>(board_->entry(s).spi));
   };
@@ -167,7 +166,7 @@ Result<void> Machine::build_devices() {
   };
   const u32 boot_time = config_.rtc_fixed ? config_.boot_time : static_cast<u32>(std::time(nullptr));
   const auto name = [&](Slot s) { return board_->entry(s).name; };
-  d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, *serial_port_);
+  d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, serial_port);
   d.rtc = std::make_unique<hw::Pl031>(name(Slot::Rtc), wire(Slot::Rtc), timers_, boot_time);
   d.gpio = std::make_unique<hw::Pl061>(name(Slot::Gpio), wire(Slot::Gpio));
   TRY_VOID(place(Slot::Uart, *d.uart));

@@ -35,6 +35,8 @@ class GpioKey;
 
 namespace quince::machine {
 
+class Chardev;
+
 /// Created → Paused ⇄ Running → Stopped.
 enum class RunState : u8 { Paused, Running, Stopped };
 
@@ -152,7 +154,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   hw::AddressSpace space_;
   std::unique_ptr<hw::GuestRam> ram_, firmware_ram_;
   cpu::CpuModel model_;
-  std::unique_ptr<hw::CharPort> serial_port_;
+  std::unique_ptr<Chardev> serial_;
   std::unique_ptr<Devices> devices_;
   std::vector<hw::Device*> device_list_;
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;

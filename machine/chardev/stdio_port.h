@@ -1,71 +1,47 @@
-// The terminal as a serial back end.
+// Standard input and output as a back end.
 #pragma once
 
 #include <termios.h>
 
-#include <functional>
 #include <memory>
-#include <string_view>
-#include <vector>
 
-#include "base/event_loop.h"
-#include "base/fd.h"
-#include "base/result.h"
-#include "hw/core/char_port.h"
-#include "hw/core/io_lock.h"
+#include "machine/chardev/stream_port.h"
 
 namespace quince::machine {
 
-/// Standard input and output: raw while it lives, restored when it goes.  End of input is the end
-/// of input, not of the machine.
-class StdioPort final : public hw::CharPort {
+/// Sets a terminal to raw mode while it lives: every key as it is typed, every byte as it is.
+class RawTerminal {
  public:
-  struct Options {
-    bool mux = false;      ///< Ctrl-A escapes
-    bool signals = true;   ///< Ctrl-C raises SIGINT instead of reaching the guest
-  };
-  /// What a Ctrl-A escape asks for.
-  enum class Escape : u8 { Exit, Reset, PowerDown, Pause };
+  RawTerminal() = default;
+  ~RawTerminal() { restore(); }
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
 
-  StdioPort(EventLoop& loop, hw::IoLock& lock, Options options,
-            std::function<void(Escape)> on_escape);
-  ~StdioPort() override;
-
-  void write(std::span<const u8> data) override;
-  void attach(hw::CharReceiver* receiver) override { receiver_ = receiver; }
-  void accept_input() override;
+  /// Does nothing when `fd`, which stays open as long as this lives, is no terminal.  With
+  /// `signals`, Ctrl-C and its like still raise signals.
+  void set(int fd, bool signals);
+  /// As set(), and the line becomes 115200 8N1 whatever it was (a serial line of the host).
+  void set_line(int fd);
+  void restore();
 
  private:
-  void on_input();
-  void deliver();
-  void key(u8 c);
-  void escape(u8 c);
-  void put(std::string_view text);
-
-  static constexpr std::size_t kInputBuffer = 4096;
-
-  EventLoop& loop_;
-  hw::IoLock& lock_;
-  Options options_;
-  std::function<void(Escape)> on_escape_;
-  hw::CharReceiver* receiver_ = nullptr;
-  EventLoop::Watch watch_;
-  std::vector<u8> input_;  ///< read from the host, not yet taken by the device
-  bool escaped_ = false;
-  bool raw_ = false;
+  int fd_ = -1;
   termios saved_{};
 };
 
-/// A file that receives output (`-serial file:PATH`); there is no input.
-class FilePort final : public hw::CharPort {
+/// Standard input and output: raw while it lives, restored when it goes.  End of input is the end
+/// of input, not of the machine.
+class StdioPort final : public StreamPort {
  public:
-  static Result<std::unique_ptr<hw::CharPort>> open(const std::string& path);
-  void write(std::span<const u8> data) override;
-  void attach(hw::CharReceiver*) override {}
+  /// `signals`: Ctrl-C raises SIGINT instead of reaching the guest.
+  StdioPort(const CharHost& host, bool signals);
+
+  std::string description() const override { return "stdio"; }
 
  private:
-  explicit FilePort(Fd fd) : fd_(std::move(fd)) {}
-  Fd fd_;
+  void peer_closed() override {}
+
+  RawTerminal terminal_;
 };
 
 }  // namespace quince::machine

@@ -6,6 +6,9 @@
 # What is there already is not fetched again; to move to newer packages, use --update.
 set -euo pipefail
 
+# shellcheck source=scripts/own-apt.sh
+source "$(dirname "${BASH_SOURCE[0]}")/own-apt.sh"
+
 readonly kAll=(cloud standard busybox)
 
 usage() {
@@ -39,43 +42,9 @@ have() {
   done
 }
 
-# An apt of our own: another architecture, own lists and cache, an empty package database.  The
-# host's hooks are dropped because they tend the host's cache.
-setup_apt() {
-  local d=$dest/apt
-  mkdir -p "$d/state/lists/partial" "$d/cache/archives/partial"
-  : >"$d/state/status"
-  cat >"$d/apt.conf" <<END
-#clear APT::Architectures;
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Pre-Invoke;
-#clear DPkg::Post-Invoke;
-APT::Architecture "arm64";
-APT::Architectures { "arm64"; };
-APT::Sandbox::User "root";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::Retries "3";
-Dir::State "$d/state";
-Dir::State::status "$d/state/status";
-Dir::Cache "$d/cache";
-END
-}
-
-# own_apt TOOL ARGUMENTS...
-own_apt() {
-  local tool=$1
-  shift
-  "$tool" -q -c "$dest/apt/apt.conf" "$@"
-}
-
 update_lists() {
   [[ -z $lists_fresh ]] || return 0
-  echo "fetch-guest.sh: reading the package lists (arm64)"
-  own_apt apt-get -qq update || echo "fetch-guest.sh: the package lists are incomplete" >&2
+  own_apt_update
   lists_fresh=yes
 }
 
@@ -173,7 +142,7 @@ main() {
   flock 9
   for name in "${names[@]}"; do
     if [[ -z $update ]] && have "$name"; then continue; fi
-    setup_apt
+    own_apt_setup "$dest/apt"
     update_lists
     case $name in
       cloud) fetch_kernel cloud linux-image-cloud-arm64 ;;

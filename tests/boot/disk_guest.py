@@ -1,0 +1,151 @@
+"""A Debian guest on a disk image of tests/images: its command line, console, network and disk."""
+
+import os
+import shlex
+import socket
+import subprocess
+
+from machine import Failure, Guest
+
+# What `modes` of disk_test.py mean: options for each virtio device, options for the machine, and
+# whether the guest's virtio interrupts are messages then.
+MODES = {
+    "msix": ("", "", True),
+    "intx": ("vectors=0", "", False),
+    "no-msi": ("", "msi=off", False),
+}
+FORMATS = ("raw", "qcow2")
+BOOT_SECONDS = 600
+COMMAND_SECONDS = 300
+
+
+class Image:
+    """The files that make-debian-disk.sh puts side by side."""
+
+    def __init__(self, path):
+        base = path.removesuffix(".img")
+        self.disk, self.kernel, self.initrd = path, base + ".kernel", base + ".initrd"
+        self.key, self.repo = base + ".key", base + ".repo"
+        for needed in (self.disk, self.kernel, self.initrd, self.key, self.repo):
+            if not os.path.exists(needed):
+                raise Failure(f"'{needed}' is missing: tests/images/make-debian-disk.sh makes it")
+
+    def copy(self, folder, form):
+        """A disk of its own for one run, in format `form`."""
+        path = os.path.join(folder, f"disk.{form}")
+        if form == "raw":
+            tool("cp", "--sparse=always", "--reflink=auto", self.disk, path)
+        else:
+            tool("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b",
+                 os.path.abspath(self.disk), path)
+        return path
+
+
+def tool(*command):
+    """Runs a host program that has to succeed, and returns its output."""
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=COMMAND_SECONDS)
+    text = done.stdout.decode(errors="replace")
+    if done.returncode != 0:
+        raise Failure(f"'{' '.join(command)}' ended with {done.returncode}: {text[-2000:]}")
+    return text
+
+
+def check_disk(path, form, folder):
+    """The guest left its file system, and the emulator its image, without a fault."""
+    raw = path
+    if form != "raw":
+        tool("qemu-img", "check", "-q", "-f", form, path)
+        raw = os.path.join(folder, "check.raw")
+        tool("qemu-img", "convert", "-f", form, "-O", "raw", path, raw)
+    # The first partition begins at 1 MiB.
+    tool("/sbin/e2fsck", "-f", "-n", f"{raw}?offset=1048576")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class DiskGuest(Guest):
+    """One run of the emulator with the image's disk, a network, and the other virtio devices."""
+
+    def __init__(self, emulator, image, disk, *extra, form="raw", mode="msix", boot="kernel",
+                 memory="1G", cpus=2):
+        device, machine, self.messages = MODES[mode]
+        self.image, self.port = image, free_port()
+        suffix = "," + device if device else ""
+        binary, *args = shlex.split(emulator)
+        if "qemu" in os.path.basename(binary):
+            # Its boot ROM is in a package that nothing here needs.
+            args += ["-global", "virtio-net-pci.romfile="]
+        if machine:
+            args += ["-M", machine]
+        args += ["-m", memory, "-smp", str(cpus), "-display", "none", "-serial", "stdio",
+                 "-no-reboot"]
+        if boot == "kernel":
+            args += ["-kernel", image.kernel, "-initrd", image.initrd,
+                     "-append", "root=/dev/vda1 console=ttyAMA0 panic=-1"]
+        else:
+            args += ["-bios", boot]
+        args += ["-drive", f"if=none,id=root,format={form},file={disk}",
+                 "-device", f"virtio-blk-pci,drive=root{suffix}",
+                 "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:22",
+                 "-device", f"virtio-net-pci,netdev=net0{suffix}",
+                 "-chardev", "null,id=hvc",
+                 "-device", f"virtio-serial-pci{suffix}", "-device", "virtconsole,chardev=hvc",
+                 "-device", f"virtio-rng-pci{suffix}", "-device", f"virtio-balloon-pci{suffix}"]
+        super().__init__(binary, *args, *(e.replace("{mode}", suffix) for e in extra))
+
+    def boot(self):
+        """Waits for the console's shell, then until the system is up and the network configured."""
+        self.expect("quince login: root (automatic login)", BOOT_SECONDS)
+        self.expect("root@quince:", BOOT_SECONDS)
+        self.console("systemctl is-system-running --wait || { systemctl --failed; false; }",
+                     BOOT_SECONDS)
+        self.console("/lib/systemd/systemd-networkd-wait-online --any --timeout=120", 130)
+
+    def type_command(self, command):
+        """Types a command that says its status when it ends; the echo of it does not say that."""
+        self.send(f"{command}; echo 'quince-st''atus:'$?\n")
+
+    def await_status(self, command, seconds):
+        self.expect("quince-status:", seconds)
+        at = self.mark
+        self.expect("\n", 60)
+        status = self.log[at:self.mark].decode(errors="replace").strip()
+        if status != "0":
+            self.fail(f"'{command}' ended with {status}")
+
+    def console(self, command, seconds=COMMAND_SECONDS):
+        """Runs a command in the console's shell; it has to succeed."""
+        self.type_command(command)
+        self.await_status(command, seconds)
+
+    def ssh(self, command, seconds=COMMAND_SECONDS, stdin=None):
+        """Runs a command as root over the network; it has to succeed.  Returns its output."""
+        line = ["ssh", "-i", self.image.key, "-p", str(self.port), "-o", "BatchMode=yes",
+                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "root@127.0.0.1", command]
+        done = subprocess.run(line, check=False, input=stdin, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=seconds,
+                              stdin=None if stdin else subprocess.DEVNULL)
+        out = done.stdout.decode(errors="replace")
+        if done.returncode != 0:
+            self.fail(f"ssh: '{command}' ended with {done.returncode}: {out[-2000:]}"
+                      f"{done.stderr.decode(errors='replace')[-2000:]}")
+        return out
+
+    def power_off(self):
+        self.send("systemctl poweroff\n")
+        self.expect("reboot: Power down", BOOT_SECONDS)
+        return self.finish(60)
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def resident_kib(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
+

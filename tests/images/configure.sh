@@ -1,0 +1,44 @@
+#!/bin/sh
+# Configures the packages that were unpacked from outside.  Runs in the new system, in a chroot.
+set -e
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C HOME=/root
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+# dpkg was of another architecture, which is forgotten.
+rm -f /var/lib/dpkg/arch
+
+# Services are not started in here.
+printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+
+# Before anything is configured, what packages rely on: an awk, accounts, the linker's cache.
+[ -e /usr/bin/awk ] || ln -s mawk /usr/bin/awk
+[ -e /etc/passwd ] || cp /usr/share/base-passwd/passwd.master /etc/passwd
+[ -e /etc/group ] || cp /usr/share/base-passwd/group.master /etc/group
+ldconfig
+
+# dpkg could not run the preinst scripts when it unpacked.
+for script in /var/lib/dpkg/info/*.preinst; do
+  [ -e "$script" ] || continue
+  package=$(basename "$script" .preinst)
+  DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=${package%:*} DPKG_ROOT="" \
+    DPKG_MAINTSCRIPT_ARCH=arm64 "$script" install
+done
+
+# The initrd, which takes long, is made once: not for the kernel's package, nor for a trigger.
+initrds() {
+  sed -i "s/^update_initramfs=.*/update_initramfs=$1/" /etc/initramfs-tools/update-initramfs.conf
+}
+initrds no
+INITRD=No dpkg --configure --pending --force-confold
+[ -z "$(dpkg --audit)" ]
+initrds yes
+update-initramfs -c -k all
+
+systemctl enable systemd-networkd
+systemctl disable systemd-networkd-wait-online
+systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer \
+  dpkg-db-backup.timer e2scrub_reap.service
+systemctl set-default multi-user.target
+rm -f /usr/sbin/policy-rc.d
+sync

@@ -307,6 +307,7 @@ void VirtioBlk::snapshot_type(Archive& ar) {
 }
 
 void VirtioBlk::restored_type() {
+  if (broken()) return;  // the driver will not look at answers
   for (unsigned n = 0; n < queue_count(); ++n) {
     bool answered = false;
     for (u16 head = 0; head < queue(n)->size(); ++head) {

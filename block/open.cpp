@@ -3,10 +3,11 @@
 #include <array>
 #include <cstdlib>
 
+#include "block/chain.h"
 #include "block/disk.h"
 #include "block/host_file.h"
-#include "block/iov.h"
-#include "block/probe.h"
+#include "block/qcow2/create.h"
+#include "block/qcow2/image.h"
 
 namespace quince::block {
 
@@ -26,6 +27,25 @@ Result<T> parse(std::string_view option, std::string_view value,
 
 void warn(const OpenOptions& o, const std::string& text) {
   if (o.warn) o.warn(text);
+}
+
+std::string temporary_folder() {
+  const char* t = std::getenv("TMPDIR");
+  return t != nullptr && *t != '\0' ? t : "/var/tmp";
+}
+
+/// What takes the writes instead of the image: a qcow2 file that nobody can find.
+Result<std::unique_ptr<Image>> make_overlay(std::unique_ptr<Image> base, const OpenOptions& o) {
+  auto file = TRY(o.snapshot == Snapshot::Memory ? HostFile::in_memory()
+                                                 : HostFile::temporary(temporary_folder()));
+  qcow2::CreateOptions create;
+  create.size = base->size();
+  TRY_VOID(qcow2::create(*file, create));
+  qcow2::Options q;
+  q.discard = true;
+  q.no_flush = true;  // it does not outlive us anyway
+  q.warn = o.warn;
+  return TRY(qcow2::Qcow2Image::open(std::move(file), std::move(base), q));
 }
 
 bool is_direct(Cache c) { return c == Cache::None || c == Cache::Directsync; }
@@ -63,54 +83,23 @@ Result<Locking> parse_locking(std::string_view value) {
                            {{{"auto", Locking::Auto}, {"on", Locking::On}, {"off", Locking::Off}}});
 }
 
-Result<std::string> local_path(const std::string& name) {
-  if (name.starts_with("file:")) return name.substr(5);
-  // As QEMU decides it: a colon before the first slash makes a protocol of what is before it.
-  const std::size_t colon = name.find(':');
-  if (colon == std::string::npos || name.find('/') < colon) return name;
-  return fail("{}: the protocol '{}' is not supported (only files)", name, name.substr(0, colon));
-}
-
-std::string backing_path(const std::string& image, const std::string& backing) {
-  if (backing.starts_with('/')) return backing;
-  const std::size_t slash = image.rfind('/');
-  return slash == std::string::npos ? backing : image.substr(0, slash + 1) + backing;
-}
-
-namespace {
-
-/// The format of a file by its content; `guessed` says that nothing but a guess spoke for raw.
-Result<std::string> guess_format(const std::string& path) {
-  HostFile::Options o;
-  o.read_only = true;
-  o.locking = Locking::Off;
-  const auto file = TRY(HostFile::open(path, o));
-  std::array<u8, kProbeBytes> start{};
-  const iovec whole = part(std::span<u8>(start));
-  if (const Status s = file->read(0, {&whole, 1}); s != Status{})
-    return fail("could not read '{}': {}", path, std::make_error_code(s).message());
-  const std::string_view found = probe_format(start);
-  return std::string(found.empty() ? "raw" : found);
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Image>> open_image(const OpenOptions& o) {
+  const bool throwaway = o.snapshot != Snapshot::Off;
+  ChainOptions c;
+  c.read_only = o.read_only || throwaway;
+  c.direct = is_direct(o.cache);
+  c.discard = o.discard;
+  c.no_flush = o.cache == Cache::Unsafe;
+  c.share_rw = o.share_rw;
+  c.locking = o.locking;
+  c.warn = o.warn;
   const std::string path = TRY(local_path(o.file));
-  const bool guessed = o.format.empty();
-  const std::string format = guessed ? TRY(guess_format(path)) : o.format;
-  HostFile::Options f;
-  f.read_only = o.read_only || o.snapshot != Snapshot::Off;
-  f.direct = is_direct(o.cache);
-  f.share_rw = o.share_rw;
-  f.locking = o.locking;
-  f.guessed = guessed;
-  if (format != "raw") return fail("{}: the format '{}' is not supported", path, format);
-  std::unique_ptr<Image> image = TRY(HostFile::open(path, f));
+  std::unique_ptr<Image> image = TRY(open_chain(path, o.format, c));
+  if (throwaway) image = TRY(make_overlay(std::move(image), o));
   Policy p;
   p.read_only = o.read_only;
   p.flush_writes = o.cache == Cache::Writethrough || o.cache == Cache::Directsync;
-  p.ignore_flush = o.cache == Cache::Unsafe;
+  p.ignore_flush = o.cache == Cache::Unsafe || throwaway;
   p.ignore_discard = !o.discard;
   p.detect_zeroes = o.detect_zeroes;
   return with_policy(std::move(image), p);

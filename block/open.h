@@ -50,11 +50,4 @@ Result<std::unique_ptr<Image>> open_image(const OpenOptions& options);
 std::unique_ptr<Disk> make_disk(std::unique_ptr<Image> image, const OpenOptions& options,
                                 Completions& completions);
 
-/// The path in a file name with or without "file:".  Fails for names that QEMU would understand as
-/// another protocol.
-Result<std::string> local_path(const std::string& name);
-
-/// A file name in a backing chain: relative to the folder of the image that names it.
-std::string backing_path(const std::string& image, const std::string& backing);
-
 }  // namespace quince::block

@@ -1,6 +1,8 @@
 // A folder that lives as long as a test.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -9,8 +11,11 @@ namespace quince::test {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "quince.XXXXXX").string();
+  /// `in_memory`: on a file system that no flush has to wait for, where there is one.
+  explicit TempDir(bool in_memory = false) {
+    std::filesystem::path parent = std::filesystem::temp_directory_path();
+    if (in_memory && ::access("/dev/shm", W_OK) == 0) parent = "/dev/shm";
+    std::string pattern = (parent / "quince.XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
   }

@@ -1,6 +1,5 @@
 // Every device under the generic harness (tests/support/device_fuzz.h).  QUINCE_FUZZ_ACCESSES sets
 // the number of accesses per device, QUINCE_FUZZ_SEED the seed.
-#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,19 +16,10 @@
 #include "hw/gpio/pl061.h"
 #include "hw/rtc/pl031.h"
 #include "hw/uart/pl011.h"
-#include "tests/support/device_fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace quince::test {
 namespace {
-
-void fuzz(const char* name, std::function<void(FuzzBench&)> build) {
-  const FuzzOptions options = FuzzOptions::from_environment();
-  fmt::print("{}: {} accesses, seed {}\n", name, options.accesses, options.seed);
-  const auto report = fuzz_device({name, std::move(build)}, options);
-  ASSERT_TRUE(report) << report.error().message();
-  fmt::print("{}: {}\n", name, report->text());
-  EXPECT_EQ(report->untouched, std::vector<std::string>{});
-}
 
 /// A back end whose input is an event of the bench.
 struct FuzzPort final : hw::CharPort {

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -250,13 +251,17 @@ TEST_F(NetdevTest, AnotherEmulatorUnderstandsUs) {
     Netdev& from = i == 1 ? server : i == 2 ? client : dgram;
     a.frames.clear(), b.frames.clear(), c.frames.clear();
     const Bytes frame = test_frame(i == 3 ? 1400 : 1514, i);
-    send(from, frame);
+    // Others on the hub may have something to say as well.
+    const auto has = [&frame](const TestDevice& d) {
+      return std::find(d.frames.begin(), d.frames.end(), frame) != d.frames.end();
+    };
+    // It is lost while the other emulator is still about to accept us: then it is sent again.
     ASSERT_TRUE(bench_.until([&] {
-      const std::size_t n = a.frames.size() + b.frames.size() + c.frames.size();
-      return n == 2;
+      if (has(a) + has(b) + has(c) == 2) return true;
+      send(from, frame);
+      return false;
     })) << unsigned{i};
-    for (const TestDevice* d : {&a, &b, &c})
-      EXPECT_TRUE(d->frames.empty() || d->frames == std::vector<Bytes>{frame});
+    EXPECT_FALSE(has(i == 1 ? a : i == 2 ? b : c));
   }
   Guest guest(bench_, *server.port);
   guest.arp_request(2);

@@ -21,19 +21,6 @@ void Mapping::reset() {
   size_ = 0;
 }
 
-Result<Mapping> Mapping::shared_memory(const std::string& name, std::size_t size) {
-  const Fd fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) return fail("cannot create memory '{}': {}", name, std::strerror(errno));
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
-    return fail("cannot size memory '{}' to {} bytes: {}", name, size, std::strerror(errno));
-  ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
-  void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
-  if (p == MAP_FAILED)
-    return fail("cannot map {} bytes for '{}': {}", size, name, std::strerror(errno));
-  ::madvise(p, size, MADV_HUGEPAGE);  // a hint; refusal costs only speed
-  return Mapping(static_cast<u8*>(p), size);
-}
-
 Result<std::vector<u8>> read_file(const std::string& path, u64 limit) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail("could not open '{}': {}", path, std::strerror(errno));

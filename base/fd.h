@@ -55,10 +55,6 @@ class Mapping {
   std::size_t size() const { return size_; }
   void reset();
 
-  /// Shared read-write memory of `size` bytes behind an anonymous file (memfd), with huge pages
-  /// where the host allows them.  The memory is zero and takes host memory only when touched.
-  static Result<Mapping> shared_memory(const std::string& name, std::size_t size);
-
  private:
   u8* data_ = nullptr;
   std::size_t size_ = 0;

@@ -5,16 +5,17 @@
 
 namespace quince::hw {
 
-GuestRam::GuestRam(std::string name, Mapping memory)
+GuestRam::GuestRam(std::string name, HostMemory memory)
     : name_(std::move(name)), memory_(std::move(memory)) {
   const u64 words = (memory_.size() / kPageSize + 63) / 64;
   dirty_ = std::make_unique<std::atomic<u64>[]>(words);
   code_ = std::make_unique<std::atomic<u64>[]>(words);
 }
 
-Result<std::unique_ptr<GuestRam>> GuestRam::create(const std::string& name, u64 size) {
+Result<std::unique_ptr<GuestRam>> GuestRam::create(const std::string& name, u64 size,
+                                                   const HostMemoryOptions& options) {
   QUINCE_ASSERT(size != 0 && is_aligned(size, kPageSize));
-  Mapping memory = TRY(Mapping::shared_memory(name, size));
+  HostMemory memory = TRY(HostMemory::create(name, size, options));
   return std::unique_ptr<GuestRam>(new GuestRam(name, std::move(memory)));
 }
 

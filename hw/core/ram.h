@@ -5,24 +5,28 @@
 #include <memory>
 #include <string>
 
-#include "base/fd.h"
+#include "base/host_memory.h"
 #include "base/result.h"
 #include "base/types.h"
 
 namespace quince::hw {
 
-/// One bank of guest memory on a memfd.  Outside the I/O lock: vCPUs and bus masters access the
+/// One bank of guest memory.  Outside the I/O lock: vCPUs and bus masters access the
 /// bytes directly, guest atomics go through std::atomic_ref.
 class GuestRam {
  public:
   static constexpr u64 kPageSize = 4096;
 
-  /// `size` bytes, a multiple of the page size, zero-filled and taken from the host when touched.
-  static Result<std::unique_ptr<GuestRam>> create(const std::string& name, u64 size);
+  /// `size` bytes, a multiple of the page size.  Without options: on a sealed memfd of its own,
+  /// zero-filled and taken from the host when touched.
+  static Result<std::unique_ptr<GuestRam>> create(const std::string& name, u64 size,
+                                                  const HostMemoryOptions& options = {});
 
   const std::string& name() const { return name_; }
   u8* data() const { return memory_.data(); }
   u64 size() const { return memory_.size(); }
+  /// What the host gave: a descriptor for another process, whether that sees our writes.
+  const HostMemory& host() const { return memory_; }
 
   /// Dirty pages, for snapshots and displays: set by every writer, cleared by the reader.
   void mark_dirty(u64 offset, u64 length);
@@ -35,7 +39,7 @@ class GuestRam {
   void clear_code(u64 page);
 
  private:
-  GuestRam(std::string name, Mapping memory);
+  GuestRam(std::string name, HostMemory memory);
   using Bitmap = std::unique_ptr<std::atomic<u64>[]>;
   static void set_bit(const Bitmap& map, u64 n) {
     std::atomic<u64>& word = map[n / 64];
@@ -47,7 +51,7 @@ class GuestRam {
   }
 
   std::string name_;
-  Mapping memory_;
+  HostMemory memory_;
   Bitmap dirty_;
   Bitmap code_;
 };

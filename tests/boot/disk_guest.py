@@ -77,7 +77,8 @@ class DiskGuest(Guest):
         self.image, self.port = image, free_port()
         suffix = "," + device if device else ""
         binary, *args = shlex.split(emulator)
-        if "qemu" in os.path.basename(binary):
+        qemu = "qemu" in os.path.basename(binary)
+        if qemu:
             # Its boot ROM is in a package that nothing here needs.
             args += ["-global", "virtio-net-pci.romfile="]
         if machine:
@@ -95,7 +96,9 @@ class DiskGuest(Guest):
                  "-device", f"virtio-net-pci,netdev=net0{suffix}",
                  "-chardev", "null,id=hvc",
                  "-device", f"virtio-serial-pci{suffix}", "-device", "virtconsole,chardev=hvc",
-                 "-device", f"virtio-rng-pci{suffix}", "-device", f"virtio-balloon-pci{suffix}"]
+                 "-device", f"virtio-rng-pci{suffix}",
+                 # QEMU's has nothing but wires, and no such option.
+                 "-device", f"virtio-balloon-pci{'' if qemu else suffix}"]
         super().__init__(binary, *args, *(e.replace("{mode}", suffix) for e in extra))
 
     def boot(self):

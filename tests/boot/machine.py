@@ -72,7 +72,8 @@ class Guest:
                 self.mark = at + len(wanted)
                 return
             if not self._read(deadline, repr(text)):
-                self.fail(f"ended before {text!r}")
+                errors = self.process.stderr.read().decode(errors="replace")
+                self.fail(f"ended before {text!r}; stderr: {errors[-1000:]}")
 
     def send(self, text):
         try:

@@ -164,11 +164,12 @@ class Suite:
     def test_git_9p(self):
         """`git status` of a large tree over 9p says what it says on the host."""
         def work(g):
-            g.ssh("mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 tree /mnt")
+            mount = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 tree /mnt"
+            g.ssh(mount)
             status = "git -c safe.directory=* -C %s status --porcelain"
             self.same(g, g.ssh(status % "/mnt", LONG_SECONDS), "")
             change_tree(tree)
-            g.ssh("umount /mnt && mount -t 9p -o trans=virtio,version=9p2000.L tree /mnt")
+            g.ssh(f"umount /mnt && {mount}")
             got = g.ssh(status % "/mnt", LONG_SECONDS)
             self.same(g, got, tool(*(status % tree).split()))
             self.same(g, len(got.split("\n")), 4)
@@ -209,7 +210,7 @@ class Suite:
 def make_tree(path, files):
     tool("git", "init", "-q", path)
     for n in range(files):
-        folder = os.path.join(path, f"d{n % 100}", f"e{n // 100 % 10}")
+        folder = os.path.join(path, f"d{n % 50}", f"e{n // 50 % 4}")
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, f"f{n}"), "w", encoding="ascii") as f:
             f.write(f"{n}\n" * (n % 300))
@@ -242,7 +243,7 @@ def arguments():
     p.add_argument("--memory", default="1G")
     p.add_argument("--smp", type=int, default=2)
     p.add_argument("--mib", type=int, default=1024, help="of fio and transfer (1024)")
-    p.add_argument("--files", type=int, default=20000, help="of git_9p's tree (20000)")
+    p.add_argument("--files", type=int, default=5000, help="of git_9p's tree (5000)")
     p.add_argument("--cycles", type=int, default=100, help="of modules (100)")
     p.add_argument("--scratch", metavar="DIR", help="where copies of the disk are (TMPDIR)")
     return p.parse_args()

@@ -19,8 +19,8 @@ import tempfile
 import benchlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/boot"))
-from disk_guest import DiskGuest, Image, free_port  # noqa: E402  pylint: disable=wrong-import-position
-from machine import Failure as GuestFailure  # noqa: E402  pylint: disable=wrong-import-position
+from disk_guest import LONG_SECONDS, DiskGuest, Image, free_port  # noqa: E402
+from machine import Failure as GuestFailure  # noqa: E402
 
 # name: (rw, block size, queue depth, unit).
 FIO = {
@@ -51,7 +51,7 @@ def arguments():
 def fio(g, rw, block, depth, unit, seconds):
     out = g.ssh(f"fio --name=m --filename=/dev/vdb --rw={rw} --bs={block} --iodepth={depth} "
                 f"--ioengine=libaio --direct=1 --time_based --runtime={seconds} "
-                "--output-format=json", 120 + 4 * seconds)
+                "--output-format=json", LONG_SECONDS)
     side = json.loads(out)["jobs"][0]["read" if "read" in rw else "write"]
     return side["iops"] if unit == "IOPS" else side["bw"] / 1024
 
@@ -59,13 +59,13 @@ def fio(g, rw, block, depth, unit, seconds):
 def tcp(g, way, seconds):
     """Mbit/s that the receiver counted."""
     port = free_port()
-    with subprocess.Popen(["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", str(port), "--forceflush"],
-                          stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", str(port),
+                           "--forceflush"], stdout=subprocess.PIPE, text=True) as server:
         try:
             while "listening" not in (line := server.stdout.readline()):
                 if not line:
                     raise benchlib.Failure("iperf3 does not serve")
-            out = g.ssh(f"iperf3 -c 10.0.2.2 -p {port} -t {seconds} -J {way}", 120 + 4 * seconds)
+            out = g.ssh(f"iperf3 -c 10.0.2.2 -p {port} -t {seconds} -J {way}", LONG_SECONDS)
         finally:
             server.kill()
     return json.loads(out)["end"]["sum_received"]["bits_per_second"] / 1e6

@@ -25,14 +25,10 @@ for script in /var/lib/dpkg/info/*.preinst; do
     DPKG_MAINTSCRIPT_ARCH=arm64 "$script" install
 done
 
-# The initrd, which takes long, is made once: not for the kernel's package, nor for a trigger.
-initrds() {
-  sed -i "s/^update_initramfs=.*/update_initramfs=$1/" /etc/initramfs-tools/update-initramfs.conf
-}
-initrds no
+# The initrd, which takes long, is made once: not for the kernel's package, and a trigger that finds
+# none makes none.
 INITRD=No dpkg --configure --pending --force-confold
 [ -z "$(dpkg --audit)" ]
-initrds yes
 update-initramfs -c -k all
 
 systemctl enable systemd-networkd

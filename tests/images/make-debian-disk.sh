@@ -5,6 +5,8 @@
 # The host's dpkg unpacks them; their maintainer scripts, which are of arm64, run in an emulated
 # machine on the new file system.  So it needs no root, no loop device and no binfmt_misc.
 set -euo pipefail
+# Where the tools of file systems are, also for who is not root.
+PATH=$PATH:/usr/sbin:/sbin
 
 kHere=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 readonly kHere kScripts=$kHere/../../scripts

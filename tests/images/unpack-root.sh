@@ -3,6 +3,8 @@
 # Nothing of arm64 runs here: dpkg does all but the maintainer scripts, which wait for configure.sh.
 # To be run by root or under fakeroot.
 set -euo pipefail
+# Where the tools of file systems are, also for who is not root.
+PATH=$PATH:/usr/sbin:/sbin
 
 kHere=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 readonly kHere

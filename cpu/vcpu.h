@@ -137,7 +137,11 @@ class Vcpu final : public hw::IrqSink {
   bool has(Feature f) const { return quince::has(model_.features, f); }
   const VcpuPorts& ports() const { return ports_; }
 
-  /// Architectural reset: EL1h, everything masked, MMU off, PC at `entry`.
+  /// The wire of the PMU's overflow interrupt: a level, high while it is asserted.
+  void connect_pmu(hw::IrqLine line) { pmu_irq_ = std::move(line); }
+
+  /// Architectural reset: EL1h, everything masked, MMU off, PC at `entry`.  With the I/O lock held,
+  /// as restored().
   void reset(u64 entry, bool powered_on);
   void snapshot(Archive& ar);
   /// After a load: everything derived from the state.
@@ -305,6 +309,10 @@ class Vcpu final : public hw::IrqSink {
   /// The host address of `n` bytes of RAM at a physical address, all in one page; null where there
   /// is no RAM.
   u8* host_pointer(PhysAddr pa, u64 n, bool* read_only = nullptr);
+  /// After a change of the performance monitors, or of what they filter by: counts, drives the
+  /// interrupt, and has run() stop where the next overflow is due.  Without the I/O lock.
+  void pmu_changed();
+
   /// The page that the current instruction is in is guarded (FEAT_BTI).
   bool page_guarded() const { return page_guarded_; }
 
@@ -315,7 +323,8 @@ class Vcpu final : public hw::IrqSink {
   CodePage* page_ = nullptr;         ///< the page that cur_ is in
   u64 page_va_ = 0;
   bool page_guarded_ = false;
-  s64 budget_ = 0;
+  s64 budget_ = 0;                   ///< instructions to the end of the run or a PMU overflow
+  s64 budget_rest_ = 0;              ///< of the run, behind that overflow
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
 
@@ -437,6 +446,7 @@ class Vcpu final : public hw::IrqSink {
   VcpuPorts ports_;
   TracePoint trace_exception_;
 
+  bool budget_used();
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
@@ -456,6 +466,7 @@ class Vcpu final : public hw::IrqSink {
   u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
   bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 
+  hw::IrqLine pmu_irq_;
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
   Tlb2 tlb_;

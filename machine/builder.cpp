@@ -201,6 +201,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
 }
 
 /// The device tree, from the board's table.
+    c->connect_pmu(hw::IrqLine(gic.ppi_sink(i), kPpiPmu));
 Result<void> Machine::describe_hardware() {
   const auto wired = [&](Slot s) {
     const MapEntry& e = board_->entry(s);

@@ -191,6 +191,12 @@ TEST(Guest, Mmu) {
   for (const Options& options : {kCounted, kThreaded4}) expect_passes("mmu", options);
 }
 
+/// Interrupts of the performance monitors come where the counter overflows.
+TEST(Guest, Pmu) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted, kThreaded}) expect_passes("pmu", options);
+}
+
 TEST(Guest, Psci) {
   NEED_GUESTS();
   for (const Options& options : {kCounted, kCounted4, kThreaded, kThreaded4}) {

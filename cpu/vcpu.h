@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "cpu/features.h"
+#include "cpu/host_atomic.h"
 #include "cpu/interp/code_page.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
@@ -110,8 +111,8 @@ enum class ExceptionClass : u8 {
 /// How a memory access differs from a plain one.
 struct MemOp {
   bool unprivileged = false;  ///< LDTR/STTR: as EL0 unless PSTATE.UAO
-  bool aligned = false;       ///< faults when misaligned, whatever SCTLR_EL1.A (exclusives)
-  bool ordered = false;       ///< acquire/release: alignment as FEAT_LSE2 has it (16-byte granule)
+  bool aligned = false;       ///< exclusive: aligned, or inside a 16-byte granule with FEAT_LSE2
+  bool ordered = false;       ///< acquire/release: alignment by FEAT_LSE2 and SCTLR_EL1.nAA
   bool atomic = false;        ///< read-modify-write: a read that needs write permission
 };
 
@@ -393,6 +394,8 @@ class Vcpu final : public hw::IrqSink {
   }
   template <class T>
   static void write_host(u8* p, const T& v) {
+  static void read_host(const u8* p, VReg& out) { read_pair(p, out.d[0], out.d[1]); }
+  static void write_host(u8* p, const VReg& v) { write_pair(p, v.d[0], v.d[1]); }
     std::memcpy(p, &v, sizeof(T));
   }
 

@@ -275,6 +275,12 @@ class Vcpu final : public hw::IrqSink {
     return false;
   }
 
+  bool fp_enabled() const { return fp_enabled_; }
+  /// Around the meaning of an instruction that CPACR_EL1 traps, if it turns out to be one: keeps
+  /// the registers, and puts them back and takes the exception unless the instruction was UNDEFINED.
+  void hold_registers() { held_ = s; }
+  void trap_fp_unless_undefined();
+
   /// Continues after this instruction with a fresh instruction fetch, interrupts considered: for
   /// everything that changes how instructions are found or whether interrupts are taken.
   void resynchronise();
@@ -303,6 +309,10 @@ class Vcpu final : public hw::IrqSink {
   /// DSB: broadcast maintenance is complete, memory accesses are ordered.
   void data_barrier();
 
+  /// After a change of the performance monitors, or of what they filter by: counts, drives the
+  /// interrupt, and has run() stop where the next overflow is due.  Without the I/O lock.
+  void pmu_changed();
+
   /// Guest time now, and the virtual and physical counter.
   u64 now_ns() const { return ports_.clock->now_ns(); }
   u64 counter() const;
@@ -310,10 +320,6 @@ class Vcpu final : public hw::IrqSink {
   /// The host address of `n` bytes of RAM at a physical address, all in one page; null where there
   /// is no RAM.
   u8* host_pointer(PhysAddr pa, u64 n, bool* read_only = nullptr);
-  /// After a change of the performance monitors, or of what they filter by: counts, drives the
-  /// interrupt, and has run() stop where the next overflow is due.  Without the I/O lock.
-  void pmu_changed();
-
   /// The page that the current instruction is in is guarded (FEAT_BTI).
   bool page_guarded() const { return page_guarded_; }
 
@@ -388,14 +394,14 @@ class Vcpu final : public hw::IrqSink {
     const u64 mask = op.aligned || op.ordered ? ~u64{0} : alignment_mask_;
     return (va & (size - 1) & mask) == 0;
   }
+  static void read_host(const u8* p, VReg& out) { read_pair(p, out.d[0], out.d[1]); }
+  static void write_host(u8* p, const VReg& v) { write_pair(p, v.d[0], v.d[1]); }
   template <class T>
   static void read_host(const u8* p, T& out) {
     std::memcpy(&out, p, sizeof(T));
   }
   template <class T>
   static void write_host(u8* p, const T& v) {
-  static void read_host(const u8* p, VReg& out) { read_pair(p, out.d[0], out.d[1]); }
-  static void write_host(u8* p, const VReg& v) { write_pair(p, v.d[0], v.d[1]); }
     std::memcpy(p, &v, sizeof(T));
   }
 
@@ -440,6 +446,7 @@ class Vcpu final : public hw::IrqSink {
   bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
   bool debug_enabled_at(unsigned el, bool d_masked) const;
 
+  bool budget_used();
   void raise(u32 bits);
   void update_poll_mask();
 
@@ -449,7 +456,6 @@ class Vcpu final : public hw::IrqSink {
   VcpuPorts ports_;
   TracePoint trace_exception_;
 
-  bool budget_used();
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
@@ -460,6 +466,7 @@ class Vcpu final : public hw::IrqSink {
   bool debug_ = false;           ///< breakpoints, watchpoints or single step may be due
   bool watchpoints_ = false;
 
+  hw::IrqLine pmu_irq_;
   std::atomic<u32> pending_{0};
   u32 poll_mask_ = kExit | kMaintenance;
   RunExit exit_ = RunExit::Budget;
@@ -469,7 +476,6 @@ class Vcpu final : public hw::IrqSink {
   u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
   bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 
-  hw::IrqLine pmu_irq_;
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
   Tlb2 tlb_;
@@ -481,6 +487,7 @@ class Vcpu final : public hw::IrqSink {
   std::vector<Maintenance> mailbox_;
   std::atomic<u64> posted_{0}, applied_{0};
   std::atomic<bool> parked_{true};
+  CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;

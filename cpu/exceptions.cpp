@@ -80,6 +80,12 @@ void Vcpu::trap_fp() {
   take_exception(ExceptionClass::FpAccess, 0x1e0'0000, pc());
 }
 
+void Vcpu::trap_fp_unless_undefined() {
+  if (redirect_) return;
+  s = held_;
+  trap_fp();
+}
+
 void Vcpu::sysreg_trap(hw::SysRegId id, unsigned rt, bool read) {
   const u32 iss = id.op0() << 20 | id.op2() << 17 | id.op1() << 14 | id.crn() << 10 |
                   (rt & 31) << 5 | id.crm() << 1 | (read ? 1u : 0u);

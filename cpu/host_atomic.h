@@ -4,11 +4,15 @@
 // bytes atomic; with AVX, aligned 16-byte ones too (Intel SDM volume 3, 9.1.1).  Everything locked
 // is a full fence, which is at least what any acquire or release form of the guest asks for.
 //
-// A guest with FEAT_LSE2 may also do atomics on misaligned data that stays inside an aligned
-// 16-byte granule: those go through a compare-exchange of the granule.
+// A guest with FEAT_LSE2 may also do atomics and ordered accesses on misaligned data that stays
+// inside an aligned 16-byte granule: those go through an access to the granule.  Its plain accesses
+// on the fast path rely on the host, whose misaligned accesses inside a cache line are atomic:
+// Intel says so, AMD promises it for 8-byte granules only and does it.
 #pragma once
 
 #include <emmintrin.h>
+
+#include <cstring>
 
 #include "base/bits.h"
 #include "base/types.h"
@@ -85,6 +89,71 @@ T compare_exchange(u8* p, T expected, T desired) {
   __atomic_compare_exchange_n(reinterpret_cast<T*>(p), &expected, desired, false, __ATOMIC_SEQ_CST,
                               __ATOMIC_SEQ_CST);
   return expected;
+}
+
+/// Calls f.template operator()<T>() with the unsigned type of `size` bytes when there is one of up
+/// to 8 bytes; false when there is none.
+template <class F>
+bool with_type_of(unsigned size, F f) {
+  switch (size) {
+    case 1:
+      return f.template operator()<u8>(), true;
+    case 2:
+      return f.template operator()<u16>(), true;
+    case 4:
+      return f.template operator()<u32>(), true;
+    case 8:
+      return f.template operator()<u64>(), true;
+    default:
+      return false;
+  }
+}
+
+/// Where in its 16-byte granule a power of two of bytes at p is, when it crosses the middle, so
+/// that only an access to the whole granule is atomic on every host; else 16.
+inline unsigned straddles_middle(const u8* p, unsigned size) {
+  const unsigned offset = static_cast<unsigned>(reinterpret_cast<u64>(p) & 15);
+  return size <= 8 && offset < 8 && offset + size > 8 && offset + size <= 16 ? offset : 16;
+}
+
+/// Reads bytes in one access, if they are a power of two inside a 16-byte granule (FEAT_LSE2).
+inline void read_single_copy(const u8* p, unsigned size, u8* out) {
+  u64 lo = 0, hi = 0;
+  if (size == 16) {
+    read_pair(p, lo, hi);
+    std::memcpy(out, &lo, 8);
+    std::memcpy(out + 8, &hi, 8);
+  } else if (const unsigned offset = straddles_middle(p, size); offset != 16) {
+    read_pair(p - offset, lo, hi);
+    const u64 v = lo >> (8 * offset) | hi << (64 - 8 * offset);  // offset is not 0
+    std::memcpy(out, &v, size);
+  } else if (!with_type_of(size, [&]<class T>() {
+               T v;
+               std::memcpy(&v, p, sizeof v);
+               std::memcpy(out, &v, sizeof v);
+             })) {
+    std::memcpy(out, p, size);  // a part of an access that crosses pages
+  }
+}
+
+/// Writes bytes in one access, if they are a power of two inside a 16-byte granule.
+inline void write_single_copy(u8* p, unsigned size, const u8* in) {
+  if (size == 16) {
+    u64 half[2];
+    std::memcpy(half, in, 16);
+    return write_pair(p, half[0], half[1]);
+  }
+  const bool whole_granule = straddles_middle(p, size) != 16;
+  if (!with_type_of(size, [&]<class T>() {
+        T v;
+        std::memcpy(&v, in, sizeof v);
+        if (whole_granule)
+          granule_update<T>(p, [v](T) { return v; });
+        else
+          std::memcpy(p, &v, sizeof v);
+      })) {
+    std::memcpy(p, in, size);
+  }
 }
 
 }  // namespace quince::cpu

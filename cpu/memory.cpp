@@ -114,10 +114,13 @@ bool Vcpu::check_access(u64 va, unsigned size, AccessKind kind, MemOp op) {
   const bool write = kind == AccessKind::Write;
   const u64 low = va & (size - 1);
   bool aligned = low == 0;
-  if (!aligned && !op.aligned && (op.ordered || op.atomic))
-    aligned = has(Feature::LSE2) && alignment_mask_ == 0 && (va & 15) + size <= 16;
-  else if (!aligned && !op.aligned)
-    aligned = alignment_mask_ == 0;
+  if (!aligned && alignment_mask_ == 0) {
+    // AArch64.UnalignedAccessFaults(): plain accesses may be anywhere; FEAT_LSE2 lets the others be
+    // inside a 16-byte granule, and acquire and release anywhere with SCTLR_EL1.nAA.
+    const bool atomic = op.aligned || op.atomic, plain = !atomic && !op.ordered;
+    const bool inside = (va & 15) + size <= 16, naa = !atomic && bit(s.sys.sctlr_el1, 6);
+    aligned = plain || (has(Feature::LSE2) && (inside || naa));
+  }
   if (!aligned) {
     data_abort(va, {.kind = FaultKind::Alignment, .write = write}, write);
     return false;
@@ -151,7 +154,7 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
 
 bool Vcpu::read_piece(u64 va, const Physical& at, unsigned size, u8* out) {
   if (at.host != nullptr) {
-    std::memcpy(out, at.host, size);
+    read_single_copy(at.host, size, out);
     return true;
   }
   for (unsigned done = 0; done < size; done += 8) {
@@ -173,7 +176,7 @@ bool Vcpu::read_piece(u64 va, const Physical& at, unsigned size, u8* out) {
 
 bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) {
   if (at.host != nullptr) {
-    if (!at.read_only) std::memcpy(at.host, in, size);
+    if (!at.read_only) write_single_copy(at.host, size, in);
     return true;
   }
   for (unsigned done = 0; done < size; done += 8) {

@@ -138,6 +138,12 @@ const Op* Vcpu::fetch() {
   return block_start_;
 }
 
+/// The run's budget is used up; where it was cut short for an overflow of the PMU, that is now.
+bool Vcpu::budget_used() {
+  if (budget_ <= 0 && budget_rest_ > 0) pmu_changed();
+  return budget_ <= 0;
+}
+
 /// Goes on at s.pc, with everything that may happen between instructions.  Null: leave run().
 const Op* Vcpu::go() {
   cur_ = nullptr;
@@ -146,6 +152,7 @@ const Op* Vcpu::go() {
   for (;;) {
     redirect_ = false;
     if (leaving_) return nullptr;
+    const bool used = budget_used();  // first, because an overflow may raise an interrupt
     const u32 due = pending_.load(std::memory_order_acquire) & poll_mask_;
     if (due != 0) [[unlikely]] {
       if ((due & kMaintenance) != 0) apply_maintenance();
@@ -157,7 +164,7 @@ const Op* Vcpu::go() {
       }
       take_interrupt();
     }
-    if (budget_ <= 0) {
+    if (used) {
       leaving_ = true;
       return nullptr;
     }
@@ -200,6 +207,8 @@ const Op* Vcpu::next_page(const Op* op) {
 RunExit Vcpu::run(u64 budget) {
   if (!s.powered_on) return RunExit::Halted;
   budget_ = static_cast<s64>(budget);
+  budget_rest_ = 0;
+  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]] pmu_changed();
   exit_ = RunExit::Budget;
   leaving_ = false;
   while (!leaving_) {
@@ -226,7 +235,7 @@ void Vcpu::step_debug() {
     step_syndrome_ = 0x22;
     --budget_;
     ++retired_;
-    leaving_ = leaving_ || budget_ <= 0;
+    leaving_ = leaving_ || budget_used();
   } else if (const Op* op = go(); op != nullptr) {
     const bool step = step_enabled();
     if (!breakpoint_hit(s.pc)) {

@@ -76,5 +76,10 @@ void reset_sysregs(Vcpu& c);
 /// Brings the performance counters up to date.  Must be called before PSTATE.EL changes while
 /// PMCR_EL0.E is set, because counters filter by exception level.
 void pmu_sync(Vcpu& c);
+/// The level of the overflow interrupt, from counters that are up to date.
+bool pmu_interrupt(const Vcpu& c);
+/// How many instructions can run before a counter overflows that then raises the interrupt; kNever
+/// when none will.  From counters that are up to date.
+u64 pmu_distance(const Vcpu& c);
 
 }  // namespace quince::cpu

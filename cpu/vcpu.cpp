@@ -29,6 +29,7 @@ void Vcpu::restored() {
   tlb_.invalidate_all();
   invalidate_all_code(false);
   context_changed();
+  pmu_irq_.set(pmu_interrupt(*this));
 }
 
 void Vcpu::snapshot(Archive& ar) {
@@ -172,6 +173,7 @@ void Vcpu::set_el(unsigned el, unsigned spsel) {
   s.pstate.el = static_cast<u8>(el);
   s.pstate.spsel = static_cast<u8>(spsel);
   s.sp = s.sp_bank[s.sp_index()];
+  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]] pmu_changed();
 }
 
 void Vcpu::resynchronise() {

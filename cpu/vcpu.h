@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "cpu/features.h"
+#include "cpu/host_atomic.h"
 #include "cpu/interp/code_page.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
@@ -110,8 +111,8 @@ enum class ExceptionClass : u8 {
 /// How a memory access differs from a plain one.
 struct MemOp {
   bool unprivileged = false;  ///< LDTR/STTR: as EL0 unless PSTATE.UAO
-  bool aligned = false;       ///< faults when misaligned, whatever SCTLR_EL1.A (exclusives)
-  bool ordered = false;       ///< acquire/release: alignment as FEAT_LSE2 has it (16-byte granule)
+  bool aligned = false;       ///< exclusive: aligned, or inside a 16-byte granule with FEAT_LSE2
+  bool ordered = false;       ///< acquire/release: alignment by FEAT_LSE2 and SCTLR_EL1.nAA
   bool atomic = false;        ///< read-modify-write: a read that needs write permission
 };
 
@@ -137,7 +138,11 @@ class Vcpu final : public hw::IrqSink {
   bool has(Feature f) const { return quince::has(model_.features, f); }
   const VcpuPorts& ports() const { return ports_; }
 
-  /// Architectural reset: EL1h, everything masked, MMU off, PC at `entry`.
+  /// The wire of the PMU's overflow interrupt: a level, high while it is asserted.
+  void connect_pmu(hw::IrqLine line) { pmu_irq_ = std::move(line); }
+
+  /// Architectural reset: EL1h, everything masked, MMU off, PC at `entry`.  With the I/O lock held,
+  /// as restored().
   void reset(u64 entry, bool powered_on);
   void snapshot(Archive& ar);
   /// After a load: everything derived from the state.
@@ -270,6 +275,12 @@ class Vcpu final : public hw::IrqSink {
     return false;
   }
 
+  bool fp_enabled() const { return fp_enabled_; }
+  /// Around the meaning of an instruction that CPACR_EL1 traps, if it turns out to be one: keeps
+  /// the registers, and puts them back and takes the exception unless the instruction was UNDEFINED.
+  void hold_registers() { held_ = s; }
+  void trap_fp_unless_undefined();
+
   /// Continues after this instruction with a fresh instruction fetch, interrupts considered: for
   /// everything that changes how instructions are found or whether interrupts are taken.
   void resynchronise();
@@ -298,6 +309,10 @@ class Vcpu final : public hw::IrqSink {
   /// DSB: broadcast maintenance is complete, memory accesses are ordered.
   void data_barrier();
 
+  /// After a change of the performance monitors, or of what they filter by: counts, drives the
+  /// interrupt, and has run() stop where the next overflow is due.  Without the I/O lock.
+  void pmu_changed();
+
   /// Guest time now, and the virtual and physical counter.
   u64 now_ns() const { return ports_.clock->now_ns(); }
   u64 counter() const;
@@ -315,7 +330,8 @@ class Vcpu final : public hw::IrqSink {
   CodePage* page_ = nullptr;         ///< the page that cur_ is in
   u64 page_va_ = 0;
   bool page_guarded_ = false;
-  s64 budget_ = 0;
+  s64 budget_ = 0;                   ///< instructions to the end of the run or a PMU overflow
+  s64 budget_rest_ = 0;              ///< of the run, behind that overflow
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
 
@@ -378,6 +394,8 @@ class Vcpu final : public hw::IrqSink {
     const u64 mask = op.aligned || op.ordered ? ~u64{0} : alignment_mask_;
     return (va & (size - 1) & mask) == 0;
   }
+  static void read_host(const u8* p, VReg& out) { read_pair(p, out.d[0], out.d[1]); }
+  static void write_host(u8* p, const VReg& v) { write_pair(p, v.d[0], v.d[1]); }
   template <class T>
   static void read_host(const u8* p, T& out) {
     std::memcpy(&out, p, sizeof(T));
@@ -428,6 +446,7 @@ class Vcpu final : public hw::IrqSink {
   bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
   bool debug_enabled_at(unsigned el, bool d_masked) const;
 
+  bool budget_used();
   void raise(u32 bits);
   void update_poll_mask();
 
@@ -447,6 +466,7 @@ class Vcpu final : public hw::IrqSink {
   bool debug_ = false;           ///< breakpoints, watchpoints or single step may be due
   bool watchpoints_ = false;
 
+  hw::IrqLine pmu_irq_;
   std::atomic<u32> pending_{0};
   u32 poll_mask_ = kExit | kMaintenance;
   RunExit exit_ = RunExit::Budget;
@@ -467,6 +487,7 @@ class Vcpu final : public hw::IrqSink {
   std::vector<Maintenance> mailbox_;
   std::atomic<u64> posted_{0}, applied_{0};
   std::atomic<bool> parked_{true};
+  CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;

@@ -45,6 +45,15 @@ CharOptions char_options(const CharConfig& config) {
   return o;
 }
 
+/// The date at power-on.  A deterministic run without -rtc base= begins at 2000-01-01 00:00:00 UTC,
+/// because the host's date would be an input.
+u32 boot_time_of(const MachineConfig& config) {
+  constexpr u32 kDeterministicDate = 946'684'800;
+  if (config.rtc_fixed) return config.boot_time;
+  if (config.clock.deterministic && !config.rtc_host) return kDeterministicDate;
+  return static_cast<u32>(std::time(nullptr));
+}
+
 /// Writes a file, or leaves none behind.
 Result<void> write_file(const std::string& path, std::span<const u8> bytes) {
   std::FILE* f = std::fopen(path.c_str(), "we");
@@ -164,7 +173,7 @@ Result<void> Machine::build_devices() {
   const auto place = [&](Slot s, hw::MmioDevice& dev) {
     return space_.map(PhysAddr(board_->entry(s).base), board_->entry(s).size, dev);
   };
-  const u32 boot_time = config_.rtc_fixed ? config_.boot_time : static_cast<u32>(std::time(nullptr));
+  const u32 boot_time = boot_time_of(config_);
   const auto name = [&](Slot s) { return board_->entry(s).name; };
   d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, serial_port);
   d.rtc = std::make_unique<hw::Pl031>(name(Slot::Rtc), wire(Slot::Rtc), timers_, boot_time);
@@ -192,6 +201,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
                          .log = &log_};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
+    c->connect_pmu(hw::IrqLine(gic.ppi_sink(i), kPpiPmu));
     gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));
     device_list_.push_back(timer.get());
     devices_->timers.push_back(std::move(timer));

@@ -39,8 +39,9 @@ struct MachineConfig {
   bool paused = false;           ///< -S
   bool single_thread = false;    ///< -accel tcg,thread=single
   std::string name;
-  u32 boot_time = 0;             ///< RTC seconds at power-on; 0: the host's now
+  u32 boot_time = 0;             ///< the date at power-on, in seconds since 1970, if rtc_fixed
   bool rtc_fixed = false;        ///< boot_time was given
+  bool rtc_host = false;         ///< the host's date was asked for, also for a deterministic run
   std::vector<std::string> log_items;   ///< -d
   std::string log_file;                 ///< -D
   std::vector<std::string> traces;      ///< -trace globs

@@ -64,7 +64,10 @@ s64 Machine::psci_cpu_on(u64 target, u64 entry, u64 context) {
   if (!power.compare_exchange_strong(was, CpuPower::OnPending))
     return was == CpuPower::On ? kAlreadyOn : kOnPending;
   // The target is off: until its power is On, its thread touches nothing of the state.
-  c->reset(entry, true);
+  {
+    const hw::IoLock::Guard held(io_lock_);
+    c->reset(entry, true);
+  }
   c->s.x[0] = context;
   power.store(CpuPower::On);
   c->request_exit();

@@ -10,9 +10,9 @@ namespace quince::cpu {
 enum class GroupKind : u8 {
   Straight,    ///< meaning over an engine; control goes on at the next instruction
   Branch,      ///< meaning over an engine; may branch
-  FpStraight,  ///< as Straight, after the CPACR_EL1.FPEN check
+  FpStraight,  ///< as Straight, after the CPACR_EL1.FPEN check; every encoding is allocated
   Helper,      ///< a function on Vcpu
-  FpHelper,    ///< a function on Vcpu, after the CPACR_EL1.FPEN check
+  FpHelper,    ///< a function on Vcpu's registers alone, with the CPACR_EL1.FPEN check
 };
 
 /// Makes the handler for an instruction word: rows with specialised fields have several.
@@ -31,10 +31,19 @@ const Op* handle(Vcpu& c, const Op* op) {
   // Nothing is redirected between instructions; the compiler then drops the check below from
   // every instruction that cannot fault.
   if (c.redirect_) __builtin_unreachable();
-  if constexpr (K == GroupKind::FpStraight || K == GroupKind::FpHelper) {
+  if constexpr (K == GroupKind::FpStraight) {
     if (!c.fp_access_check()) [[unlikely]] return c.redirected(op);
   }
-  if constexpr (K == GroupKind::Helper || K == GroupKind::FpHelper) {
+  if constexpr (K == GroupKind::FpHelper) {
+    // An unallocated encoding is UNDEFINED before it is an access to trap (D1.3.5), and only the
+    // meaning knows: it runs, and what it did to the registers is undone.
+    const bool trapped = !c.fp_enabled();
+    if (trapped) [[unlikely]] c.hold_registers();
+    a64::call<E, Fn, kFixed>(c, op->insn);
+    if (trapped) [[unlikely]] c.trap_fp_unless_undefined();
+    if (c.redirect_) [[unlikely]] return c.redirected(op);
+    return op + 1;
+  } else if constexpr (K == GroupKind::Helper) {
     a64::call<E, Fn, kFixed>(c, op->insn);
     if (c.redirect_) [[unlikely]] return c.redirected(op);
     return op + 1;

@@ -169,11 +169,13 @@ Result<void> on_rtc(Parser& p, std::string_view v) {
   for (const auto& [key, value] : split_options(v, "")) {
     if (key == "base" && value == "utc") {
       p.out.config.rtc_fixed = false;
+      p.out.config.rtc_host = true;
     } else if (key == "base") {
       const u64 seconds = TRY(parse_number(value));
       if (seconds > ~u32{0}) return fail("base={} does not fit the 32-bit clock", seconds);
       p.out.config.boot_time = static_cast<u32>(seconds);
       p.out.config.rtc_fixed = true;
+      p.out.config.rtc_host = false;
     } else if (key != "clock" || value != "vm") {
       return fail("{}={} is not implemented (base=utc|SECONDS, clock=vm)", key, value);
     }

@@ -192,6 +192,27 @@ TEST(Guest, Mmu) {
   for (const Options& options : {kCounted, kThreaded4}) expect_passes("mmu", options);
 }
 
+constexpr std::pair<const char*, unsigned long> kPauthVectors[] = {
+#include "tests/guest/pauth_vectors.inc"
+};
+
+/// FEAT_PAuth2, FEAT_FPAC and QARMA5 give the codes that another implementation gives.
+TEST(Guest, Pauth) {
+  NEED_GUESTS();
+  const Values values = expect_passes("pauth", {"-icount", "shift=3", "-cpu", "max"});
+  EXPECT_EQ(values.size(), std::size(kPauthVectors));
+  for (const auto& [name, code] : kPauthVectors) {
+    ASSERT_TRUE(values.contains(name)) << name;
+    EXPECT_EQ(values.at(name), code) << name;
+  }
+}
+
+/// Interrupts of the performance monitors come where the counter overflows.
+TEST(Guest, Pmu) {
+  NEED_GUESTS();
+  for (const Options& options : {kCounted, kThreaded}) expect_passes("pmu", options);
+}
+
 TEST(Guest, Psci) {
   NEED_GUESTS();
   for (const Options& options : {kCounted, kCounted4, kThreaded, kThreaded4}) {

@@ -76,10 +76,14 @@ const char* excluded_row(const a64::RowInfo& row) {
   return nullptr;
 }
 
-const char* excluded_word(const a64::RowInfo& row, u32 insn) {
+const char* excluded_word(const a64::RowInfo& row, u32 insn, bool lse2) {
   const a64::Decoded d(row, insn);
   const std::string_view text = row.text;
   const std::string_view group = row.group;
+  if (!lse2 && ((insn & 0xffff'ffe0) == 0xd50b'7c20 || (insn & 0xffff'ffe0) == 0xd50b'7d20))
+    return "DC CVAP and CVADP, which that version has for whole machines only";
+  if (lse2 && (insn & 0xffff'ffe0) == 0xd51b'4400)
+    return "an oracle with FEAT_LSE2 also has FPCR's fields of FEAT_AFP and FEAT_EBF16";
   if (std::string_view(row.id) == "MRS") {
     const u32 op1 = insn >> 16 & 7, crn = insn >> 12 & 15;
     if ((insn & 0xfff8'0000) == 0xd538'0000 && op1 == 0 && crn == 0)
@@ -95,7 +99,7 @@ const char* excluded_word(const a64::RowInfo& row, u32 insn) {
       return "writeback to the register that is transferred";
     if (d.has("rt2") && rt == rt2 && text.starts_with("ld"))
       return "a pair loaded into one register";
-    if (rn == 31 && (d["imm9"] & 15) != 0 &&
+    if (!lse2 && rn == 31 && (d["imm9"] & 15) != 0 &&
         (text.starts_with("ldapur") || text.starts_with("stlur")))
       return "misaligned, which the oracle without FEAT_LSE2 does not allow";
     const u32 rs = d["rs"];

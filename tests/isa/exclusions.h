@@ -13,8 +13,8 @@ namespace quince::test {
 const char* excluded_row(const a64::RowInfo& row);
 
 /// Why this word of a row is not compared; null when it is: what the architecture leaves
-/// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.
-const char* excluded_word(const a64::RowInfo& row, u32 insn);
+/// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.  `lse2`: the oracle has FEAT_LSE2.
+const char* excluded_word(const a64::RowInfo& row, u32 insn, bool lse2);
 
 /// Why this case of a word is not compared; null when it is: errors of the oracle that show with
 /// certain operands only.

@@ -10,10 +10,14 @@
 
 namespace quince::test {
 
+/// The CPU with every feature.  SVE and SME off: they change nothing that the tests run, but the
+/// layout of signal frames.
+inline constexpr const char* kOracleMax = "max,sve=off,sme=off";
+
 class OracleProcess {
  public:
-  /// Starts the child; `why` says why there is none.
-  explicit OracleProcess(std::string& why);
+  /// Starts the child with a -cpu option; `why` says why there is none.
+  explicit OracleProcess(std::string& why, const char* cpu = kOracleMax);
   ~OracleProcess();
   OracleProcess(const OracleProcess&) = delete;
   OracleProcess& operator=(const OracleProcess&) = delete;

@@ -12,8 +12,8 @@
 //  * it may go to a different virtual address of the same physical one;
 //  * a store exclusive with Rs = Rt or Rs = Rn uses the values from before; LDXP with Rt = Rt2
 //    leaves the second value;
-//  * any atomic needs write permission, CAS also when it compares unequal;
-//  * exclusives fault when misaligned, also inside a 16-byte granule.
+//  * any atomic needs write permission, CAS also when it compares unequal.
+// FEAT_LSE2 lets both be misaligned inside a 16-byte granule (B2.2.1.1).
 // Missing on purpose: ST64B and LD64B (FEAT_LS64), LSE128, RCpc3.
 #pragma once
 
@@ -53,7 +53,11 @@ inline bool load_exclusive(cpu::Vcpu& c, u32 rn, unsigned log2, u64 (&out)[2]) {
     cpu::read_pair(p, out[0], out[1]);
   } else {
     out[0] = with_size(log2, [&]<class T>() -> u64 {
-      return __atomic_load_n(reinterpret_cast<const T*>(p), __ATOMIC_ACQUIRE);
+      if (is_aligned(reinterpret_cast<u64>(p), sizeof(T)))
+        return __atomic_load_n(reinterpret_cast<const T*>(p), __ATOMIC_ACQUIRE);
+      u8 bytes[sizeof(T)];
+      cpu::read_single_copy(p, sizeof(T), bytes);
+      return load_le<T>(bytes);
     });
   }
   c.s.excl_valid = true;

@@ -4,6 +4,8 @@
 // 32.  The elements are accesses of their own to the architecture (alignment, faults); where they
 // all are in one page of plain memory they move as a block.  A load that faults has written no
 // register.  A store that faults may have written the elements before.
+//
+// The meanings make the CPACR_EL1.FPEN check themselves, after that for unallocated encodings.
 #pragma once
 
 #include <array>
@@ -75,6 +77,12 @@ inline void post_index(cpu::Vcpu& c, u32 rn, u64 va, u32 rm, unsigned n_bytes) {
   put_base(c, rn, va + (rm == 31 ? n_bytes : c.s.x[rm]));
 }
 
+/// The CPACR_EL1.FPEN check, which follows that of the encoding, and the base; false after an
+/// exception.
+inline bool struct_address(cpu::Vcpu& c, u32 rn, u64& va) {
+  return c.fp_access_check() && base_address(c, rn, va);
+}
+
 // ---- Multiple structures
 
 /// `kRegs` registers in structures of `kElems`: LD1 of n registers is <n, 1>, LDn is <n, n>.
@@ -82,7 +90,7 @@ template <unsigned kRegs, unsigned kElems>
 void load_multiple(cpu::Vcpu& c, bool q, u32 rm, u32 size, u32 rn, u32 rt) {
   if (kElems > 1 && size == 3 && !q) return c.undefined();
   u64 va = 0;
-  if (!base_address(c, rn, va)) return;
+  if (!struct_address(c, rn, va)) return;
   const unsigned reg_bytes = q ? 16 : 8, n_bytes = kRegs * reg_bytes;
   StructBytes mem;
   if (!load_struct(c, va, size, n_bytes, mem)) return;
@@ -102,7 +110,7 @@ template <unsigned kRegs, unsigned kElems>
 void store_multiple(cpu::Vcpu& c, bool q, u32 rm, u32 size, u32 rn, u32 rt) {
   if (kElems > 1 && size == 3 && !q) return c.undefined();
   u64 va = 0;
-  if (!base_address(c, rn, va)) return;
+  if (!struct_address(c, rn, va)) return;
   const unsigned reg_bytes = q ? 16 : 8, n_bytes = kRegs * reg_bytes;
   StructBytes mem;
   for (unsigned r = 0; r < kRegs; ++r) {
@@ -147,7 +155,7 @@ constexpr unsigned elements(bool n, bool r) { return (n ? 2u : 0u) + (r ? 1u : 0
 inline void load_lane(cpu::Vcpu& c, unsigned elems, u32 rm, unsigned log2, unsigned lane, u32 rn,
                       u32 rt) {
   u64 va = 0;
-  if (!base_address(c, rn, va)) return;
+  if (!struct_address(c, rn, va)) return;
   StructBytes mem;
   if (!load_struct(c, va, log2, elems << log2, mem)) return;
   for (unsigned i = 0; i < elems; ++i)
@@ -157,7 +165,7 @@ inline void load_lane(cpu::Vcpu& c, unsigned elems, u32 rm, unsigned log2, unsig
 inline void store_lane(cpu::Vcpu& c, unsigned elems, u32 rm, unsigned log2, unsigned lane, u32 rn,
                        u32 rt) {
   u64 va = 0;
-  if (!base_address(c, rn, va)) return;
+  if (!struct_address(c, rn, va)) return;
   StructBytes mem;
   for (unsigned i = 0; i < elems; ++i)
     std::memcpy(mem.data() + (i << log2), element(c.s.v[(rt + i) & 31], log2, lane), 1u << log2);
@@ -167,7 +175,7 @@ inline void store_lane(cpu::Vcpu& c, unsigned elems, u32 rm, unsigned log2, unsi
 inline void load_replicated(cpu::Vcpu& c, bool q, unsigned elems, u32 rm, unsigned log2, u32 rn,
                             u32 rt) {
   u64 va = 0;
-  if (!base_address(c, rn, va)) return;
+  if (!struct_address(c, rn, va)) return;
   StructBytes mem;
   if (!load_struct(c, va, log2, elems << log2, mem)) return;
   for (unsigned i = 0; i < elems; ++i) {

@@ -14,7 +14,7 @@ const InterpRow kRows[] = {
 #include "cpu/a64/isa/ldst_simd.inc"
 #undef A64
 #define A64(id, pattern, text, feature) \
-  QUINCE_HELPER_ROW("ldst_struct", FpHelper, id, pattern, text, feature)
+  QUINCE_HELPER_ROW("ldst_struct", Helper, id, pattern, text, feature)
 #include "cpu/a64/isa/ldst_struct.inc"
 #undef A64
 };

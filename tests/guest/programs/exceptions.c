@@ -129,12 +129,40 @@ static void sp_alignment(void) {
 
 CODE(unaligned_code, "ldr x1, [x0]\n str x1, [x0]");
 CODE(exclusive_code, "ldxr x1, [x0]");
+CODE(ordered_code, "ldar x1, [x0]\n stlr x1, [x0]");
+CODE(atomic_code, "ldadd xzr, x1, [x0]");
+#define SCTLR_NAA (1ul << 6)
+/// Runs code at EL1; the ESR without WnR, which says little of an access that does not happen.
+static u64 esr_at(char *code, u64 at) {
+  const struct Frame *f = trap(code, at, kEl1h);
+  if (!returned(f)) {
+    EXPECT(f->elr, (u64)code);
+    EXPECT(f->far, at);
+  }
+  return f->esr & ~(1ul << 6);
+}
+/// What is neither plain nor aligned: by FEAT_LSE2, fine inside a 16-byte granule.
+static void atomic_alignment(void) {
+  const u64 sctlr = READ(sctlr_el1), inside = (u64)user_stack + 1, across = inside + 8;
+  const bool lse2 = (READ(id_aa64mmfr2_el1) >> 32 & 15) != 0;
+  const bool lse = (READ(id_aa64isar0_el1) >> 20 & 15) != 0;
+  const u64 fault = ESR(0x25, 0x21), fine = ESR(0x15, 0xdead) & ~(1ul << 6);
+  char *const code[] = {exclusive_code, ordered_code, atomic_code};
+  for (u64 i = 0; i < (lse ? 3 : 2); ++i) {
+    EXPECT(esr_at(code[i], across), fault);
+    EXPECT(esr_at(code[i], inside), lse2 ? fine : fault);
+    // SCTLR_EL1.nAA is for acquire and release alone, and A comes before it.
+    WRITE(sctlr_el1, sctlr | SCTLR_NAA);
+    EXPECT(esr_at(code[i], across), lse2 && i == 1 ? fine : fault);
+    WRITE(sctlr_el1, sctlr | SCTLR_NAA | 2);
+    EXPECT(esr_at(code[i], inside), fault);
+    WRITE(sctlr_el1, sctlr);
+  }
+}
+
 static void alignment(void) {
   const u64 sctlr = READ(sctlr_el1), at = (u64)user_stack + 1;
   EXPECT_TRUE(returned(trap(unaligned_code, at, kEl0)));
-  const struct Frame *f = trap(exclusive_code, at, kEl1h);
-  expect_exception(f, kSync, ESR(0x25, 0x21), (u64)exclusive_code, kEl1h);
-  EXPECT(f->far, at);
   WRITE(sctlr_el1, sctlr | 2);  // A
   EXPECT(trap(unaligned_code, at, kEl0)->esr, ESR(0x24, 0x21));
   WRITE(sctlr_el1, sctlr);
@@ -159,6 +187,8 @@ static void illegal_state(void) {
 
 CODE(fp_code, "fmov d0, x0");
 CODE(simd_load_code, "ldr q0, [x0]");
+CODE(reserved_simd_code, ".inst 0x0ee08400");  // ADD of one doubleword as a vector
+CODE(reserved_structure_code, ".inst 0x0c408c00");  // LD2 of the same
 static void fp_trap(void) {
   // CV is 1 and COND 0b1110, as for every A64 instruction.
   const u64 esr = ESR(0x07, 0x1e00000);
@@ -166,6 +196,8 @@ static void fp_trap(void) {
   expect_exception(trap(fp_code, 0, kEl1h), kSync, esr, (u64)fp_code, kEl1h);
   expect_exception(trap(fp_code, 0, kEl0), kSyncEl0, esr, (u64)fp_code, kEl0);
   EXPECT(trap(simd_load_code, UNMAPPED, kEl0)->esr, esr);  // before the access
+  EXPECT(trap(reserved_simd_code, 0, kEl0)->esr, ESR(0, 0));  // after UNDEFINED
+  EXPECT(trap(reserved_structure_code, 0, kEl1h)->esr, ESR(0, 0));
   WRITE(cpacr_el1, 1ul << 20);  // EL0 alone is trapped
   EXPECT_TRUE(returned(trap(fp_code, 0, kEl1h)));
   EXPECT(trap(fp_code, 0, kEl0)->esr, esr);
@@ -219,6 +251,7 @@ void test_main(void) {
   RUN(pc_alignment);
   RUN(sp_alignment);
   RUN(alignment);
+  RUN(atomic_alignment);
   RUN(illegal_state);
   RUN(fp_trap);
   RUN(el0_traps);

@@ -292,6 +292,31 @@ MachineConfig drawing(u64 seed) {
   return c;
 }
 
+/// The date at power-on that a guest reads from the RTC.
+u32 date_of(MachineConfig c) {
+  Program p;
+  p.mov(1, 0x2005'0000).word(0xb940'0022);  // LDR W2, [X1]: RTCDR
+  load(c, p.mov(1, kData).str(2, 1).off());
+  const auto m = make(std::move(c));
+  EXPECT_EQ(m->run(), 0);
+  return static_cast<u32>(peek(*m, kData));
+}
+
+TEST(Machine, ADeterministicRunHasAFixedDate) {
+  constexpr u32 k2000 = 946'684'800, kLongAgo = 1'700'000'000;  // no host's clock is behind that
+  MachineConfig c = in_mode(Mode::Deterministic);
+  c.rtc_fixed = false;
+  EXPECT_EQ(date_of(c), k2000);
+  c.rtc_host = true;  // -rtc base=utc
+  EXPECT_GT(date_of(c), kLongAgo);
+  c = in_mode(Mode::Deterministic);
+  c.boot_time = 1234;
+  EXPECT_EQ(date_of(c), 1234u);
+  c = in_mode(Mode::OneThread);
+  c.rtc_fixed = false;
+  EXPECT_GT(date_of(c), kLongAgo);
+}
+
 TEST(Machine, DeterministicRunsAreEqual) {
   const auto a = make(drawing(1)), b = make(drawing(1)), other = make(drawing(2));
   EXPECT_EQ(a->state_hash(), b->state_hash());

@@ -125,10 +125,34 @@ TEST_F(LdstAtomic, StatusRegisterOverlap) {
   EXPECT_EQ(s.x[1], 0u);
 }
 
+TEST_F(LdstAtomic, ExclusivesInsideAGranule) {
+  m.put<u64>(M::kData, 0x0807'0605'0403'0201);
+  m.put<u64>(M::kData + 8, 0x100f'0e0d'0c0b'0a09);
+  s.x[1] = M::kData + 5;
+  ASSERT_TRUE(m.run({kLdxr}).fine());
+  EXPECT_EQ(s.x[0], 0x0d0c'0b0a'0908'0706u);
+  s.x[3] = 0x1111'1111'1111'1111;
+  ASSERT_TRUE(m.run({kStxr}).fine());
+  EXPECT_EQ(s.x[2], 0u);
+  EXPECT_EQ(memory(), 0x1111'1105'0403'0201u);
+  EXPECT_EQ(memory(8), 0x100f'0e11'1111'1111u);
+  ASSERT_TRUE(m.run({kStxr}).fine());  // the monitor is open now
+  EXPECT_EQ(s.x[2], 1u);
+  ASSERT_TRUE(m.run({kLdxr}).fine());
+  m.put<u8>(M::kData + 12, 0);  // the last of its bytes
+  ASSERT_TRUE(m.run({kStxr}).fine());
+  EXPECT_EQ(s.x[2], 1u);
+}
+
 TEST_F(LdstAtomic, ExclusivesFault) {
-  s.x[1] = M::kData + 4;  // inside a granule, which does not help
+  s.sys.sctlr_el1 |= M::kSctlrNaa;  // of no use
+  s.x[1] = M::kData + 9;
+  expect_abort(m.run({kLdxr}), kAlignment, false, M::kData + 9);
+  expect_abort(m.run({kStxr}), kAlignment, true, M::kData + 9);
+  s.sys.sctlr_el1 ^= M::kSctlrNaa | M::kSctlrA;
+  s.x[1] = M::kData + 4;
   expect_abort(m.run({kLdxr}), kAlignment, false, M::kData + 4);
-  expect_abort(m.run({kStxr}), kAlignment, true, M::kData + 4);
+  s.sys.sctlr_el1 ^= M::kSctlrA;
   s.x[1] = M::kData + 8;
   expect_abort(m.run({kLdaxp}), kAlignment, false, M::kData + 8);
   s.x[1] = M::kReadOnly;
@@ -174,11 +198,16 @@ TEST_F(LdstAtomic, AtomicsInsideAGranule) {
   EXPECT_EQ(m.get<u16>(M::kData + 7), 0x1234u);
   s.x[1] = M::kData + 13;
   expect_abort(m.run({kLdaddalW}), kAlignment, true, M::kData + 13);
+  s.sys.sctlr_el1 |= M::kSctlrNaa;  // not for atomics
+  expect_abort(m.run({kLdaddalW}), kAlignment, true, M::kData + 13);
 }
 
-TEST(LdstAtomicWithoutLse2, AtomicsAreAligned) {
+TEST(LdstAtomicWithoutLse2, AtomicsAndExclusivesAreAligned) {
   M m(false);
+  m.vcpu().s.sys.sctlr_el1 |= M::kSctlrNaa;
   m.vcpu().s.x[1] = M::kData + 4;
+  expect_abort(m.run({kLdxr}), kAlignment, false, M::kData + 4);
+  expect_abort(m.run({kStxr}), kAlignment, true, M::kData + 4);
   expect_abort(m.run({kLdadd}), kAlignment, true, M::kData + 4);
 }
 
@@ -237,6 +266,24 @@ TEST_F(LdstAtomic, TwoVcpusCountWithAtomics) {
                   0xd1000463,    // sub x3, x3, #1
                   0xb5ffffc3});  // cbnz x3, back to ldadd
   EXPECT_EQ(memory(), 11 + 2 * kRounds);
+}
+
+// Ordered accesses that are misaligned inside a granule are never torn: both vCPUs invert a
+// doubleword of zeros or ones and look at what they read.
+TEST_F(LdstAtomic, TwoVcpusSeeMisalignedOrderedAccessesWhole) {
+  m.put<u64>(M::kData, 0), m.put<u64>(M::kData + 8, 0);
+  for (unsigned i = 0; i < 2; ++i) m.vcpu(i).s.x[4] = M::kData + 5, m.vcpu(i).s.x[7] = 0;
+  run_on_both(m, {0xc8dffc80,    // ldar x0, [x4]
+                  0x91000405,    // add x5, x0, #1
+                  0xd341fca5,    // lsr x5, x5, #1
+                  0xaa0500e7,    // orr x7, x7, x5
+                  0xaa2003e0,    // mvn x0, x0
+                  0xc89ffc80,    // stlr x0, [x4]
+                  0xd1000463,    // sub x3, x3, #1
+                  0xb5ffff23});  // cbnz x3, back to ldar
+  for (unsigned i = 0; i < 2; ++i) EXPECT_EQ(m.vcpu(i).s.x[7], 0u);
+  EXPECT_EQ(memory() & low_mask(40), 0u);
+  EXPECT_EQ(memory(8) >> 40, 0u);
 }
 
 TEST_F(LdstAtomic, TwoVcpusCountWithExclusivePairs) {

@@ -43,7 +43,7 @@ class LdstMachine {
   static constexpr u64 kReadOnly = kBase + 0x1'4000;
   static constexpr u64 kUser = kBase + 0x1'5000;   ///< EL0 may read and write
   static constexpr u64 kAlias = kBase + 0x1'6000;  ///< the first page of kData once more
-  static constexpr u64 kSctlrA = 2;
+  static constexpr u64 kSctlrA = 2, kSctlrNaa = 1 << 6;
 
   /// All features, except FEAT_LSE2 when `lse2` is false.
   explicit LdstMachine(bool lse2 = true) {

@@ -244,8 +244,27 @@ TEST_F(Ldst, OrderedAccessesStayInsideAGranule) {
   expect_abort(m.run({0xd95f8020}), kAlignment, false, M::kData + 11);  // ldapur x0, [x1, #-8]
 }
 
+TEST_F(Ldst, OrderedAccessesGoAnywhereWithNaa) {
+  s.sys.sctlr_el1 |= M::kSctlrNaa;
+  for (const u64 at : {M::kData + 9, M::kData + 0xffd}) {  // across a granule, and across pages
+    for (u64 i = 0; i < 8; ++i) m.put<u8>(at + i, static_cast<u8>(i + 1));
+    s.x[1] = at;
+    ASSERT_TRUE(m.run({kLdar}).fine());
+    EXPECT_EQ(s.x[0], 0x0807'0605'0403'0201u);
+    s.x[0] = 0x1122'3344'5566'7788;
+    ASSERT_TRUE(m.run({kStlr}).fine());
+    for (u64 i = 0; i < 8; ++i) EXPECT_EQ(m.get<u8>(at + i), 0x88 - 0x11 * i);
+  }
+  s.x[1] = M::kData + 19;
+  EXPECT_TRUE(m.run({0xd95f8020}).fine());  // ldapur x0, [x1, #-8]
+  s.sys.sctlr_el1 |= M::kSctlrA;            // A has the last word
+  s.x[1] = M::kData + 9;
+  expect_abort(m.run({kLdar}), kAlignment, false, M::kData + 9);
+}
+
 TEST(LdstWithoutLse2, OrderedAccessesAreAligned) {
   M m(false);
+  m.vcpu().s.sys.sctlr_el1 |= M::kSctlrNaa;  // RES0
   m.vcpu().s.x[1] = M::kData + 4;
   expect_abort(m.run({kLdar}), kAlignment, false, M::kData + 4);
   expect_abort(m.run({kStlr}), kAlignment, true, M::kData + 4);

@@ -7,7 +7,7 @@ namespace {
 
 using test::Bench;
 
-constexpr u32 kWfe = 0xd503'205f, kSevl = 0xd503'20bf, kLdxr = 0xc85f'7c00;  // LDXR X0, [X0]
+constexpr u32 kWfe = 0xd503'205f, kLdxr = 0xc85f'7c00;  // LDXR X0, [X0]
 constexpr u64 kEvntEn = 4, kEvntDir = 8;
 constexpr u64 stream(u64 evnti, u64 dir = 0) { return kEvntEn | dir | evnti << 4; }
 

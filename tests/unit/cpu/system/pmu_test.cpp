@@ -1,4 +1,5 @@
 // Performance monitors.
+#include "hw/core/archive.h"
 #include "tests/unit/cpu/system/bench.h"
 
 namespace quince::cpu {
@@ -89,6 +90,132 @@ TEST_F(PmuTest, CycleCounterOverflow) {
   b.set("PMCR_EL0", 1);
   run(3);
   EXPECT_EQ(b.get("PMOVSCLR_EL0"), kCycles);
+}
+
+/// A PMU with its wire.
+struct PmuInterrupt : PmuTest, hw::IrqSink {
+  PmuInterrupt() { b.c->connect_pmu(hw::IrqLine(*this, 23)); }
+  void set_line(unsigned line, bool high) override {
+    EXPECT_EQ(line, 23u);
+    level = high;
+    at = b.c->instructions();
+  }
+  bool level = false;
+  u64 at = 0;  ///< when it changed
+};
+
+TEST_F(PmuInterrupt, IsALevelOfStatusEnableAndE) {
+  for (const u64 counter : {kCycles, u64{1}, u64{1} << 5}) {
+    b.set("PMOVSSET_EL0", counter);
+    EXPECT_FALSE(level);
+    b.set("PMINTENSET_EL1", counter);
+    EXPECT_FALSE(level);
+    b.set("PMCR_EL0", 1);
+    EXPECT_TRUE(level);
+    b.set("PMINTENCLR_EL1", counter);
+    EXPECT_FALSE(level);
+    b.set("PMINTENSET_EL1", counter);
+    EXPECT_TRUE(level);
+    b.set("PMCR_EL0", 0);
+    EXPECT_FALSE(level);
+    b.set("PMCR_EL0", 1);
+    EXPECT_TRUE(level);
+    b.set("PMOVSCLR_EL0", counter);
+    EXPECT_FALSE(level);
+    b.set("PMINTENCLR_EL1", counter);
+    b.set("PMCR_EL0", 0);
+  }
+  b.set("PMOVSSET_EL0", u64{1} << 6);  // no such counter
+  EXPECT_EQ(b.get("PMOVSSET_EL0"), 0u);
+}
+
+TEST_F(PmuInterrupt, ComesWithTheOverflowAndNotWithTheEndOfTheRun) {
+  for (const u64 room : {u64{1}, u64{2}, u64{100}, u64{5000}}) {
+    for (const bool cycles : {true, false}) {
+      const u64 counter = cycles ? kCycles : 4;
+      b.set("PMCR_EL0", 0);
+      b.set("PMCNTENCLR_EL0", ~u64{0});
+      b.set("PMINTENCLR_EL1", ~u64{0});
+      b.set("PMOVSCLR_EL0", ~u64{0});
+      b.set("PMEVTYPER2_EL0", kInstRetired);
+      b.set("PMCCNTR_EL0", ~u64{0} - room + 1);
+      b.set("PMEVCNTR2_EL0", 0xffff'ffff - room + 1);
+      b.set("PMCNTENSET_EL0", counter);
+      b.set("PMINTENSET_EL1", counter);
+      b.set("PMCR_EL0", 1);
+      const u64 start = b.c->instructions();
+      EXPECT_FALSE(level);
+      run(10'000);
+      EXPECT_TRUE(level);
+      EXPECT_GE(b.c->instructions() - start, 10'000u);  // the run went on to its own end
+      EXPECT_EQ(at - start, room) << cycles;
+      EXPECT_EQ(b.get("PMOVSSET_EL0"), counter);
+    }
+  }
+}
+
+TEST_F(PmuInterrupt, OfAChainedPair) {
+  b.set("PMEVTYPER0_EL0", kInstRetired);
+  b.set("PMEVTYPER1_EL0", kChain);
+  b.set("PMEVCNTR0_EL0", 0xffff'fff0);
+  b.set("PMEVCNTR1_EL0", 0xffff'ffff);
+  b.set("PMCNTENSET_EL0", 3);
+  b.set("PMINTENSET_EL1", 2);
+  b.set("PMCR_EL0", 1);
+  const u64 start = b.c->instructions();
+  run(1000);
+  EXPECT_TRUE(level);
+  EXPECT_EQ(at - start, 16u);
+  EXPECT_EQ(b.get("PMOVSSET_EL0"), 3u);
+  b.set("PMOVSCLR_EL0", 3);
+  b.set("PMEVCNTR0_EL0", 0xffff'fff0);
+  b.set("PMEVCNTR1_EL0", 0xffff'fffe);  // one wrap of the low half is not enough
+  run(1000);
+  EXPECT_FALSE(level);
+  EXPECT_EQ(b.get("PMEVCNTR1_EL0"), 0xffff'ffffu);
+}
+
+TEST_F(PmuInterrupt, OfASoftwareIncrement) {
+  b.set("PMEVCNTR3_EL0", 0xffff'ffff);
+  b.set("PMCNTENSET_EL0", 8);
+  b.set("PMINTENSET_EL1", 8);
+  b.set("PMCR_EL0", 1);
+  EXPECT_FALSE(level);
+  b.set("PMSWINC_EL0", 8);
+  EXPECT_TRUE(level);
+}
+
+TEST_F(PmuInterrupt, WaitsWhileTheLevelIsFiltered) {
+  b.set("PMCCFILTR_EL0", kP);  // EL0 only
+  b.set("PMCCNTR_EL0", ~u64{0} - 9);
+  b.set("PMCNTENSET_EL0", kCycles);
+  b.set("PMINTENSET_EL1", kCycles);
+  b.set("PMCR_EL0", 1);
+  run(1000);
+  EXPECT_FALSE(level);
+  b.c->s.sys.elr_el1 = kCode + 4;
+  b.c->s.sys.spsr_el1 = 0;
+  const u64 start = b.c->instructions();
+  b.run({kEret, 0x1400'0000}, 1000);  // ten of EL0, to which ERET may count
+  EXPECT_TRUE(level);
+  EXPECT_GE(at - start, 10u);
+  EXPECT_LE(at - start, 11u);
+}
+
+TEST_F(PmuInterrupt, ResetAndRestoreDriveTheWire) {
+  b.set("PMOVSSET_EL0", 1);
+  b.set("PMINTENSET_EL1", 1);
+  b.set("PMCR_EL0", 1);
+  Archive ar(Archive::Mode::Save);
+  b.c->snapshot(ar);
+  EXPECT_TRUE(level);
+  b.restart();
+  EXPECT_FALSE(level);
+  ar.set_mode(Archive::Mode::Load);
+  b.c->snapshot(ar);
+  ASSERT_TRUE(ar.finish());
+  b.c->restored();
+  EXPECT_TRUE(level);
 }
 
 TEST_F(PmuTest, FiltersByExceptionLevel) {

@@ -16,7 +16,7 @@ constexpr u32 kUartClockHz = 24'000'000;
 constexpr u32 kKeyPower = 116;  // KEY_POWER of Linux's input event codes
 
 // The first cell of a PCI address: its space.
-constexpr u32 kPciIo = 0x0100'0000, kPciMem32 = 0x0200'0000, kPciMem64Prefetch = 0x4300'0000;
+constexpr u32 kPciIo = 0x0100'0000, kPciMem32 = 0x0200'0000, kPciMem64 = 0x0300'0000;
 
 /// The nodes of one tree, one function each.  The phandles are what they refer to each other by.
 class Board {
@@ -37,6 +37,8 @@ class Board {
     rtc();
     gpio();
     power_key();
+    flash();
+    fw_cfg();
     for (const WiredDevice& v : d_.virtio_mmio) virtio(v);
     pcie();
     return w_.finish();
@@ -63,6 +65,8 @@ class Board {
   void rtc();
   void gpio();
   void power_key();
+  void flash();
+  void fw_cfg();
   void virtio(const WiredDevice& v);
   void pcie();
   void pcie_ranges(const FdtPcie& p);
@@ -73,6 +77,7 @@ class Board {
   FdtWriter w_;
   const u32 gic_ = w_.new_phandle();
   const u32 msi_ = w_.new_phandle();
+  const u32 its_ = w_.new_phandle();
   const u32 clock_ = w_.new_phandle();
   const u32 gpio_ = w_.new_phandle();
 };
@@ -158,6 +163,14 @@ void Board::gic() {
     w_.cells("arm,msi-num-spis", {g.msi->spi_count});
     w_.phandle(msi_);
   }
+  if (g.its) {
+    const auto its = w_.node(at("msi-controller", g.its->start));
+    w_.string("compatible", "arm,gic-v3-its");
+    w_.flag("msi-controller");
+    w_.cells("#msi-cells", {1});
+    reg(*g.its);
+    w_.phandle(its_);
+  }
 }
 
 void Board::timer() {
@@ -233,6 +246,28 @@ void Board::power_key() {
   w_.cells("gpios", {gpio_, *d_.power_key_line, 0});
 }
 
+void Board::flash() {
+  if (d_.flash.empty()) return;
+  const auto node = w_.node(at("flash", d_.flash[0].start));
+  w_.string("compatible", "cfi-flash");
+  std::vector<u32> cells;
+  for (const Range& bank : d_.flash)
+    for (const u64 v : {bank.start.raw(), bank.size}) {
+      cells.push_back(static_cast<u32>(v >> 32));
+      cells.push_back(static_cast<u32>(v));
+    }
+  w_.cells("reg", cells);
+  w_.cells("bank-width", {4});
+}
+
+void Board::fw_cfg() {
+  if (!d_.fw_cfg) return;
+  const auto node = w_.node(at("fw-cfg", d_.fw_cfg->start));
+  w_.string("compatible", "qemu,fw-cfg-mmio");
+  reg(*d_.fw_cfg);
+  w_.flag("dma-coherent");
+}
+
 void Board::virtio(const WiredDevice& v) {
   const auto node = w_.node(at("virtio_mmio", v.registers.start));
   w_.string("compatible", "virtio,mmio");
@@ -253,7 +288,7 @@ void Board::pcie_ranges(const FdtPcie& p) {
   };
   if (p.io) window(kPciIo, 0, *p.io);
   window(kPciMem32, p.mmio32.start.raw(), p.mmio32);
-  if (p.mmio64) window(kPciMem64Prefetch, p.mmio64->start.raw(), *p.mmio64);
+  if (p.mmio64) window(kPciMem64, p.mmio64->start.raw(), *p.mmio64);
   w_.cells("ranges", cells);
 }
 
@@ -285,8 +320,10 @@ void Board::pcie() {
   w_.cells("bus-range", {0, p.buses - 1});
   pcie_ranges(p);
   pcie_interrupts(p);
-  // Every requester ID goes to the one frame.
-  if (d_.gic.msi) w_.cells("msi-map", {0, msi_, 0, 0x10000});
+  // Every requester ID goes to the one frame, or is its own DeviceID.
+  if (d_.gic.its)
+    w_.cells("msi-map", {0, its_, 0, 0x10000});
+  else if (d_.gic.msi) w_.cells("msi-map", {0, msi_, 0, 0x10000});
   w_.flag("dma-coherent");
 }
 

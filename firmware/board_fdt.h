@@ -4,7 +4,7 @@
 // arm/pl011 and the PrimeCells, interrupt-controller/arm,gic-v3.yaml, timer/arm,arch_timer.yaml,
 // input/gpio-keys.yaml, pci/host-generic-pci.yaml, virtio/mmio.yaml).  The tree describes what the
 // description says is there and nothing else; it does not know any board.
-// Deliberately missing: caches, CPU topology, NUMA, an ITS, EL2's interrupts.
+// Deliberately missing: caches, CPU topology, NUMA, EL2's interrupts.
 #pragma once
 
 #include <optional>
@@ -38,6 +38,7 @@ struct FdtGic {
     u32 spi_count = 0;
   };
   std::optional<MsiFrame> msi = {};
+  std::optional<Range> its = {};  ///< an Interrupt Translation Service; messages go to it
 };
 
 /// A generic PCIe host bridge.  The windows are identity mapped: bus address = CPU address.
@@ -45,7 +46,7 @@ struct FdtPcie {
   Range ecam = {};
   u32 buses = 256;                   ///< 1 MiB of ECAM each
   Range mmio32 = {};                 ///< below 4 GiB
-  std::optional<Range> mmio64 = {};  ///< prefetchable
+  std::optional<Range> mmio64 = {};  ///< for 64-bit BARs, prefetchable or not
   std::optional<Range> io = {};      ///< CPU addresses of I/O ports from 0
   u32 first_spi = 0;                 ///< of `wires` in a row
   /// Pin n (INTA = 0) of device d is wire (d + n) mod this; a power of two up to 32.
@@ -84,6 +85,8 @@ struct BoardDescription {
   std::optional<u32> power_key_line = {};  ///< the power button's GPIO line; needs gpio
   std::optional<FdtPcie> pcie = {};
   std::vector<WiredDevice> virtio_mmio = {};
+  std::vector<Range> flash = {};           ///< banks of one CFI flash, 32 bits wide
+  std::optional<Range> fw_cfg = {};
   FdtChosen chosen = {};
 };
 

@@ -13,7 +13,7 @@
 #include "firmware/linux_boot.h"
 #include "firmware/loader.h"
 #include "hw/core/dma.h"
-#include "machine/chardev/chardev.h"
+#include "machine/backends.h"
 #include "machine/cpu_thread.h"
 #include "machine/devices.h"
 #include "machine/machine.h"
@@ -31,19 +31,6 @@ constexpr u64 kPrimeCellSize = 4 * KiB;
 u64 mpidr_of(unsigned cpu) { return u64{cpu / 16} << 8 | (cpu % 16); }
 
 firmware::Range range_of(const MapEntry& e) { return {PhysAddr(e.base), e.size}; }
-
-CharOptions char_options(const CharConfig& config) {
-  CharOptions o;
-  using Kind = CharOptions::Kind;
-  o.kind = config.kind == CharConfig::Kind::Stdio  ? Kind::Stdio
-           : config.kind == CharConfig::Kind::File ? Kind::File
-                                                   : Kind::Null;
-  o.id = "serial0";
-  o.path = config.path;
-  o.mux = config.mux;
-  o.signals = config.signals;
-  return o;
-}
 
 /// The date at power-on.  A deterministic run without -rtc base= begins at 2000-01-01 00:00:00 UTC,
 /// because the host's date would be an input.
@@ -91,7 +78,11 @@ Machine::Machine(MachineConfig config)
   timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->deadline_moved(); }, this);
 }
 
-Machine::~Machine() = default;
+Machine::~Machine() {
+  // Devices hold what back ends and the bus own; their disks are waited for.
+  cpus_.clear();
+  devices_.reset();
+}
 
 Result<std::unique_ptr<Machine>> Machine::create(MachineConfig config) {
   std::unique_ptr<Machine> m(new Machine(std::move(config)));
@@ -117,7 +108,12 @@ Result<void> Machine::build() {
                                                                : u64{host()} << 32 | host());
   random_state_ = random_();
   TRY_VOID(build_memory());
+  TRY_VOID(build_backends());
   TRY_VOID(build_devices());
+  TRY_VOID(build_flash());
+  TRY_VOID(build_fw_cfg());
+  TRY_VOID(build_virtio_slots());
+  TRY_VOID(plug_devices());
   TRY_VOID(build_cpus(std::move(*model)));
   TRY_VOID(describe_hardware());
   if (!config_.dumpdtb.empty()) {
@@ -132,10 +128,17 @@ Result<void> Machine::build() {
 }
 
 Result<void> Machine::build_memory() {
-  auto ram = hw::GuestRam::create("ram", config_.ram);
-  if (!ram) return tl::unexpected(ram.error().in("-m"));
+  const auto backend =
+      std::find_if(config_.memory_backends.begin(), config_.memory_backends.end(),
+                   [&](const MemoryBackendOptions& m) { return m.id == config_.memory_backend; });
+  const bool named = backend != config_.memory_backends.end();
+  auto ram = named ? create_memory(*backend) : hw::GuestRam::create("ram", config_.ram);
+  if (!ram) return tl::unexpected(ram.error().in(named ? "-object" : "-m"));
   ram_ = std::move(*ram);
+  if (!ram_->host().warning().empty())
+    std::fprintf(stderr, "quince: warning: -object: %s\n", ram_->host().warning().c_str());
   TRY_VOID(space_.map_ram(PhysAddr(board_->entry(Slot::Ram).base), *ram_));
+  if (!board_->has(Slot::Firmware)) return {};
   const MapEntry& slot = board_->entry(Slot::Firmware);
   firmware_ram_ = TRY(hw::GuestRam::create(slot.name, slot.size));
   return space_.map_ram(PhysAddr(slot.base), *firmware_ram_);
@@ -145,6 +148,7 @@ Result<void> Machine::build_devices() {
   devices_ = std::make_unique<Devices>();
   Devices& d = *devices_;
   hw::GicConfig gic{.affinities = {}, .spis = board_->spis};
+  if (has_its()) gic.lpi_memory.emplace(space_, u16{0});
   for (unsigned i = 0; i < config_.cpus; ++i)
     gic.affinities.push_back(static_cast<u32>(mpidr_of(i)));
   d.gic = std::make_unique<hw::Gicv3>("gic", log_, gic);
@@ -153,20 +157,8 @@ Result<void> Machine::build_devices() {
                       board_->entry(Slot::GicDist).size, d.gic->distributor()));
   TRY_VOID(space_.map(PhysAddr(redist.base), d.gic->redistributors_size(), d.gic->redistributors()));
 
-  const CharHost host{.loop = loop_, .lock = io_lock_, .on_escape = [this](CharEscape e) {
-    loop_.post([this, e] {
-      switch (e) {
-        case CharEscape::Exit: return quit(StopCause::HostQuit);
-        case CharEscape::Reset: return reset();
-        case CharEscape::PowerDown: return power_button();
-        case CharEscape::Pause: return state_ == RunState::Paused ? resume() : pause();
-      }
-    });
-  }};
-  auto serial = Chardev::open(char_options(config_.serial), host);
+  auto serial = backends_->open_serial(config_.serial);
   if (!serial) return tl::unexpected(serial.error().in("-serial"));
-  serial_ = std::move(*serial);
-  hw::CharPort& serial_port = *TRY(serial_->claim());
   const auto wire = [&](Slot s) {
     return hw::IrqLine(d.gic->spi_sink(), static_cast<unsigned>(board_->entry(s).spi));
   };
@@ -175,7 +167,7 @@ Result<void> Machine::build_devices() {
   };
   const u32 boot_time = boot_time_of(config_);
   const auto name = [&](Slot s) { return board_->entry(s).name; };
-  d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, serial_port);
+  d.uart = std::make_unique<hw::Pl011>(name(Slot::Uart), wire(Slot::Uart), timers_, **serial);
   d.rtc = std::make_unique<hw::Pl031>(name(Slot::Rtc), wire(Slot::Rtc), timers_, boot_time);
   d.gpio = std::make_unique<hw::Pl061>(name(Slot::Gpio), wire(Slot::Gpio));
   TRY_VOID(place(Slot::Uart, *d.uart));
@@ -184,7 +176,7 @@ Result<void> Machine::build_devices() {
   d.power_key = std::make_unique<hw::GpioKey>(
       "power-key", hw::IrqLine(d.gpio->inputs(), board_->power_key_line), timers_);
   device_list_ = {d.gic.get(), d.uart.get(), d.rtc.get(), d.gpio.get(), d.power_key.get()};
-  return {};
+  return build_pcie();
 }
 
 Result<void> Machine::build_cpus(cpu::CpuModel model) {
@@ -233,6 +225,8 @@ Result<void> Machine::describe_hardware() {
   b.rtc = wired(Slot::Rtc);
   b.gpio = wired(Slot::Gpio);
   b.power_key_line = board_->power_key_line;
+  describe_pcie(b);
+  describe_peripherals(b);
   b.chosen.kaslr_seed = random_();
   for (unsigned i = 0; i < 4; ++i) {
     const u64 r = random_();
@@ -242,24 +236,55 @@ Result<void> Machine::describe_hardware() {
   return {};
 }
 
+/// Whether firmware runs first: it then finds a kernel through fw_cfg.
+bool Machine::starts_in_firmware() const {
+  const auto in_flash = [](const DriveConfig& d) {
+    return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
+  };
+  return board_->has(Slot::Flash0) &&
+         (!config_.bios.empty() || std::any_of(config_.drives.begin(), config_.drives.end(), in_flash));
+}
+
+/// What firmware of 'virt' expects: the tree at the start of RAM, and the kernel's parts as items.
+Result<void> Machine::load_for_firmware() {
+  TRY_VOID(images_->memory.add("device tree", PhysAddr(board_->entry(Slot::Ram).base), device_tree_));
+  if (config_.kernel.empty()) return {};
+  hw::FwCfg& fw = *devices_->fw_cfg;
+  const auto item = [&](const char* option, const std::string& path, hw::FwCfg::Key size,
+                        hw::FwCfg::Key data) -> Result<void> {
+    auto bytes = read_file(path);
+    if (!bytes) return tl::unexpected(bytes.error().in(option));
+    fw.add_u32(size, static_cast<u32>(bytes->size()));
+    fw.add(data, std::move(*bytes));
+    return {};
+  };
+  TRY_VOID(item("-kernel", config_.kernel, hw::FwCfg::kKernelSize, hw::FwCfg::kKernelData));
+  if (!config_.initrd.empty())
+    TRY_VOID(item("-initrd", config_.initrd, hw::FwCfg::kInitrdSize, hw::FwCfg::kInitrdData));
+  std::vector<u8> line(config_.append.begin(), config_.append.end());
+  line.push_back(0);
+  fw.add_u32(hw::FwCfg::kCmdlineSize, static_cast<u32>(line.size()));
+  fw.add(hw::FwCfg::kCmdlineData, std::move(line));
+  return {};
+}
+
 Result<void> Machine::load_images() {
   images_ = std::make_unique<Images>();
   const firmware::Range ram{PhysAddr(board_->entry(Slot::Ram).base), config_.ram};
-  u64 start = board_->entry(Slot::Firmware).base, x0 = 0;
-  if (!config_.bios.empty()) {
+  const Slot first = board_->has(Slot::Firmware) ? Slot::Firmware : Slot::Flash0;
+  u64 start = board_->entry(first).base, x0 = 0;
+  if (!config_.bios.empty() && first == Slot::Firmware) {
     const MapEntry& slot = board_->entry(Slot::Firmware);
     auto bytes = read_file(config_.bios, slot.size);
     if (!bytes) return tl::unexpected(bytes.error().in("-bios"));
     if (bytes->empty()) return fail("-bios: '{}' is empty", config_.bios);
     TRY_VOID(images_->memory.add(fmt::format("firmware '{}'", config_.bios), PhysAddr(slot.base),
                                  std::move(*bytes)));
-    if (config_.kernel.empty() && config_.board == "virt") {
-      // Firmware for this board looks for the tree at the start of RAM.
-      TRY_VOID(images_->memory.add("device tree", ram.start, device_tree_));
-      x0 = ram.start.raw();
-    }
   }
-  if (!config_.kernel.empty()) {
+  if (starts_in_firmware()) {
+    TRY_VOID(load_for_firmware());
+    x0 = ram.start.raw();
+  } else if (!config_.kernel.empty()) {
     // Not inside the braces: g++ forgets the members that are made already when TRY returns.
     firmware::Image kernel = TRY(firmware::read_kernel(config_.kernel));
     firmware::BootInputs in{.ram = ram, .kernel_name = config_.kernel,

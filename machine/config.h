@@ -4,19 +4,30 @@
 #include <string>
 #include <vector>
 
+#include "base/option_values.h"
 #include "base/types.h"
 #include "firmware/loader.h"
+#include "machine/chardev/chardev.h"
 #include "machine/clock.h"
+#include "machine/drive_config.h"
+#include "machine/memory_backend.h"
+#include "net/config.h"
 
 namespace quince::machine {
 
-/// Where a serial port or a monitor leads.
-struct CharConfig {
-  enum class Kind : u8 { Null, Stdio, File };
-  Kind kind = Kind::Null;
-  std::string path;       ///< Kind::File
-  bool mux = false;       ///< Ctrl-A escapes, and the monitor, share it (mon:stdio)
-  bool signals = true;    ///< Ctrl-C ends the emulator instead of reaching the guest
+/// One of an option that may be given several times: -device, -drive, -netdev, -chardev, ...
+struct OptionGroup {
+  std::string kind;         ///< the first word: a driver, a type of back end
+  std::string id;           ///< what others call it by; may be empty
+  PropertyList properties;  ///< everything else
+  std::string option;       ///< for messages: "-device virtio-blk-pci"
+};
+
+/// -fw_cfg: a file that firmware can read.
+struct FwCfgFile {
+  std::string name;
+  std::string path;    ///< empty: `text` is what it holds
+  std::string text;
 };
 
 /// What happens on a guest event (-no-reboot, -no-shutdown, -action).
@@ -31,9 +42,22 @@ struct MachineConfig {
   std::string cpu;               ///< the -cpu option; "" is the default model
   unsigned cpus = 1;
   u64 ram = 0;                   ///< bytes; 0 is the board's default
+  std::vector<MemoryBackendOptions> memory_backends;  ///< -object memory-backend-*
+  std::string memory_backend;    ///< the one that is the guest's memory; empty: one of its own
   std::string kernel, initrd, dtb, bios, append, dumpdtb;
   std::vector<firmware::LoaderOptions> loaders;  ///< -device loader
-  CharConfig serial;
+  bool msi = true;               ///< -M msi=: PCI functions have MSI and MSI-X
+  CharOptions serial;            ///< where the UART leads
+  std::vector<CharOptions> chardevs;
+  std::vector<DriveConfig> drives;
+  std::vector<net::NetdevOptions> netdevs;
+  std::vector<net::DumpOptions> dumps;   ///< -object filter-dump
+  std::vector<OptionGroup> fsdevs;
+  std::vector<OptionGroup> objects;      ///< others
+  std::vector<OptionGroup> devices;      ///< -device, and what short forms of it make
+  std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties
+  std::vector<FwCfgFile> fw_cfg;
+  bool its = true;               ///< -M virt,its=: messages reach the GIC through an ITS
   ActionConfig actions;
   ClockConfig clock;
   bool paused = false;           ///< -S

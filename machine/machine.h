@@ -27,6 +27,10 @@
 #include "machine/clock.h"
 #include "machine/config.h"
 
+namespace quince::firmware {
+struct BoardDescription;
+}
+
 namespace quince::hw {
 class Gicv3;
 class GenericTimer;
@@ -34,14 +38,18 @@ class GpioKey;
 }  // namespace quince::hw
 
 namespace quince::machine {
+class Backends;
+}
 
-class Chardev;
+namespace quince::machine {
+
+class Backends;
 
 /// Created → Paused ⇄ Running → Stopped.
 enum class RunState : u8 { Paused, Running, Stopped };
 
 /// Why the machine stopped.
-enum class StopCause : u8 { GuestShutdown, GuestReset, HostQuit, HostSignal };
+enum class StopCause : u8 { GuestShutdown, GuestReset, GuestExit, HostQuit, HostSignal };
 
 /// What PSCI AFFINITY_INFO answers.
 enum class CpuPower : u8 { On = 0, Off = 1, OnPending = 2 };
@@ -67,6 +75,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   void power_button();
   /// Ends run(), with status 0.
   void quit(StopCause cause);
+  /// Ends run() with a status that the guest chose (a test device).  From any thread.
+  void exit_by_guest(int status);
   RunState state() const { return state_; }
 
   const MachineConfig& config() const { return config_; }
@@ -108,9 +118,21 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> build();
   Result<void> build_memory();
   Result<void> build_devices();
+  Result<void> build_pcie();      // pcie.cpp
+  Result<void> build_its();       // pcie.cpp
+  Result<void> build_backends();  // this and the following: peripherals.cpp
+  Result<void> build_flash();
+  Result<void> build_fw_cfg();
+  Result<void> build_virtio_slots();
+  Result<void> plug_devices();
   Result<void> build_cpus(cpu::CpuModel model);
   Result<void> load_images();
+  Result<void> load_for_firmware();
+  bool starts_in_firmware() const;
+  bool has_its() const { return config_.msi && config_.its && board_->has(Slot::Its); }
   Result<void> describe_hardware();
+  void describe_pcie(firmware::BoardDescription& b) const;         // pcie.cpp
+  void describe_peripherals(firmware::BoardDescription& b) const;  // peripherals.cpp
   void apply_images();
 
   // snapshot.cpp
@@ -154,7 +176,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   hw::AddressSpace space_;
   std::unique_ptr<hw::GuestRam> ram_, firmware_ram_;
   cpu::CpuModel model_;
-  std::unique_ptr<Chardev> serial_;
+  std::unique_ptr<Backends> backends_;
   std::unique_ptr<Devices> devices_;
   std::vector<hw::Device*> device_list_;
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
@@ -172,6 +194,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   RunState state_ = RunState::Paused;
   std::atomic<bool> stop_requested_{false};
   std::atomic<u8> stop_cause_{0};
+  std::atomic<int> guest_status_{0};  ///< of StopCause::GuestExit
   std::optional<StopCause> finished_;
 
   cpu::Vcpu* in_slice_ = nullptr;  ///< not threaded: the vCPU that runs now
@@ -188,8 +211,5 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
 /// Blocks the signals that run() takes from a descriptor, in this thread and those it makes, and
 /// returns them.  Called first in main, so that one that comes early ends the machine properly too.
 sigset_t block_signals();
-
-/// The status that a stop ends the process with (docs/platform.md, "How a run ends").
-int exit_status(StopCause cause);
 
 }  // namespace quince::machine

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "base/assert.h"
+#include "machine/backends.h"
 #include "machine/cpu_thread.h"
 #include "machine/devices.h"
 #include "machine/machine.h"
@@ -21,8 +22,6 @@ constexpr u64 kSlice = 50'000;
 constexpr u64 kLongRun = u64{1} << 40;
 
 }  // namespace
-
-int exit_status(StopCause) { return 0; }
 
 // ---- Requests ----------------------------------------------------------------------------------
 
@@ -42,6 +41,11 @@ void Machine::request_stop(StopCause cause) {
 
 void Machine::quit(StopCause cause) {
   request_stop(cause);
+}
+
+void Machine::exit_by_guest(int status) {
+  guest_status_.store(status);
+  request_stop(StopCause::GuestExit);
 }
 
 void Machine::handle_requests() {
@@ -326,7 +330,8 @@ int Machine::run() {
     run_single();
   state_ = RunState::Stopped;
   if (trace_state_.on()) trace_state_("time {} ns, hash {:#018x}", clock_.now_ns(), state_hash());
-  return exit_status(*finished_);
+  backends_->quiesce();
+  return *finished_ == StopCause::GuestExit ? guest_status_.load() : 0;
 }
 
 // ---- Siblings ----------------------------------------------------------------------------------

@@ -56,9 +56,24 @@ constexpr Option kOptions[] = {
     {"append",       "TEXT",                               "the kernel's command line", text<&MachineConfig::append>},
     {"dtb",          "FILE",                               "device tree instead of the generated one", text<&MachineConfig::dtb>},
     {"bios",         "FILE",                               "firmware image at the firmware slot", text<&MachineConfig::bios>},
-    {"device",       "loader,file=FILE[,addr=A]",          "put a file or data into memory", on_device},
-    {"serial",       "stdio|mon:stdio|file:F|null|chardev:ID", "where the serial port leads", on_serial},
-    {"chardev",      "stdio|file|null,id=ID...",           "a named back end for -serial", on_chardev},
+    {"device",       "MODEL[,prop=value...]",              "a device ('-device help', '-device MODEL,help'), or loader,file=FILE[,addr=A]", on_device},
+    {"global",       "MODEL.PROP=VALUE",                   "a default for every device of a model", on_global},
+    {"drive",        "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2]...", "a disk image", on_drive},
+    {"hda",          "FILE",                               "a disk; likewise -hdb, -hdc, -hdd", on_hda},
+    {"hdb",          "FILE",                               nullptr, on_hdb},
+    {"hdc",          "FILE",                               nullptr, on_hdc},
+    {"hdd",          "FILE",                               nullptr, on_hdd},
+    {"cdrom",        "FILE",                               "a read-only disk", on_cdrom},
+    {"pflash",       "FILE",                               "an image of flash: code, then variables", on_pflash},
+    {"snapshot",     nullptr,                              "write to temporary files instead of the images", on_snapshot},
+    {"netdev",       "user|socket|stream|dgram|hubport,id=ID...", "a network back end ('-netdev help')", on_netdev},
+    {"nic",          "user|...[,model=virtio-net-pci][,mac=M]", "a network back end and its device", on_nic},
+    {"net",          "nic|user|...",                       "the old form of the same", on_net},
+    {"serial",       "stdio|mon:stdio|file:F|pty|unix:P|tcp:H:P|null|chardev:ID", "where the serial port leads", on_serial},
+    {"chardev",      "BACKEND,id=ID...",                   "a named character back end ('-chardev help')", on_chardev},
+    {"object",       "memory-backend-ram|file|memfd,id=ID,size=S...", "memory for -M memory-backend=ID; also rng-builtin, rng-random, filter-dump", on_object},
+    {"numa",         "node,memdev=ID",                     "the same by QEMU's other name", on_numa},
+    {"fw_cfg",       "name=NAME,file=FILE|string=TEXT",    "a file for firmware (virt)", on_fw_cfg},
     {"nographic",    nullptr,                              "serial port on the terminal (Ctrl-A h for help)", on_nographic},
     {"display",      "none",                               "no window", only_none},
     {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
@@ -83,8 +98,6 @@ constexpr Option kOptions[] = {
     {"no-user-config", nullptr, nullptr, accept},
     {"parallel",     "none",  nullptr, only_none},
     {"vga",          "none",  nullptr, only_none},
-    {"net",          "none",  nullptr, only_none},
-    {"nic",          "none",  nullptr, only_none},
     {"monitor",      "none",  nullptr, only_none},
 };
 // clang-format on
@@ -99,13 +112,14 @@ Result<void> finish(Parser& p) {
   MachineConfig& c = p.out.config;
   if (find_board(c.board) == nullptr) return fail("-M: machine '{}' has nothing to run", c.board);
   if (!p.accel_found && !p.accel_error.empty()) return fail("{}", p.accel_error);
-  auto port = parse_char(p, p.serial.value_or(p.nographic ? "mon:stdio" : "null"));
-  if (!port) return tl::unexpected(port.error().in("-serial"));
-  c.serial = *port;
+  c.serial = p.serial ? *p.serial : TRY(parse_serial(p.nographic ? "mon:stdio" : "null"));
+  TRY_VOID(finish_drives(p));
+  finish_nics(p);
   const Board& board = *find_board(c.board);
   if (c.cpus > board.max_cpus)
     return fail("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine '{}' is {}", c.cpus,
                 c.board, board.max_cpus);
+  TRY_VOID(finish_memory(p));
   if (c.ram == 0) c.ram = board.default_ram;
   if (c.ram % MiB != 0) return fail("-m: the size must be a multiple of 1 MiB");
   if (c.ram < 16 * MiB) return fail("-m: {} MiB is too little, the least is 16 MiB", c.ram / MiB);

@@ -34,7 +34,10 @@ std::string board_options_help(std::string_view board) {
       "{} options:\n"
       "  accel=<string>         - tcg\n"
       "  dumpdtb=<file>         - write the generated device tree and exit\n"
-      "  gic-version=<string>   - 3\n", board);
+      "  gic-version=<string>   - 3\n"
+      "  memory-backend=<id>    - an -object memory-backend-*: the guest's memory\n"
+      "  its=<bool>             - messages go through an ITS, where the board has one (on)\n"
+      "  msi=<bool>             - PCI functions have MSI and MSI-X (on)\n", board);
 }
 
 }  // namespace
@@ -54,6 +57,12 @@ Result<void> on_machine(Parser& p, std::string_view v) {
       c.dumpdtb = value;
     } else if (key == "gic-version") {
       if (value != "3" && value != "max") return fail("gic-version={} is not implemented (only 3)", value);
+    } else if (key == "memory-backend") {
+      c.memory_backend = value;
+    } else if (key == "msi") {
+      c.msi = TRY(parse_switch(value));
+    } else if (key == "its") {
+      c.its = TRY(parse_switch(value));
     } else if (key == "accel") {
       add_accel(p, value, fmt::format("-M: accel={} is not implemented (only tcg)", value));
     } else if (key == "virtualization" || key == "mte") {
@@ -119,6 +128,20 @@ Result<void> on_memory(Parser& p, std::string_view v) {
   if (slots != 0 || most > c.ram)
     p.out.warnings.push_back("warning: -m: memory cannot be added later; slots and maxmem change nothing");
   return props.finish();
+}
+
+/// The memory's size is that of its back end.
+Result<void> finish_memory(Parser& p) {
+  MachineConfig& c = p.out.config;
+  if (c.memory_backend.empty()) return {};
+  const auto it = std::find_if(c.memory_backends.begin(), c.memory_backends.end(),
+                               [&](const auto& m) { return m.id == c.memory_backend; });
+  if (it == c.memory_backends.end())
+    return fail("-M: there is no memory-backend object '{}'", c.memory_backend);
+  if (c.ram != 0 && c.ram != it->size)
+    return fail("-m: {} bytes, and memory-backend '{}' has {}", c.ram, it->id, it->size);
+  c.ram = it->size;
+  return {};
 }
 
 Result<void> on_accel(Parser& p, std::string_view v) {

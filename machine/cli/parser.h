@@ -15,8 +15,10 @@ namespace quince::machine::cli {
 struct Parser {
   CommandLine out;
   bool compat = false;  ///< speak as QEMU does where tools look (-version, -help)
-  std::vector<std::pair<std::string, CharConfig>> chardevs;  // -chardev id
-  std::optional<std::string> serial;  // the -serial value, resolved at the end
+  std::optional<CharOptions> serial;
+  std::vector<OptionGroup> nics;  // of -nic and -net
+  unsigned hub_ports = 0;         // of -net
+  bool snapshot = false;          // -snapshot
   bool nographic = false;
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
@@ -37,20 +39,45 @@ Result<void> on_machine(Parser& p, std::string_view v);
 Result<void> on_cpu(Parser& p, std::string_view v);
 Result<void> on_smp(Parser& p, std::string_view v);
 Result<void> on_memory(Parser& p, std::string_view v);
+Result<void> finish_memory(Parser& p);
 Result<void> on_accel(Parser& p, std::string_view v);
 Result<void> on_enable_kvm(Parser& p, std::string_view v);
 Result<void> on_icount(Parser& p, std::string_view v);
 Result<void> on_rtc(Parser& p, std::string_view v);
 
 // device_options.cpp
+/// "KIND,id=...,name=value,..."; the kind may also be named by `kind_key`.
+OptionGroup split_group(std::string_view option, std::string_view kind_key, std::string_view text);
 Result<void> on_device(Parser& p, std::string_view v);
+Result<void> on_global(Parser& p, std::string_view v);
+Result<void> on_object(Parser& p, std::string_view v);
+Result<void> on_numa(Parser& p, std::string_view v);
+Result<void> on_fw_cfg(Parser& p, std::string_view v);
+
+// char_options.cpp
 Result<void> on_chardev(Parser& p, std::string_view v);
 Result<void> on_serial(Parser& p, std::string_view v);
 Result<void> on_nographic(Parser& p, std::string_view v);
 /// Options whose only implemented value is "none".
 Result<void> only_none(Parser& p, std::string_view v);
-/// Where a `-serial` value leads, with the chardevs that are known by then.
-Result<CharConfig> parse_char(const Parser& p, std::string_view v);
+
+// drive_options.cpp
+Result<void> on_drive(Parser& p, std::string_view v);
+Result<void> on_hda(Parser& p, std::string_view v);
+Result<void> on_hdb(Parser& p, std::string_view v);
+Result<void> on_hdc(Parser& p, std::string_view v);
+Result<void> on_hdd(Parser& p, std::string_view v);
+Result<void> on_cdrom(Parser& p, std::string_view v);
+Result<void> on_pflash(Parser& p, std::string_view v);
+Result<void> on_snapshot(Parser& p, std::string_view v);
+/// Gives units to flash banks, and devices to drives with if=virtio.
+Result<void> finish_drives(Parser& p);
+
+// net_options.cpp
+Result<void> on_netdev(Parser& p, std::string_view v);
+Result<void> on_nic(Parser& p, std::string_view v);
+Result<void> on_net(Parser& p, std::string_view v);
+void finish_nics(Parser& p);
 
 // control_options.cpp
 Result<void> on_action(Parser& p, std::string_view v);

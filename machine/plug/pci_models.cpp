@@ -1,0 +1,48 @@
+// -device models of PCI that are no virtio devices.
+#include <bit>
+
+#include "hw/pci/irq_testdev.h"
+#include "hw/pci/root_port.h"
+#include "hw/pci/testdev.h"
+#include "machine/plug/model.h"
+#include "machine/plug/plugger.h"
+
+namespace quince::machine {
+
+namespace {
+
+Result<void> plug_root_port(Plugger& plugger, Properties& p) {
+  auto port = std::make_unique<hw::RootPort>(plugger.name(), TRY(plugger.claim_pci(p)));
+  plugger.add_bus(*plugger.keep(std::move(port)).secondary());
+  return {};
+}
+
+Result<void> plug_testdev(Plugger& plugger, Properties& p) {
+  const u64 membar = TRY(p.size("membar", 0));
+  if (membar != 0 && (!std::has_single_bit(membar) || membar < 4 * KiB))
+    return fail("membar={} is not a power of two of 4 KiB or more", membar);
+  plugger.keep(std::make_unique<hw::PciTestdev>(plugger.name(), TRY(plugger.claim_pci(p)), membar));
+  return {};
+}
+
+Result<void> plug_irq_testdev(Plugger& plugger, Properties& p) {
+  plugger.keep(std::make_unique<hw::IrqTestdev>(plugger.name(), TRY(plugger.claim_pci(p))));
+  return {};
+}
+
+}  // namespace
+
+void add_pci_models(std::vector<DeviceModel>& to) {
+  to.push_back({.name = "pcie-root-port",
+                .help = "PCI Express port: a bus of one slot, named by the id",
+                .plug = plug_root_port});
+  to.push_back({.name = "pci-testdev",
+                .help = "test device of kvm-unit-tests",
+                .properties = {{"membar", "size", "a memory BAR of this size besides"}},
+                .plug = plug_testdev});
+  to.push_back({.name = "quince-irq-testdev",
+                .help = "raises its interrupts, and copies memory, as a test wants it",
+                .plug = plug_irq_testdev});
+}
+
+}  // namespace quince::machine

@@ -1,0 +1,90 @@
+// Plugs devices into a machine that is being built.
+#pragma once
+
+#include <concepts>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/option_values.h"
+#include "base/result.h"
+#include "hw/core/address_space.h"
+#include "hw/core/device.h"
+#include "hw/core/timer.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/virtio/virtio_mmio.h"
+#include "machine/backends.h"
+#include "machine/config.h"
+
+namespace quince::machine {
+
+/// What a board offers to devices.
+struct PlugPlaces {
+  hw::PciBus* root = nullptr;  ///< "pcie.0", or null
+  bool msi = true;             ///< PCI functions may have MSI and MSI-X
+  /// Empty slots, by number; slots that are taken stay in the list.
+  std::vector<hw::VirtioMmio*> mmio_slots = {};
+};
+
+/// Knows what is plugged in where; model tables call it to claim places and to keep what they make.
+class Plugger {
+ public:
+  Plugger(PlugPlaces places, Backends& backends, hw::AddressSpace& space, hw::TimerQueue& timers,
+          Log& log);
+
+  /// Builds what one -device asks for; `globals` give defaults.  An error names the option.
+  Result<void> plug(const OptionGroup& device, std::span<const OptionGroup> globals);
+
+  /// What was built, in order; to be destroyed in the reverse one.
+  std::vector<std::unique_ptr<hw::Device>> take_devices() { return std::move(devices_); }
+  /// The units among them that are reset and saved, in order.
+  const std::vector<hw::Device*>& units() const { return units_; }
+
+  // ---- For models, while they are in `plug` ----
+
+  /// The name of the unit: the option's id, or the driver's name and a number.
+  const std::string& name() const { return name_; }
+  Backends& backends() { return backends_; }
+  hw::AddressSpace& space() { return space_; }
+  hw::TimerQueue& timers() { return timers_; }
+  Log& log() { return log_; }
+  bool msi() const { return places_.msi; }
+
+  /// Reads bus=, addr=, multifunction= and intx=.
+  Result<hw::FunctionPorts> claim_pci(Properties& p);
+  /// Reads bus=; the first free slot counts from the last one down, as on QEMU's board.
+  Result<hw::VirtioMmio*> claim_mmio(Properties& p);
+  /// Offers the bus behind a port under its name.
+  void add_bus(hw::PciBus& bus) { buses_[bus.name()] = &bus; }
+
+  /// Keeps a device that is a unit of its own.
+  template <std::derived_from<hw::Device> D>
+  D& keep(std::unique_ptr<D> device) {
+    units_.push_back(device.get());
+    return own(std::move(device));
+  }
+  /// Keeps one that another unit resets and saves: a virtio device behind its transport.
+  template <std::derived_from<hw::Device> D>
+  D& own(std::unique_ptr<D> device) {
+    D& ref = *device;
+    devices_.push_back(std::move(device));
+    return ref;
+  }
+
+ private:
+  PlugPlaces places_;
+  Backends& backends_;
+  hw::AddressSpace& space_;
+  hw::TimerQueue& timers_;
+  Log& log_;
+  std::map<std::string, hw::PciBus*> buses_;
+  std::map<std::string, unsigned> counts_;  // of devices without an id, by driver
+  std::vector<std::string> ids_;
+  std::vector<std::unique_ptr<hw::Device>> devices_;
+  std::vector<hw::Device*> units_;
+  std::string name_;
+};
+
+}  // namespace quince::machine

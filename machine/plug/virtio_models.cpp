@@ -1,0 +1,157 @@
+// -device models of virtio: each type once, for PCI and for memory-mapped slots.
+#include <fmt/format.h>
+
+#include "hw/virtio/virtio_blk.h"
+#include "hw/virtio/virtio_mmio.h"
+#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_rng.h"
+#include "machine/plug/model.h"
+#include "machine/plug/plugger.h"
+
+namespace quince::machine {
+
+namespace {
+
+/// A type of device, whatever its transport.
+struct VirtioKind {
+  const char* type;  ///< "blk": virtio-blk-pci, virtio-blk-device
+  const char* help;
+  std::span<const PropertyInfo> properties;
+  /// Makes one and keeps it; `features` are those of every type.
+  Result<hw::VirtioDevice*> (*make)(Plugger& plugger, Properties& p, u64 features);
+};
+
+constexpr PropertyInfo kCommonProperties[] = {
+    {"event_idx", "on/off", "offer VIRTIO_F_EVENT_IDX (on)"},
+    {"indirect_desc", "on/off", "offer VIRTIO_F_INDIRECT_DESC (on)"},
+    {"packed", "off", "packed rings are not there"},
+    {"iommu_platform", "off", "addresses are always physical"},
+};
+constexpr PropertyInfo kPciProperties[] = {
+    {"vectors", "uint32", "MSI-X vectors, 0 for none (one for each queue and one more)"},
+    {"disable-legacy", "on/auto", "there is no legacy interface"},
+    {"disable-modern", "off", "the modern interface is always there"},
+};
+
+/// Properties that have one value only.
+Result<void> only(Properties& p, std::string_view name, bool value) {
+  if (TRY(p.flag(name, value)) != value) return fail("{}={} is not implemented", name, value ? "off" : "on");
+  return {};
+}
+
+Result<u64> common_features(Properties& p) {
+  u64 features = hw::VirtioDevice::kCommonFeatures;
+  if (!TRY(p.flag("event_idx", true))) features &= ~hw::feature_bits(hw::VIRTIO_F_EVENT_IDX);
+  if (!TRY(p.flag("indirect_desc", true))) features &= ~hw::feature_bits(hw::VIRTIO_F_INDIRECT_DESC);
+  TRY_VOID(only(p, "packed", false));
+  TRY_VOID(only(p, "iommu_platform", false));
+  return features;
+}
+
+template <const VirtioKind& K>
+Result<void> plug_pci(Plugger& plugger, Properties& p) {
+  const hw::FunctionPorts ports = TRY(plugger.claim_pci(p));
+  if (p.take_or("disable-legacy", "on") == "off") return fail("disable-legacy=off is not implemented");
+  TRY_VOID(only(p, "disable-modern", false));
+  hw::VirtioPciConfig config;
+  if (p.has("vectors"))
+    config.vectors = static_cast<unsigned>(TRY(p.number("vectors", 0, 0, hw::VirtioPci::kMaxVectors)));
+  if (!plugger.msi()) config.vectors = 0;
+  const u64 features = TRY(common_features(p));
+  hw::VirtioDevice& device = *TRY(K.make(plugger, p, features));
+  plugger.keep(std::make_unique<hw::VirtioPci>(plugger.name() + "/pci", device, config, ports));
+  return {};
+}
+
+template <const VirtioKind& K>
+Result<void> plug_mmio(Plugger& plugger, Properties& p) {
+  hw::VirtioMmio& slot = *TRY(plugger.claim_mmio(p));
+  const u64 features = TRY(common_features(p));
+  slot.plug(*TRY(K.make(plugger, p, features)));
+  return {};
+}
+
+// ---- Types -------------------------------------------------------------------------------------
+
+constexpr PropertyInfo kBlkProperties[] = {
+    {"drive", "str", "the -drive that it holds"},
+    {"serial", "str", "what the guest reads as its serial number, at most 20 characters"},
+    {"num-queues", "uint16", "request queues (one for each CPU is best)"},
+    {"queue-size", "uint16", "entries of a queue, a power of two"},
+    {"logical_block_size", "size", "512 or more"},
+    {"physical_block_size", "size", "512 or more"},
+    {"min_io_size", "size", "what is best to write at once, or 0"},
+    {"opt_io_size", "size", "likewise"},
+    {"discard", "on/off", "the guest may give blocks back (on)"},
+    {"write-zeroes", "on/off", "the guest may have zeroes written (on)"},
+    {"config-wce", "on/off", "the guest may switch the write cache off (on)"},
+};
+
+Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features) {
+  const auto id = p.take("drive");
+  if (!id) return fail("drive= is missing");
+  Backends::Drive& drive = *TRY(plugger.backends().take_drive(*id));
+  hw::VirtioBlkConfig c;
+  c.features = features;
+  c.serial = p.take_or("serial", drive.config.serial);
+  c.queues = static_cast<u16>(TRY(p.number("num-queues", c.queues, 1, hw::VirtioPci::kMaxQueues)));
+  c.queue_size = static_cast<u16>(TRY(p.number("queue-size", c.queue_size, 2, 1024)));
+  c.logical_block = static_cast<u32>(TRY(p.size("logical_block_size", c.logical_block)));
+  c.physical_block = static_cast<u32>(TRY(p.size("physical_block_size", std::max(c.physical_block, c.logical_block))));
+  c.min_io = static_cast<u32>(TRY(p.size("min_io_size", 0)));
+  c.opt_io = static_cast<u32>(TRY(p.size("opt_io_size", 0)));
+  c.discard = TRY(p.flag("discard", true));
+  c.write_zeroes = TRY(p.flag("write-zeroes", true));
+  c.config_wce = TRY(p.flag("config-wce", true));
+  TRY_VOID(c.check());
+  return &plugger.own(std::make_unique<hw::VirtioBlk>(plugger.name(), c, plugger.backends().disk_of(drive),
+                                                       plugger.log(), plugger.timers()));
+}
+
+constexpr PropertyInfo kRngProperties[] = {
+    {"rng", "str", "an -object rng-builtin or rng-random (both are the host's random numbers)"},
+    {"max-bytes", "uint64", "at most so many bytes in a period"},
+    {"period", "uint32", "milliseconds"},
+};
+
+Result<hw::VirtioDevice*> make_rng(Plugger& plugger, Properties& p, u64 features) {
+  hw::VirtioRngConfig c;
+  c.features = features;
+  if (const auto id = p.take("rng")) {
+    if (!plugger.backends().object(*id, "rng-builtin")) TRY(plugger.backends().object(*id, "rng-random"));
+  }
+  c.max_bytes = TRY(p.number("max-bytes", 0));
+  c.period_ns = TRY(p.number("period", c.period_ns / hw::kMillisecond, 1, 0xffff'ffff)) * hw::kMillisecond;
+  return &plugger.own(std::make_unique<hw::VirtioRng>(plugger.name(), c, plugger.backends().entropy(),
+                                                       plugger.log(), plugger.timers()));
+}
+
+constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};
+constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
+
+template <const VirtioKind& K>
+void add_kind(std::vector<DeviceModel>& to) {
+  std::vector<PropertyInfo> properties(K.properties.begin(), K.properties.end());
+  properties.insert(properties.end(), std::begin(kCommonProperties), std::end(kCommonProperties));
+  to.push_back({.name = fmt::format("virtio-{}-device", K.type),
+                .into = PlugInto::VirtioMmio,
+                .help = K.help,
+                .properties = properties,
+                .plug = plug_mmio<K>});
+  properties.insert(properties.end(), std::begin(kPciProperties), std::end(kPciProperties));
+  to.push_back({.name = fmt::format("virtio-{}-pci", K.type),
+                .alias = fmt::format("virtio-{}", K.type),
+                .into = PlugInto::Pci,
+                .help = K.help,
+                .properties = properties,
+                .plug = plug_pci<K>});
+}
+
+}  // namespace
+
+void add_virtio_models(std::vector<DeviceModel>& to) {
+  add_kind<kBlk>(to);
+  add_kind<kRng>(to);
+}
+
+}  // namespace quince::machine

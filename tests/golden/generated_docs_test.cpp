@@ -13,8 +13,12 @@
 #include "hw/gic/gicv3.h"
 #include "hw/gic/its.h"
 #include "hw/gpio/pl061.h"
+#include "hw/pci/host_bridge.h"
 #include "hw/rtc/pl031.h"
 #include "hw/uart/pl011.h"
+#include "hw/virtio/virtio_mmio.h"
+#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_rng.h"
 #include "machine/board.h"
 #include "machine/machine.h"
 #include "tests/golden/golden.h"
@@ -65,6 +69,23 @@ std::string register_table(std::string_view title, const hw::MmioDevice& device)
   return out;
 }
 
+std::string virtio_tables(Log& log, hw::TimerQueue& timers) {
+  hw::AddressSpace space(log);
+  const hw::VirtioMmio slot("virtio-mmio", hw::IrqLine(), hw::DmaPort(space, 0));
+  std::string out = register_table("virtio, memory-mapped", slot);
+  struct NoEntropy final : hw::EntropySource {
+    void fill(std::span<u8>) override {}
+  } entropy;
+  std::vector<hw::IrqLine> wires(1);
+  hw::PciHostBridge host("pcie", space, std::move(wires));
+  hw::VirtioRng rng("rng", {}, entropy, log, timers);
+  hw::VirtioPci function("virtio-pci", rng, {}, host.root().claim().value());
+  out += register_table("virtio over PCI: common configuration (BAR 4)", function.common());
+  out += register_table("virtio over PCI: ISR status (BAR 4 + 0x1000)", function.isr());
+  out += register_table("virtio over PCI: notification (BAR 4 + 0x3000)", function.notification());
+  return out;
+}
+
 TEST(GeneratedDocs, Registers) {
   Log log;
   hw::TimerQueue timers;
@@ -86,6 +107,7 @@ TEST(GeneratedDocs, Registers) {
   out += register_table("PL031 RTC", rtc);
   out += register_table("PL061 GPIO", gpio);
   out += register_table("fw_cfg", fw_cfg);
+  out += virtio_tables(log, timers);
   expect_golden("docs/generated/registers.md", out);
 }
 

@@ -20,8 +20,8 @@ enum class Aio : u8 { Threads, IoUring, Native, Synchronous };
 enum class Snapshot : u8 { Off, File, Memory };
 
 struct OpenOptions {
-  std::string file;    ///< a path, or "file:" and a path
-  std::string format;  ///< "raw", "qcow2", or "" to look at the file
+  std::string file = {};    ///< a path, or "file:" and a path
+  std::string format = {};  ///< "raw", "qcow2", or "" to look at the file
   bool read_only = false;
   Snapshot snapshot = Snapshot::Off;
   Cache cache = Cache::Writeback;

@@ -54,7 +54,9 @@ class Checker {
   Result<void> compare_block(u64 index, u64 offset);
   Result<void> check_copied();
   Result<void> check_copied_in(u64 table_offset, std::vector<u8> raw, bool is_l1);
-  Result<void> repair();
+  void check_overlaps();
+  Result<void> repair_counts();
+  Result<void> finish();
   Result<void> fix_leaks();
 
   u64 cluster_size() const { return header_.cluster_size(); }
@@ -263,6 +265,31 @@ Result<void> Checker::compare() {
   return {};
 }
 
+/// Metadata has its clusters for itself.  Where it has not, only a new refcount structure is of help, and
+/// only if it was the old one.
+void Checker::check_overlaps() {
+  const auto shared = [&](u64 offset, u64 bytes, u64 times) {
+    for (u64 c = cluster_of(offset); bytes != 0 && c <= cluster_of(offset + bytes - 1); ++c)
+      if (counts_.get(c) > times) return true;
+    return false;
+  };
+  const auto others = "is used for something else too";
+  if (shared(0, 1, 1)) corrupt("the header's cluster {}", others);
+  if (!l1_.empty() && shared(header_.l1_offset, l1_.size(), 1)) corrupt("the L1 table {}", others);
+  for (const auto& [offset, use] : l2_tables_)
+    if (shared(offset, cluster_size(), use.times))
+      corrupt("the L2 table at {:#x} {}", offset, others);
+  const u64 before = report_.corruptions;
+  if (!refcount_table_.empty() &&
+      shared(header_.refcount_table_offset, refcount_table_.size() * 8, 1))
+    corrupt("the refcount table {}", others);
+  for (const u64 offset : refcount_table_)
+    if (offset != 0 && shared(offset, cluster_size(), 1))
+      corrupt("the refcount block at {:#x} {}", offset, others);
+  bad_structure_ += report_.corruptions - before;
+  must_rebuild_ = must_rebuild_ || report_.corruptions != before;
+}
+
 /// The "copied" flag must say whether the count is one.
 Result<void> Checker::check_copied_in(u64 table_offset, std::vector<u8> raw, bool is_l1) {
   bool changed = false;
@@ -315,12 +342,11 @@ Result<void> Checker::fix_leaks() {
   return {};
 }
 
-Result<void> Checker::repair() {
+Result<void> Checker::repair_counts() {
   if (repair_ == Repair::None) return {};
-  const bool all = repair_ == Repair::All;
-  if (all && must_rebuild_) {
+  if (repair_ == Repair::All && must_rebuild_) {
     // The old table and its blocks belong to nobody then.
-    if (inside(header_.refcount_table_offset, header_.refcount_table_clusters * cluster_size()))
+    if (!refcount_table_.empty())
       for (u64 n = 0; n < header_.refcount_table_clusters; ++n)
         counts_.remove(cluster_of(header_.refcount_table_offset) + n);
     for (const u64 offset : refcount_table_)
@@ -329,10 +355,14 @@ Result<void> Checker::repair() {
     report_.corruptions_fixed += low_counts_ + bad_structure_;
     report_.corruptions -= low_counts_ + bad_structure_;
     report_.leaks_fixed = std::exchange(report_.leaks, 0);
-  } else if (report_.leaks != 0 && !must_rebuild_) {
-    TRY_VOID(fix_leaks());
+    return {};
   }
-  if (!all) return {};
+  return report_.leaks != 0 && !must_rebuild_ ? fix_leaks() : Result<void>{};
+}
+
+/// After all repairs: what the header says of the file.
+Result<void> Checker::finish() {
+  if (repair_ != Repair::All) return {};
   report_.corruptions_fixed += copied_errors_;
   report_.corruptions -= copied_errors_;
   if (report_.corruptions != 0 || header_.version < 3) return {};
@@ -365,9 +395,11 @@ Result<CheckReport> Checker::run() {
   const u64 before = report_.corruptions;
   TRY_VOID(walk_refcount_table());
   bad_structure_ = report_.corruptions - before;
+  check_overlaps();
   TRY_VOID(compare());
-  TRY_VOID(check_copied());
-  TRY_VOID(repair());
+  TRY_VOID(repair_counts());
+  TRY_VOID(check_copied());  // against what the counts are by now
+  TRY_VOID(finish());
   return report_;
 }
 

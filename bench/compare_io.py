@@ -39,7 +39,8 @@ def arguments():
     p.add_argument("--pairs", type=int, default=5)
     p.add_argument("--machine", default="virt", choices=["virt", "vmapple"], help="board of quince")
     p.add_argument("--qemu", metavar="COMMAND",
-                   default="qemu-system-aarch64 -M virt,gic-version=3 -cpu max")
+                   default="qemu-system-aarch64 -M virt,gic-version=3 -cpu max,pauth-impdef=on",
+                   help="with the cheap pointer authentication that quince has by default")
     p.add_argument("--smp", type=int, default=2)
     p.add_argument("--memory", default="1G")
     p.add_argument("--seconds", type=int, default=10, help="of each measurement")

@@ -20,6 +20,11 @@ namespace {
 constexpr u64 kSlice = 50'000;
 /// One run of a threaded vCPU: long, because interrupts and requests end it.
 constexpr u64 kLongRun = u64{1} << 40;
+/// How a DSB waits for the other CPUs: most answer within a few instructions; one whose thread is
+/// not running wants the host's CPU.  Not by yield(): Linux (EEVDF) puts a thread back further with
+/// each, and on a busy host this one was seen not to run again for minutes.
+constexpr unsigned kDsbSpins = 500;
+constexpr std::chrono::microseconds kDsbPause{20};
 
 }  // namespace
 
@@ -343,13 +348,17 @@ void Machine::broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) {
 
 void Machine::complete(cpu::Vcpu& from) {
   if (!threaded()) return;  // the others are between slices and apply it before they go on
+  unsigned turns = 0;
   for (const auto& c : cpus_) {
     if (c.get() == &from) continue;
     const u64 target = c->maintenance_posted();
     while (c->maintenance_applied() < target && !c->parked()) {
       // Two vCPUs may wait for each other.
       if (from.maintenance_applied() != from.maintenance_posted()) from.apply_maintenance();
-      std::this_thread::yield();
+      if (++turns < kDsbSpins)
+        __builtin_ia32_pause();
+      else
+        std::this_thread::sleep_for(kDsbPause);
     }
   }
 }

@@ -16,7 +16,7 @@ constexpr u32 kUartClockHz = 24'000'000;
 constexpr u32 kKeyPower = 116;  // KEY_POWER of Linux's input event codes
 
 // The first cell of a PCI address: its space.
-constexpr u32 kPciIo = 0x0100'0000, kPciMem32 = 0x0200'0000, kPciMem64Prefetch = 0x4300'0000;
+constexpr u32 kPciIo = 0x0100'0000, kPciMem32 = 0x0200'0000, kPciMem64 = 0x0300'0000;
 
 /// The nodes of one tree, one function each.  The phandles are what they refer to each other by.
 class Board {
@@ -253,7 +253,7 @@ void Board::pcie_ranges(const FdtPcie& p) {
   };
   if (p.io) window(kPciIo, 0, *p.io);
   window(kPciMem32, p.mmio32.start.raw(), p.mmio32);
-  if (p.mmio64) window(kPciMem64Prefetch, p.mmio64->start.raw(), *p.mmio64);
+  if (p.mmio64) window(kPciMem64, p.mmio64->start.raw(), *p.mmio64);
   w_.cells("ranges", cells);
 }
 

@@ -45,7 +45,7 @@ struct FdtPcie {
   Range ecam = {};
   u32 buses = 256;                   ///< 1 MiB of ECAM each
   Range mmio32 = {};                 ///< below 4 GiB
-  std::optional<Range> mmio64 = {};  ///< prefetchable
+  std::optional<Range> mmio64 = {};  ///< for 64-bit BARs, prefetchable or not
   std::optional<Range> io = {};      ///< CPU addresses of I/O ports from 0
   u32 first_spi = 0;                 ///< of `wires` in a row
   /// Pin n (INTA = 0) of device d is wire (d + n) mod this; a power of two up to 32.

@@ -14,7 +14,7 @@ namespace quince::machine {
 /// What stands at a window.
 enum class Slot : u8 {
   Firmware, Config, GicDist, GicRedist, MsiFrame, Uart, Rtc, Gpio, Pvpanic, Bdif, Gpu, IoSurface,
-  Aes1, Aes2, AvpRtc, Ecam, PcieMmio, PcieMmioHigh, Ram,
+  Aes1, Aes2, AvpRtc, Ecam, PciePio, PcieMmio, PcieMmioHigh, Ram,
 };
 
 struct MapEntry {
@@ -37,6 +37,9 @@ struct Board {
   u64 max_ram;
   unsigned max_cpus;
   unsigned spis;           ///< GIC inputs
+  unsigned pcie_wires;     ///< for INTx: SPIs in a row from that of Slot::PcieMmio on
+  unsigned msi_spis;       ///< of the message frame, in a row from its own
+  bool msi_valid_bit;      ///< MSI_TYPER bit 31 of the frame
   u64 counter_hz;
   unsigned uart_clock_hz;
   unsigned power_key_line; ///< PL061 input
@@ -51,7 +54,7 @@ std::span<const Board* const> boards();
 /// Null when there is none of that name.
 const Board* find_board(std::string_view name);
 
-/// True when windows are sorted by base and do not overlap (RAM last).
+/// True when windows are sorted by base and do not overlap. RAM counts as empty here.
 constexpr bool sorted_and_disjoint(std::span<const MapEntry> map) {
   u64 end = 0;
   for (const MapEntry& e : map) {

@@ -184,7 +184,7 @@ Result<void> Machine::build_devices() {
   d.power_key = std::make_unique<hw::GpioKey>(
       "power-key", hw::IrqLine(d.gpio->inputs(), board_->power_key_line), timers_);
   device_list_ = {d.gic.get(), d.uart.get(), d.rtc.get(), d.gpio.get(), d.power_key.get()};
-  return {};
+  return build_pcie();
 }
 
 Result<void> Machine::build_cpus(cpu::CpuModel model) {
@@ -233,6 +233,7 @@ Result<void> Machine::describe_hardware() {
   b.rtc = wired(Slot::Rtc);
   b.gpio = wired(Slot::Gpio);
   b.power_key_line = board_->power_key_line;
+  describe_pcie(b);
   b.chosen.kaslr_seed = random_();
   for (unsigned i = 0; i < 4; ++i) {
     const u64 r = random_();

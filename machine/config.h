@@ -33,6 +33,7 @@ struct MachineConfig {
   u64 ram = 0;                   ///< bytes; 0 is the board's default
   std::string kernel, initrd, dtb, bios, append, dumpdtb;
   std::vector<firmware::LoaderOptions> loaders;  ///< -device loader
+  bool msi = true;               ///< -M msi=: PCI functions have MSI and MSI-X
   CharConfig serial;
   ActionConfig actions;
   ClockConfig clock;

@@ -27,6 +27,10 @@
 #include "machine/clock.h"
 #include "machine/config.h"
 
+namespace quince::firmware {
+struct BoardDescription;
+}
+
 namespace quince::hw {
 class Gicv3;
 class GenericTimer;
@@ -108,9 +112,11 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> build();
   Result<void> build_memory();
   Result<void> build_devices();
+  Result<void> build_pcie();      // pcie.cpp
   Result<void> build_cpus(cpu::CpuModel model);
   Result<void> load_images();
   Result<void> describe_hardware();
+  void describe_pcie(firmware::BoardDescription& b) const;  // pcie.cpp
   void apply_images();
 
   // snapshot.cpp

@@ -76,6 +76,25 @@ class Suite:
     def test_one_thread_for_all_cpus(self):
         self.boot_and_exit("-accel", "tcg,thread=single", cpus=2)
 
+    # ---- Devices
+
+    def pci(self, board, wanted):
+        with self.start(*self.boot_args(append="", board=board)) as g:
+            g.expect("pci-host-generic")
+            g.expect("/ # ")
+            g.send("cd /sys/bus/pci/devices; for d in *; do "
+                   "echo pci $d $(cat $d/vendor $d/device $d/class); done\n")
+            for line in wanted:
+                g.expect(line)
+            g.send("poweroff -f\n")
+            g.finish()
+
+    def test_pci_vmapple(self):
+        self.pci("vmapple", ["pci 0000:00:00.0 0x1b36 0x0008 0x060000"])
+
+    def test_pci_virt(self):
+        self.pci("virt", ["pci 0000:00:00.0 0x1b36 0x0008 0x060000"])
+
     # ---- Deterministic runs
 
     def deterministic(self, *extra, cpus, board="vmapple"):

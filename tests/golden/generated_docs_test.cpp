@@ -10,10 +10,12 @@
 #include "cpu/sysreg.h"
 #include "hw/core/char_port.h"
 #include "hw/fw_cfg/fw_cfg.h"
+#include "hw/gic/gicv2m.h"
 #include "hw/gic/gicv3.h"
 #include "hw/gic/its.h"
 #include "hw/gpio/pl061.h"
 #include "hw/pci/host_bridge.h"
+#include "hw/pci/irq_testdev.h"
 #include "hw/rtc/pl031.h"
 #include "hw/uart/pl011.h"
 #include "hw/virtio/virtio_mmio.h"
@@ -103,11 +105,17 @@ TEST(GeneratedDocs, Registers) {
   hw::Gicv3 lpi_gic("gic", log, with_lpis);
   const hw::GicIts its("its", lpi_gic.core(), hw::DmaPort(space, 0), timers);
   out += register_table("GICv3 ITS", its);
+  const hw::Gicv2m frame("msi-frame", gic.spi_sink(), {});
+  out += register_table("GICv2m message frame", frame);
   out += register_table("PL011 UART", uart);
   out += register_table("PL031 RTC", rtc);
   out += register_table("PL061 GPIO", gpio);
   out += register_table("fw_cfg", fw_cfg);
   out += virtio_tables(log, timers);
+  hw::PciHostBridge pcie("pcie", space, std::vector<hw::IrqLine>(1));
+  const hw::IrqTestdev irq_testdev("irq-testdev", *pcie.root().claim(1));
+  out += register_table("quince-irq-testdev, BAR 0", *irq_testdev.bar_target(0, 0).device);
+  out += register_table("quince-irq-testdev, BAR 1: MSI-X", *irq_testdev.bar_target(1, 0).device);
   expect_golden("docs/generated/registers.md", out);
 }
 

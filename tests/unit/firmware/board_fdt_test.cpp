@@ -155,7 +155,7 @@ TEST(BoardFdt, PcieWindowsAndPins) {
   EXPECT_EQ(t.cells(pcie, "ranges"),
             (Cells{0x0100'0000, 0,    0,           0,    0x3eff'0000, 0,    0x10000,      //
                    0x0200'0000, 0,    0x5000'0000, 0,    0x5000'0000, 0,    0x1fff'0000,  //
-                   0x4300'0000, 0x80, 0,           0x80, 0,           0x80, 0}));
+                   0x0300'0000, 0x80, 0,           0x80, 0,           0x80, 0}));
   const Cells map = t.cells(pcie, "interrupt-map");
   ASSERT_EQ(map.size(), 16u * 4 * 10);
   const u32 gic = t.cells("/", "interrupt-parent")[0];

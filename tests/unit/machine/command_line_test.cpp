@@ -33,7 +33,7 @@ std::string joined(const Args& args) {
   return s;
 }
 
-using Kind = CharConfig::Kind;
+using Kind = CharOptions::Kind;
 using C = const MachineConfig&;
 
 struct Good {
@@ -78,10 +78,22 @@ const Good kGood[] = {
     {{"-serial", "null", "-nographic"}, [](C c) { return c.serial.kind == Kind::Null; }},
     {{"-serial", "none"}, [](C c) { return c.serial.kind == Kind::Null; }},
     {{"-serial", "file:a:b,c"}, [](C c) { return c.serial.kind == Kind::File && c.serial.path == "a:b,c"; }},
-    {{"-serial", "chardev:x", "-chardev", "file,id=x,path=P"}, [](C c) { return c.serial.kind == Kind::File && c.serial.path == "P"; }},
-    {{"-chardev", "stdio,id=con,mux=on", "-serial", "chardev:con"}, [](C c) { return c.serial.kind == Kind::Stdio && c.serial.mux && !c.serial.signals; }},
-    {{"-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"}, [](C c) { return !c.serial.mux && !c.serial.signals; }},
-    {{"-chardev", "null,id=a", "-chardev", "backend=stdio,id=b", "-serial", "chardev:b"}, [](C c) { return c.serial.kind == Kind::Stdio; }},
+    {{"-serial", "chardev:x", "-chardev", "file,id=x,path=P"}, [](C c) { return c.serial.kind == Kind::Reference && c.serial.id == "x" && c.chardevs.size() == 1 && c.chardevs[0].kind == Kind::File && c.chardevs[0].path == "P"; }},
+    {{"-serial", "unix:/s,server=on,wait=off"}, [](C c) { return c.serial.kind == Kind::Socket; }},
+    {{"-drive", "file=D,if=virtio,format=raw,cache=none,serial=S"}, [](C c) { return c.drives.size() == 1 && c.drives[0].id == "drive0" && c.drives[0].open.file == "D" && c.drives[0].open.format == "raw" && c.drives[0].open.cache == block::Cache::None && c.devices.size() == 1 && c.devices[0].kind == "virtio-blk-pci" && c.devices[0].properties == PropertyList{{"drive", "drive0"}} && c.drives[0].serial == "S"; }},
+    {{"-drive", "if=none,id=d,file=D", "-device", "virtio-blk-device,drive=d,id=x"}, [](C c) { return c.devices.size() == 1 && c.devices[0].id == "x" && c.devices[0].option == "-device virtio-blk-device"; }},
+    {{"-hda", "a,b", "-cdrom", "C", "-hdb", "B", "-snapshot"}, [](C c) { return c.drives.size() == 3 && c.drives[0].open.file == "a,b" && c.drives[0].open.snapshot == block::Snapshot::File && c.drives[1].open.read_only && c.drives[1].open.snapshot == block::Snapshot::Off && c.devices[1].properties[0].second == c.drives[2].id; }},
+    {{"-drive", "if=pflash,file=A", "-pflash", "B"}, [](C c) { return c.drives[0].unit == 0u && c.drives[1].unit == 1u && c.devices.empty(); }},
+    {{"-netdev", "user,id=n,hostfwd=tcp::0-:22", "-device", "virtio-rng-pci"}, [](C c) { return c.netdevs.size() == 1 && c.netdevs[0].id == "n" && c.devices.size() == 1; }},
+    {{"-device", "virtio-rng-pci", "-nic", "user,model=virtio-net-pci,mac=52:54:00:00:00:01"}, [](C c) { return c.netdevs.size() == 1 && c.devices.size() == 2 && c.devices[0].kind == "virtio-net-pci" && c.devices[0].properties == PropertyList{{"netdev", c.netdevs[0].id}, {"mac", "52:54:00:00:00:01"}}; }},
+    {{"-net", "nic,model=virtio", "-net", "user"}, [](C c) { return c.netdevs.size() == 3 && c.devices.size() == 1 && std::holds_alternative<net::HubportOptions>(c.netdevs[0].backend); }},
+    {{"-net", "none", "-nic", "none"}, [](C c) { return c.netdevs.empty() && c.devices.empty(); }},
+    {{"-global", "virtio-blk-pci.serial=X", "-global", "virtio-mmio.force-legacy=false"}, [](C c) { return c.globals.size() == 1 && c.globals[0].kind == "virtio-blk-pci"; }},
+    {{"-object", "rng-random,id=r,filename=/dev/urandom", "-object", "filter-dump,id=f,netdev=n,file=P"}, [](C c) { return c.objects.size() == 1 && c.dumps.size() == 1; }},
+    {{"-object", "memory-backend-memfd,id=m,size=1G,share=on", "-M", "memory-backend=m"}, [](C c) { return c.ram == GiB && c.memory_backend == "m"; }},
+    {{"-object", "memory-backend-ram,id=m,size=1G", "-numa", "node,memdev=m", "-m", "1G"}, [](C c) { return c.memory_backend == "m"; }},
+    {{"-M", "virt,its=off,msi=off"}, [](C c) { return !c.its && !c.msi; }},
+    {{"-fw_cfg", "name=opt/x,string=a b", "-fw_cfg", "opt/y,file=F"}, [](C c) { return c.fw_cfg.size() == 2 && c.fw_cfg[0].text == "a b" && c.fw_cfg[1].name == "opt/y"; }},
     {{"-icount", "7"}, [](C c) { return c.clock.deterministic && c.clock.shift == 7 && !c.clock.sleep; }},
     {{"-icount", "shift=0,align=off,sleep=on"}, [](C c) { return c.clock.deterministic && c.clock.shift == 0 && c.clock.sleep; }},
     {{"-icount", "auto"}, [](C c) { return c.clock.deterministic && c.clock.shift == 3; }},
@@ -186,20 +198,36 @@ const Bad kBad[] = {
     {{"-device", "loader,addr=x,cpu-num=0"}, "-device loader: 'x' is not a number that addr can be"},
     {{"-device", "loader,addr=0,data=256,data-len=1"}, "-device loader: the data 0x100 is longer than data-len of 1 bytes"},
     {{"-device", "loader,addr=0,data=1,data-len=9"}, "-device loader: data-len is 1 to 8 bytes"},
-    {{"-serial", "tcp:1.2.3.4:5", "-kernel", "K"}, "-serial: 'tcp:1.2.3.4:5' is not implemented (stdio, mon:stdio, file:PATH, null, chardev:ID)"},
-    {{"-serial", "", "-kernel", "K"}, "-serial: '' is not implemented (stdio, mon:stdio, file:PATH, null, chardev:ID)"},
-    {{"-serial", "chardev:x", "-kernel", "K"}, "-serial: there is no chardev 'x'"},
     {{"-serial", "stdio", "-serial", "null"}, "-serial: there is one serial port"},
-    {{"-chardev", "socket,id=x"}, "-chardev: 'socket' is not implemented (stdio, file, null)"},
+    {{"-serial", "vc"}, "-serial: 'vc' is not implemented: there are no text consoles in a window"},
+    {{"-chardev", "bogus,id=x"}, "-chardev: 'bogus' is not a valid char driver name; 'help' lists what is"},
     {{"-chardev", "null"}, "-chardev: id= is missing"},
-    {{"-chardev", "file,id=x"}, "-chardev: file needs path="},
     {{"-chardev", "null,id=x", "-chardev", "stdio,id=x"}, "-chardev: there are two chardevs 'x'"},
-    {{"-chardev", "stdio,id=x,mux=2"}, "-chardev: '2' is neither on nor off"},
-    {{"-chardev", "null,id=x,bogus=1"}, "-chardev: property 'bogus' is not implemented"},
+    {{"-chardev", "null,id=x,bogus=1"}, "-chardev: there is no property 'bogus'"},
+    {{"-device", "virtio-blk-pci", "-bogus"}, "-bogus: invalid option"},
+    {{"-drive", "if=ide,file=x"}, "-drive: if=ide is not implemented (none, virtio, pflash)"},
+    {{"-drive", "if=virtio"}, "-drive: file= is missing"},
+    {{"-drive", "file=x,bogus=1"}, "-drive: there is no property 'bogus'"},
+    {{"-drive", "file=x,cache=maybe"}, "-drive: cache=maybe: unknown value (known: writeback, none, writethrough, directsync, unsafe)"},
+    {{"-drive", "file=x,werror=stop"}, "-drive: werror=stop is not implemented (only report)"},
+    {{"-drive", "file=x,id=a", "-drive", "file=y,id=a"}, "-drive: there are two drives 'a'"},
+    {{"-drive", "if=pflash,file=x,unit=2", "-kernel", "K"}, "-drive: if=pflash has units 0 and 1"},
+    {{"-drive", "if=pflash,file=x,unit=0", "-drive", "if=pflash,file=x,unit=0", "-kernel", "K"}, "-drive: two drives are pflash unit 0"},
+    {{"-netdev", "tap,id=x"}, "-netdev: tap: unknown type (known: user, socket, stream, dgram, hubport)"},
+    {{"-netdev", "user,id=x", "-netdev", "user,id=x"}, "-netdev: there are two netdevs 'x'"},
+    {{"-nic", "user,model=e1000"}, "-nic: model=e1000 is not implemented (virtio-net-pci)"},
+    {{"-global", "bogus.x=1"}, "-global: 'bogus' is not a valid device model name"},
+    {{"-global", "virtio-blk-pci.x=1"}, "-global: 'virtio-blk-pci' has no property 'x'"},
+    {{"-global", "virtio-mmio.force-legacy=on"}, "-global: virtio-mmio.force-legacy=on is not implemented"},
+    {{"-object", "bogus,id=x"}, "-object: 'bogus' is not implemented"},
+    {{"-object", "rng-builtin"}, "-object: rng-builtin: id= is missing"},
+    {{"-object", "rng-random,id=r,filename=/etc/passwd"}, "-object: rng-random: filename=/etc/passwd is not implemented (/dev/urandom, /dev/random)"},
+    {{"-M", "memory-backend=m", "-kernel", "K"}, "-M: there is no memory-backend object 'm'"},
+    {{"-object", "memory-backend-ram,id=m,size=1G", "-M", "memory-backend=m", "-m", "2G", "-kernel", "K"}, "-m: 2147483648 bytes, and memory-backend 'm' has 1073741824"},
+    {{"-numa", "dist"}, "-numa: only 'node' is implemented"},
+    {{"-fw_cfg", "name=x"}, "-fw_cfg: either file= or string= is needed"},
     {{"-display", "sdl"}, "-display: 'sdl' is not implemented (only none)"},
     {{"-vga", "std"}, "-vga: 'std' is not implemented (only none)"},
-    {{"-net", "user"}, "-net: 'user' is not implemented (only none)"},
-    {{"-nic", "user"}, "-nic: 'user' is not implemented (only none)"},
     {{"-monitor", "stdio"}, "-monitor: 'stdio' is not implemented (only none)"},
     {{"-parallel", "null"}, "-parallel: 'null' is not implemented (only none)"},
     {{"-icount", "11"}, "-icount: shift=11 is out of range (0 to 10)"},
@@ -242,6 +270,9 @@ const Documented kDocumented[] = {
     {"M", true},        {"cpu", true},     {"smp", true},        {"m", true},
     {"kernel", true},   {"initrd", true},  {"append", true},     {"dtb", true},
     {"bios", true},     {"device", true},  {"serial", true},     {"chardev", true},
+    {"global", true},   {"drive", true},   {"hda", true},        {"cdrom", true},
+    {"pflash", true},   {"snapshot", false}, {"netdev", true},   {"nic", true},
+    {"net", true},      {"object", true},  {"numa", true},       {"fw_cfg", true},
     {"nographic", false}, {"display", true}, {"icount", true},   {"accel", true},
     {"rtc", true},      {"seed", true},    {"no-reboot", false}, {"no-shutdown", false},
     {"action", true},   {"S", false},      {"d", true},          {"D", true},
@@ -285,7 +316,7 @@ TEST(Options, TheProgramsNameChoosesTheDialect) {
 
 TEST(Options, ArgumentsAreRequired) {
   std::vector<Documented> all(std::begin(kDocumented), std::end(kDocumented));
-  for (const char* more : {"machine", "parallel", "vga", "net", "nic", "monitor"})
+  for (const char* more : {"machine", "parallel", "vga", "hdb", "hdc", "hdd", "monitor"})
     all.push_back({more, true});
   for (const Documented& d : all) {
     const std::string flag = std::string("-") + d.name;
@@ -313,6 +344,10 @@ TEST(Options, WhatHelpsPrint) {
       {{"-d", "?"}, "unimp"},
       {{"-device", "help"}, "name \"loader\""},
       {{"-device", "?"}, "name \"loader\""},
+      {{"-device", "help"}, "name \"virtio-blk-pci\", bus PCI, alias \"virtio-blk\""},
+      {{"-device", "virtio-blk-pci,help"}, "num-queues=<uint16>"},
+      {{"-chardev", "help"}, "socket"},
+      {{"-netdev", "help"}, "\nuser\n"},
       {{"-accel", "help"}, "tcg\n"},
       {{"-M", "none", "-accel", "help"}, "tcg\n"},
       {{"-version", "-compat", "qemu"}, "QEMU emulator version 10.0.0 (compatible; quince "},

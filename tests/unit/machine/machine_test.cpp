@@ -271,7 +271,8 @@ TEST(Machine, SerialOutputGoesToTheFile) {
   p.mov(1, kUart + 0x30).mov(2, 0x301).str_w(2, 1).mov(1, kUart);  // UARTCR: on
   for (const char ch : std::string("hello\n")) p.mov(2, static_cast<u8>(ch)).str_w(2, 1);
   MachineConfig c = config();
-  c.serial = {.kind = CharConfig::Kind::File, .path = path};
+  c.serial.kind = CharOptions::Kind::File;
+  c.serial.path = path;
   load(c, p.off());
   const auto m = make(std::move(c));
   ASSERT_NE(m, nullptr);

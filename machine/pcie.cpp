@@ -26,11 +26,11 @@ Result<void> Machine::build_pcie() {
     TRY_VOID(build_its());
   } else if (messages) {
     const MapEntry& e = board_->entry(Slot::MsiFrame);
-    d.msi_frame = std::make_unique<hw::Gicv2m>(
-        e.name, d.gic->spi_sink(),
-        hw::Gicv2mConfig{.first_spi = static_cast<u32>(e.spi),
-                         .spis = board_->msi_spis,
-                         .valid_bit = board_->msi_valid_bit});
+    d.msi_frame =
+        std::make_unique<hw::Gicv2m>(e.name, d.gic->spi_sink(),
+                                     hw::Gicv2mConfig{.first_spi = static_cast<u32>(e.spi),
+                                                      .spis = board_->msi_spis,
+                                                      .valid_bit = board_->msi_valid_bit});
     TRY_VOID(space_.map_doorbell(PhysAddr(e.base), e.size, *d.msi_frame));
   }
   std::vector<hw::IrqLine> wires;

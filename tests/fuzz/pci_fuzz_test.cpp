@@ -13,6 +13,7 @@ namespace quince::test {
 namespace {
 
 constexpr u64 kRam = 0x7000'0000, kFrame = 0x1fff'0000, kMmio = 0x5000'0000;
+constexpr u64 kPages = 8;  // where BARs are mostly put
 
 /// A part of a device's window, with rows so that the harness aims.
 struct Part final : hw::MmioDevice {
@@ -64,6 +65,23 @@ const std::vector<hw::RegInfo> kConfigRows = {
     {.offset = 0, .name = "header", .access = 1 | 2 | 4 | 8, .count = 16},
     {.offset = 0x40, .name = "capabilities", .access = 1 | 2 | 4 | 8, .count = 40}};
 
+/// Bus 1 behind the port at slot 1, everything switched on, BARs side by side or over each other.
+void bring_up(hw::MmioDevice& ecam, FuzzBench& b, u64 r) {
+  const auto put = [&](u64 at, unsigned size, u64 v) {
+    b.output(static_cast<u64>(ecam.write(at, {size}, v)));
+  };
+  put(1 << 15 | 0x18, 4, 0x01'01'00);
+  put(1 << 15 | 0x20, 4, 0x5000'5000);
+  for (u64 f = 0; f < 4; ++f) {
+    const u64 function = f == 3 ? u64{1} << 20 : (f + 1) << 15;
+    for (u64 bar = 0; bar < (f == 0 ? 1 : 2); ++bar) {
+      const u64 page = bit(r, 8) ? 2 * f + bar : (r >> (9 + 4 * (2 * f + bar))) % kPages;
+      put(function | (0x10 + 4 * bar), 4, f == 1 && bar == 1 ? 0x100 : kMmio + page * 0x1000);
+    }
+    put(function | 0x04, 2, 7);
+  }
+}
+
 /// Configuration writes that make sense, so that what is behind them is reached.
 void make_sense(hw::MmioDevice& ecam, FuzzBench& b, u64 r, unsigned buses) {
   const u64 function = ((r >> 8) % buses << 20) | ((r >> 16) % 4 << 15);
@@ -71,14 +89,18 @@ void make_sense(hw::MmioDevice& ecam, FuzzBench& b, u64 r, unsigned buses) {
     b.output(static_cast<u64>(ecam.write(function + reg, {size}, v)));
   };
   switch (r % 8) {
-    case 0: return put(0x04, 2, 7);
-    case 1: return put(0x10 + (r >> 24) % 6 * 4, 4, kMmio + (r >> 32) % 64 * 0x800);
-    case 2: return put(0x10 + (r >> 24) % 6 * 4, 4, (r >> 32) % 64 * 0x40);
-    case 3: return put(0x18, 4, 0x03'00'00 | (1 + (r >> 24) % 2) << 8);
-    case 4: return put(0x20, 8, 0x5000'5000'5000'5000 | (r >> 24 & 0x0010'0000));
-    case 5: return put((r >> 24) % 0xa0 & ~u64{3}, 4, kFrame + 0x40);
-    case 6: return put((r >> 24) % 0xa0 & ~u64{3}, 4, r >> 32);
-    default: return put((r >> 24) % 0xa0 & ~u64{1}, 2, r >> 32);
+    case 0:
+      return put(0x04, 2, 7);
+    case 1:
+      return put(0x10 + (r >> 24) % 6 * 4, 4, kMmio + (r >> 32) % kPages * 0x1000);
+    case 2:
+      return put(0x10 + (r >> 24) % 6 * 4, 4, (r >> 32) % 64 * 0x40);
+    case 3:
+      return put((r >> 24) % 0xa0 & ~u64{3}, 4, kFrame + 0x40);
+    case 4:
+      return put((r >> 24) % 0xa0 & ~u64{1}, 2, r >> 32);
+    default:
+      return buses > 1 ? bring_up(ecam, b, r) : put(0x04, 2, 7);
   }
 }
 
@@ -103,8 +125,14 @@ TEST(PciFuzz, ConfigurationBarsAndBridges) {
     b.window(b.keep<Part>("config-behind", host.ecam(), 1 << 20, kConfigRows), 0x1000);
     b.window(b.keep<Part>("ecam", host.ecam(), 0), 0x1000'0000);
     auto& memory = host.memory_window("mmio", PhysAddr(kMmio));
-    b.window(b.keep<Part>("bars", memory, 0), 0x2'0000);
-    b.window(b.keep<Part>("anywhere", memory, 0), 0x2000'0000);
+    for (int n = 0; n < 4; ++n)
+      b.window(b.keep<Part>("bars", memory, 0), n == 0 ? 0x2000'0000 : kPages * 0x1000);
+    b.window(
+        b.keep<Part>(
+            "table", memory, 0,
+            std::vector<hw::RegInfo>{
+                {.offset = 0, .name = "entry", .access = 4 | 8, .count = 64, .stride = 0x200}}),
+        kPages * 0x1000);
     b.window(b.keep<Part>("ports", host.io_window("io"), 0), 0x1000);
     b.on_event([&b, &host](u64 r) { make_sense(host.ecam(), b, r, 3); });
   });
@@ -124,7 +152,9 @@ TEST(PciFuzz, TestDevicesRegisters) {
     b.on_event([&b, &host, &irq](u64 r) {
       if (r % 16 == 0) {  // a copy that works, to memory or to the doorbell
         hw::MmioDevice& regs = *irq.bar_target(0, 0).device;
-        const auto put = [&](u64 off, u64 v) { b.output(static_cast<u64>(regs.write(off, {8}, v))); };
+        const auto put = [&](u64 off, u64 v) {
+          b.output(static_cast<u64>(regs.write(off, {8}, v)));
+        };
         put(0x10, kRam + (r >> 8) % 0x10000);
         put(0x18, bit(r, 32) ? kFrame + 0x40 : kRam + (r >> 24) % 0x10000);
         b.output(static_cast<u64>(regs.write(0x20, {4}, bit(r, 32) ? 4 : (r >> 40) % 5000)));

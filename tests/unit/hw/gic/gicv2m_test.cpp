@@ -1,6 +1,9 @@
 // The GICv2m frame in front of a real GIC.
 #include "hw/gic/gicv2m.h"
 
+#include "hw/core/address_space.h"
+#include "hw/pci/host_bridge.h"
+#include "hw/pci/irq_testdev.h"
 #include "tests/unit/hw/gic/gic_rig.h"
 
 namespace quince::hw::test {
@@ -80,6 +83,35 @@ TEST_F(Gicv2mTest, AMessageIsAnInterruptOnce) {
   EXPECT_EQ(ack(), 170u);
   eoi(170);
   EXPECT_EQ(ack(), kSpurious);
+}
+
+// The whole way of a message, from a function's register to the CPU's acknowledge (004a, 004b).
+TEST_F(Gicv2mTest, APciFunctionInterruptsACpu) {
+  constexpr u64 kFrame = 0x1fff'0000;
+  AddressSpace space(log);
+  ASSERT_TRUE(space.map_doorbell(PhysAddr(kFrame), 0x10000, frame));
+  PciHostBridge host("pcie", space, std::vector<IrqLine>(16));
+  IrqTestdev dev("irq-testdev", *host.root().claim(4));
+  MmioDevice& regs = *dev.bar_target(0, 0).device;
+  const auto poke = [&](u64 off, u64 v) { EXPECT_EQ(regs.write(off, {4}, v), Bus::Ok); };
+  open(2);
+  for (u32 n = 160; n < 288; ++n) put_bit(kIsenabler, n);
+  dev.config_write(pci::kCommand, 2, pci::kBusMasterEnable);
+  const unsigned msi = dev.config().find_capability(pci::kCapMsi);
+  dev.config_write(msi + pci::kMsiAddress, 4, kFrame + Gicv2m::kSetSpi);
+  dev.config_write(msi + pci::kMsiData, 2, 192);
+  dev.config_write(msi + pci::kMsiControl, 2, pci::kMsiEnable | 5u << pci::kMsiMultipleEnable);
+  for (u32 v = 0; v < 32; ++v) {
+    poke(0x08, v);
+    EXPECT_EQ(ack(), 192 + v);
+    eoi(192 + v);
+    EXPECT_EQ(ack(), kSpurious);
+  }
+  poke(0x100, kFrame + Gicv2m::kSetSpi);  // a shadow slot
+  poke(0x180, 287);
+  poke(0x1c0, 1);
+  poke(0x200, 0);
+  EXPECT_EQ(ack(), 287u);
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ struct PciBridgeTest : ::testing::Test {
   static u64 port_cfg(unsigned reg) { return PciBench::cfg(2, reg); }
   static u64 child_cfg(unsigned reg, unsigned bus = 5) { return PciBench::cfg(0, reg, 0, bus); }
   void plug_child() {
-    child = std::make_unique<PlainFunction>("child", PciBench::kIdentity, *port.secondary()->claim());
+    child =
+        std::make_unique<PlainFunction>("child", PciBench::kIdentity, *port.secondary()->claim());
   }
   /// Bus 5 behind the port.
   void number() { b.write(port_cfg(0x18), 0x07'05'00); }

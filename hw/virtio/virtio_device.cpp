@@ -176,8 +176,8 @@ bool VirtioDevice::refetch(unsigned n, u16 head, VirtqElement& e) {
   return p == Virtqueue::Pop::Ok;
 }
 
-void VirtioDevice::push(unsigned n, const VirtqElement& e, u64 written) {
-  if (queues_[n].push(*dma_, e, written) || broken()) return;
+void VirtioDevice::push_together(unsigned n, std::span<const VirtqElement> es, u64 written) {
+  if (queues_[n].push_together(*dma_, es, written) || broken()) return;
   if (dma_->enabled()) return needs_reset("a ring is not in memory");
   log_.guest_error(name() + "master", "{}: an answer is lost: bus mastering is off", name());
 }

@@ -110,7 +110,9 @@ class VirtioDevice : public Device {
   bool refetch(unsigned n, u16 head, VirtqElement& e);
   /// Gives a chain back with `written` bytes of answer; complete() also interrupts if the driver
   /// wants it, push() leaves that to signal().
-  void push(unsigned n, const VirtqElement& e, u64 written);
+  void push(unsigned n, const VirtqElement& e, u64 written) { push_together(n, {&e, 1}, written); }
+  /// Gives several chains back, which the driver sees all at once (Virtqueue::push_together).
+  void push_together(unsigned n, std::span<const VirtqElement> es, u64 written);
   void signal(unsigned n);
   void complete(unsigned n, const VirtqElement& e, u64 written) {
     push(n, e, written);

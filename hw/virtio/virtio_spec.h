@@ -87,6 +87,70 @@ inline constexpr u8 VIRTIO_ISR_CONFIG = 2;
 
 // Entropy device (5.4): no feature bits, no configuration.
 
+// Network device (5.1).  HOST_USO and GSO_UDP_L4 are of version 1.3.
+inline constexpr unsigned VIRTIO_NET_F_CSUM = 0;
+inline constexpr unsigned VIRTIO_NET_F_GUEST_CSUM = 1;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_GUEST_OFFLOADS = 2;
+inline constexpr unsigned VIRTIO_NET_F_MTU = 3;
+inline constexpr unsigned VIRTIO_NET_F_MAC = 5;
+inline constexpr unsigned VIRTIO_NET_F_GUEST_TSO4 = 7;
+inline constexpr unsigned VIRTIO_NET_F_GUEST_TSO6 = 8;
+inline constexpr unsigned VIRTIO_NET_F_GUEST_ECN = 9;
+inline constexpr unsigned VIRTIO_NET_F_HOST_TSO4 = 11;
+inline constexpr unsigned VIRTIO_NET_F_HOST_TSO6 = 12;
+inline constexpr unsigned VIRTIO_NET_F_HOST_ECN = 13;
+inline constexpr unsigned VIRTIO_NET_F_MRG_RXBUF = 15;
+inline constexpr unsigned VIRTIO_NET_F_STATUS = 16;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_VQ = 17;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_RX = 18;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_VLAN = 19;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_RX_EXTRA = 20;
+inline constexpr unsigned VIRTIO_NET_F_GUEST_ANNOUNCE = 21;
+inline constexpr unsigned VIRTIO_NET_F_MQ = 22;
+inline constexpr unsigned VIRTIO_NET_F_CTRL_MAC_ADDR = 23;
+inline constexpr unsigned VIRTIO_NET_F_HOST_USO = 56;
+inline constexpr unsigned VIRTIO_NET_F_SPEED_DUPLEX = 63;
+inline constexpr u16 VIRTIO_NET_S_LINK_UP = 1;
+inline constexpr u16 VIRTIO_NET_S_ANNOUNCE = 2;
+inline constexpr u8 VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
+inline constexpr u8 VIRTIO_NET_HDR_F_DATA_VALID = 2;
+inline constexpr u8 VIRTIO_NET_HDR_GSO_NONE = 0;
+inline constexpr u8 VIRTIO_NET_HDR_GSO_TCPV4 = 1;
+inline constexpr u8 VIRTIO_NET_HDR_GSO_TCPV6 = 4;
+inline constexpr u8 VIRTIO_NET_HDR_GSO_UDP_L4 = 5;
+inline constexpr u8 VIRTIO_NET_HDR_GSO_ECN = 0x80;
+inline constexpr u8 VIRTIO_NET_OK = 0;
+inline constexpr u8 VIRTIO_NET_ERR = 1;
+inline constexpr u8 VIRTIO_NET_CTRL_RX = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_PROMISC = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_ALLMULTI = 1;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_ALLUNI = 2;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_NOMULTI = 3;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_NOUNI = 4;
+inline constexpr u8 VIRTIO_NET_CTRL_RX_NOBCAST = 5;
+inline constexpr u8 VIRTIO_NET_CTRL_MAC = 1;
+inline constexpr u8 VIRTIO_NET_CTRL_MAC_TABLE_SET = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_MAC_ADDR_SET = 1;
+inline constexpr u8 VIRTIO_NET_CTRL_VLAN = 2;
+inline constexpr u8 VIRTIO_NET_CTRL_VLAN_ADD = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_VLAN_DEL = 1;
+inline constexpr u8 VIRTIO_NET_CTRL_ANNOUNCE = 3;
+inline constexpr u8 VIRTIO_NET_CTRL_ANNOUNCE_ACK = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_MQ = 4;
+inline constexpr u8 VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET = 0;
+inline constexpr u8 VIRTIO_NET_CTRL_GUEST_OFFLOADS = 5;
+inline constexpr u8 VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET = 0;
+
+/// struct virtio_net_hdr as every modern driver uses it (5.1.6).
+struct VirtioNetHdr {
+  u8 flags = 0;
+  u8 gso_type = VIRTIO_NET_HDR_GSO_NONE;
+  u16 hdr_len = 0, gso_size = 0;
+  u16 csum_start = 0, csum_offset = 0;
+  u16 num_buffers = 0;
+};
+static_assert(sizeof(VirtioNetHdr) == 12);
+
 // Block device (5.2).
 inline constexpr unsigned VIRTIO_BLK_F_SIZE_MAX = 1;
 inline constexpr unsigned VIRTIO_BLK_F_SEG_MAX = 2;

@@ -243,21 +243,33 @@ unsigned Virtqueue::in_flight_count() const {
 
 // ---- Giving them back --------------------------------------------------------------------------
 
-bool Virtqueue::push(DmaPort& dma, const VirtqElement& e, u64 written) {
-  QUINCE_ASSERT(in_flight(e.head_) && written <= e.writable_size_);
-  set_in_flight(e.head_, false);
-  if (!dma.enabled() || !map(dma)) return false;
+// An entry of the used ring, which the driver does not see yet.
+void Virtqueue::put_used(DmaPort& dma, const VirtqElement& e, u64 written, u16 idx) {
   u64 left = written;
   for (const DmaPort::Run& r : e.written_) {
     const u64 n = std::min(left, r.length);
     dma.mark_written(r, 0, n);
     left -= n;
   }
-  const u64 slot = Layout::kRing + 8u * (s_.used & (s_.size - 1u));
+  const u64 slot = Layout::kRing + 8u * (idx & (s_.size - 1u));
   store_le<u32>(used_.data() + slot, e.head_);
   store_le<u32>(used_.data() + slot + 4, static_cast<u32>(std::min<u64>(written, ~u32{0})));
   dma.mark_written(used_, slot, 8);
-  store_u16(dma, used_, Layout::kIdx, ++s_.used);
+}
+
+bool Virtqueue::push_together(DmaPort& dma, std::span<const VirtqElement> es, u64 written) {
+  for (const VirtqElement& e : es) {
+    QUINCE_ASSERT(in_flight(e.head_));
+    set_in_flight(e.head_, false);
+  }
+  if (!dma.enabled() || !map(dma)) return false;
+  for (const VirtqElement& e : es) {
+    const u64 n = std::min(written, e.writable_size_);
+    put_used(dma, e, n, s_.used++);
+    written -= n;
+  }
+  QUINCE_ASSERT(written == 0);
+  store_u16(dma, used_, Layout::kIdx, s_.used);
   return true;
 }
 

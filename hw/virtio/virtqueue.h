@@ -99,7 +99,12 @@ class Virtqueue {
 
   /// Gives a chain back, of whose writable part the first `written` bytes hold an answer.  False
   /// when the used ring is not in memory.  Does not interrupt.
-  [[nodiscard]] bool push(DmaPort& dma, const VirtqElement& e, u64 written);
+  [[nodiscard]] bool push(DmaPort& dma, const VirtqElement& e, u64 written) {
+    return push_together(dma, {&e, 1}, written);
+  }
+  /// Gives several chains back, which the driver sees all at once.  `written` bytes hold an answer
+  /// that goes on from the writable part of one chain to that of the next.
+  [[nodiscard]] bool push_together(DmaPort& dma, std::span<const VirtqElement> es, u64 written);
   /// Whether the driver wants an interrupt for what was pushed since the last call.
   bool should_interrupt(DmaPort& dma);
   /// Tells the driver that notifications are of no use (a hint: they may come), or are wanted.
@@ -133,6 +138,7 @@ class Virtqueue {
   bool walk_indirect(DmaPort& dma, const VirtqDesc& d, VirtqElement& e);
   bool add(DmaPort& dma, const VirtqDesc& d, VirtqElement& e);
   void set_in_flight(u16 head, bool on);
+  void put_used(DmaPort& dma, const VirtqElement& e, u64 written, u16 idx);
   u16 load_idx(const DmaPort::Run& run, u64 off) const;
   void store_u16(DmaPort& dma, const DmaPort::Run& run, u64 off, u16 v);
 

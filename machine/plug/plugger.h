@@ -51,6 +51,8 @@ class Plugger {
   hw::TimerQueue& timers() { return timers_; }
   Log& log() { return log_; }
   bool msi() const { return places_.msi; }
+  /// Counts the network cards, from 0: each has an address of its own by default.
+  unsigned next_nic() { return nics_++; }
 
   /// Reads bus=, addr=, multifunction= and intx=.
   Result<hw::FunctionPorts> claim_pci(Properties& p);
@@ -85,6 +87,7 @@ class Plugger {
   std::vector<std::unique_ptr<hw::Device>> devices_;
   std::vector<hw::Device*> units_;
   std::string name_;
+  unsigned nics_ = 0;
 };
 
 }  // namespace quince::machine

@@ -1,8 +1,12 @@
 // -device models of virtio: each type once, for PCI and for memory-mapped slots.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "hw/virtio/virtio_blk.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "hw/virtio/virtio_net.h"
 #include "hw/virtio/virtio_pci.h"
 #include "hw/virtio/virtio_rng.h"
 #include "machine/plug/model.h"
@@ -126,7 +130,76 @@ Result<hw::VirtioDevice*> make_rng(Plugger& plugger, Properties& p, u64 features
                                                        plugger.log(), plugger.timers()));
 }
 
+constexpr PropertyInfo kNetOwnProperties[] = {
+    {"netdev", "str", "the -netdev that it is plugged into"},
+    {"mac", "str", "its address (52:54:00:12:34:56, and one more for each device)"},
+    {"queue-pairs", "uint16", "pairs of queues, up to 16 (one for each CPU is best)"},
+    {"rx_queue_size", "uint16", "entries of a receive queue, a power of two"},
+    {"tx_queue_size", "uint16", "entries of a transmit queue, a power of two"},
+    {"host_mtu", "uint16", "the greatest packet that the guest should use"},
+    {"speed", "uint32", "Mbit/s that the guest reads"},
+    {"duplex", "str", "half or full, that the guest reads"},
+};
+/// What QEMU's device has and ours does not.
+constexpr const char* kNetMissing[] = {"host_ufo",   "guest_ufo", "guest_uso4",
+                                       "guest_uso6", "rss",       "hash"};
+
+constexpr auto kNetProperties = [] {
+  std::array<PropertyInfo, std::size(kNetOwnProperties) + hw::kVirtioNetSwitches.size() +
+                               std::size(kNetMissing)>
+      all{};
+  auto next = std::copy(std::begin(kNetOwnProperties), std::end(kNetOwnProperties), all.begin());
+  for (const hw::VirtioNetSwitch& s : hw::kVirtioNetSwitches)
+    *next++ = {s.option, "on/off", s.help};
+  for (const char* name : kNetMissing) *next++ = {name, "off", "not there"};
+  return all;
+}();
+
+/// Six bytes in hexadecimal, with ':' or '-' between them.
+Result<hw::MacAddress> parse_mac(std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  hw::MacAddress mac;
+  for (u8& byte : mac) {
+    const bool first = &byte == mac.data();
+    if (!first && (at == end || (*at != ':' && *at != '-'))) break;
+    if (!first) ++at;
+    const char* const from = at;
+    const auto [next, error] = std::from_chars(at, end, byte, 16);
+    if (error != std::errc{} || next - from > 2) break;
+    at = next;
+    if (&byte == &mac.back() && at == end) return mac;
+  }
+  return fail("mac={} is not six bytes like 52:54:00:12:34:56", text);
+}
+
+Result<hw::VirtioDevice*> make_net(Plugger& plugger, Properties& p, u64 features) {
+  hw::VirtioNetConfig c;
+  c.features = features;
+  c.mac.back() = static_cast<u8>(c.mac.back() + plugger.next_nic());
+  if (const auto mac = p.take("mac")) c.mac = TRY(parse_mac(*mac));
+  c.queue_pairs = static_cast<u16>(TRY(p.number("queue-pairs", 1, 1, hw::VirtioNet::kMaxPairs)));
+  c.offers = 0;
+  for (const hw::VirtioNetSwitch& s : hw::kVirtioNetSwitches) {
+    const bool usual = s.feature != hw::VIRTIO_NET_F_MQ || c.queue_pairs > 1;
+    if (TRY(p.flag(s.option, usual))) c.offers |= hw::feature_bits(s.feature);
+  }
+  for (const char* name : kNetMissing) TRY_VOID(only(p, name, false));
+  c.rx_queue_size = static_cast<u16>(TRY(p.number("rx_queue_size", c.rx_queue_size, 0, 0xffff)));
+  c.tx_queue_size = static_cast<u16>(TRY(p.number("tx_queue_size", c.tx_queue_size, 0, 0xffff)));
+  c.mtu = static_cast<u16>(TRY(p.number("host_mtu", 0, 0, 0xffff)));
+  if (p.has("speed")) c.speed = static_cast<u32>(TRY(p.number("speed", 0, 0, 0xffff'ffff)));
+  if (p.has("duplex")) c.full_duplex = TRY(p.choice("duplex", {"half", "full"}, 1)) == 1;
+  TRY_VOID(c.check());
+  // Without one it is a card that is plugged into nothing, as QEMU's.
+  net::Port* port = nullptr;
+  if (const auto id = p.take("netdev")) port = TRY(plugger.backends().take_netdev(*id));
+  return &plugger.own(std::make_unique<hw::VirtioNet>(plugger.name(), c, port, plugger.log(),
+                                                       plugger.timers()));
+}
+
 constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};
+constexpr VirtioKind kNet{"net", "network card", kNetProperties, make_net};
 constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
 
 template <const VirtioKind& K>
@@ -151,6 +224,7 @@ void add_kind(std::vector<DeviceModel>& to) {
 
 void add_virtio_models(std::vector<DeviceModel>& to) {
   add_kind<kBlk>(to);
+  add_kind<kNet>(to);
   add_kind<kRng>(to);
 }
 

@@ -145,8 +145,8 @@ constexpr const char* kNetMissing[] = {"host_ufo",   "guest_ufo", "guest_uso4",
                                        "guest_uso6", "rss",       "hash"};
 
 constexpr auto kNetProperties = [] {
-  std::array<PropertyInfo, std::size(kNetOwnProperties) + hw::kVirtioNetSwitches.size() +
-                               std::size(kNetMissing)>
+  std::array<PropertyInfo,
+             std::size(kNetOwnProperties) + hw::kVirtioNetSwitches.size() + std::size(kNetMissing)>
       all{};
   auto next = std::copy(std::begin(kNetOwnProperties), std::end(kNetOwnProperties), all.begin());
   for (const hw::VirtioNetSwitch& s : hw::kVirtioNetSwitches)
@@ -194,8 +194,8 @@ Result<hw::VirtioDevice*> make_net(Plugger& plugger, Properties& p, u64 features
   // Without one it is a card that is plugged into nothing, as QEMU's.
   net::Port* port = nullptr;
   if (const auto id = p.take("netdev")) port = TRY(plugger.backends().take_netdev(*id));
-  return &plugger.own(std::make_unique<hw::VirtioNet>(plugger.name(), c, port, plugger.log(),
-                                                       plugger.timers()));
+  return &plugger.own(
+      std::make_unique<hw::VirtioNet>(plugger.name(), c, port, plugger.log(), plugger.timers()));
 }
 
 constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};

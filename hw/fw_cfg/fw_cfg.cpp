@@ -25,9 +25,9 @@ u16 swapped(u16 v) { return __builtin_bswap16(v); }
 
 template <class T>
 void append_be(std::vector<u8>& out, T v) {
-  v = swapped(v);
-  const auto* p = reinterpret_cast<const u8*>(&v);
-  out.insert(out.end(), p, p + sizeof v);
+  const std::size_t at = out.size();
+  out.resize(at + sizeof v);
+  store_le(out.data() + at, swapped(v));
 }
 
 template <class T>

@@ -129,7 +129,10 @@ Result<void> finish(Parser& p) {
   if (c.kernel.empty() && !c.initrd.empty()) return fail("-initrd: only with -kernel");
   if (c.kernel.empty() && !c.append.empty()) return fail("-append: only with -kernel");
   if (c.kernel.empty() && !c.dtb.empty()) return fail("-dtb: only with -kernel");
-  if (c.kernel.empty() && c.bios.empty() && c.loaders.empty() && c.dumpdtb.empty())
+  const bool flash = std::any_of(c.drives.begin(), c.drives.end(), [](const DriveConfig& d) {
+    return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
+  });
+  if (c.kernel.empty() && c.bios.empty() && c.loaders.empty() && c.dumpdtb.empty() && !flash)
     return fail("nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)");
   return {};
 }

@@ -130,6 +130,11 @@ TEST(Options, EveryOptionDoesWhatItSays) {
   }
 }
 
+TEST(Options, FlashWithCodeIsSomethingToBoot) {
+  EXPECT_TRUE(parse({"-M", "virt", "-drive", "if=pflash,file=F"}));
+  EXPECT_FALSE(parse({"-M", "virt", "-drive", "if=pflash,unit=1,file=F"}));
+}
+
 TEST(Options, OneOrTwoDashes) {
   EXPECT_EQ(config({"--smp", "3"}).cpus, 3u);
   EXPECT_TRUE(config({"--nographic"}).serial.mux);

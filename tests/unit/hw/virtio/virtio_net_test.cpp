@@ -86,10 +86,12 @@ TEST_F(VirtioNetTest, BadConfigurationsNameTheirOption) {
 
 // ---- Sending -----------------------------------------------------------------------------------
 
-TEST_F(VirtioNetTest, FramesInOnePieceAreSentFromGuestMemory) {
+TEST_F(VirtioNetTest, AFrameInOnePieceIsSentFromGuestMemoryIfItIsCopiedLaterAnyway) {
   start();
   const Bytes f = frame(1514);
-  const Buffer b = packet(f);
+  const VirtioNetHdr open{
+      .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16};
+  const Buffer b = packet(f, open);
   tx().add({b});
   driver->kick(1);
   ASSERT_EQ(cable.sent.size(), 1u);
@@ -98,11 +100,16 @@ TEST_F(VirtioNetTest, FramesInOnePieceAreSentFromGuestMemory) {
   EXPECT_EQ(tx().reap()->length, 0u);
   EXPECT_TRUE(pin.high);
   // The header for itself.
-  const VirtioNetHdr h;
   const Buffer data = bytes(f);
-  tx().add({bytes(&h, sizeof h), data}, DriverQueue::How::Indirect);
+  tx().add({bytes(&open, sizeof open), data}, DriverQueue::How::Indirect);
   driver->kick(1);
   EXPECT_EQ(cable.sent.at(1).at, memory.host(data.address));
+  // With nothing left to do, the guest must not be able to change it any more.
+  send(f);
+  ASSERT_EQ(cable.sent.size(), 3u);
+  EXPECT_EQ(cable.sent[2].frame, f);
+  const std::span<u8> all = memory.bytes();
+  EXPECT_TRUE(cable.sent[2].at < all.data() || cable.sent[2].at >= all.data() + all.size());
 }
 
 TEST_F(VirtioNetTest, FramesInPiecesAreGathered) {

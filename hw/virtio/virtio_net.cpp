@@ -214,7 +214,7 @@ void VirtioNet::transmit(unsigned pair) {
     log().guest_error(name() + "header", "{}: a frame with a wrong header is dropped", name());
     return;
   }
-  const std::span<const u8> frame = frame_of(element_, length);
+  const std::span<const u8> frame = frame_of(element_, length, offload.needs_csum);
   if (s_.pairs > 1 && pair < s_.pairs)
     if (const auto flow = flow_hash(frame))
       s_.flows[*flow % s_.flows.size()] = static_cast<u8>(pair + 1);
@@ -254,17 +254,11 @@ bool VirtioNet::parse(const VirtioNetHdr& h, u64 length, net::Offload& out) cons
          (!out.ecn || has_feature(VIRTIO_NET_F_HOST_ECN));
 }
 
-// What follows the header: where it is, or a copy when it is in pieces.
-std::span<const u8> VirtioNet::frame_of(const VirtqElement& e, u64 length) {
-  u64 offset = sizeof(VirtioNetHdr);
-  for (const iovec& piece : e.readable()) {
-    if (offset >= piece.iov_len) {
-      offset -= piece.iov_len;
-      continue;
-    }
-    if (piece.iov_len - offset != length) break;
-    return {static_cast<const u8*>(piece.iov_base) + offset, length};
-  }
+// What follows the header: where it is, if it is in one piece there and may change; else a copy.
+std::span<const u8> VirtioNet::frame_of(const VirtqElement& e, u64 length, bool may_change) {
+  const iovec& last = e.readable().back();
+  if (may_change && last.iov_len >= length)
+    return {static_cast<const u8*>(last.iov_base) + (last.iov_len - length), length};
   const std::span<u8> whole = std::span(gathered_).first(length);
   e.copy_out(sizeof(VirtioNetHdr), whole);
   return whole;

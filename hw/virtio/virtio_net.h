@@ -11,9 +11,12 @@
 // for; a frame for a queue that the driver has stopped is dropped.  Large segments are handed to
 // the driver when it takes TSO4, TSO6 and ECN; one that takes only some of them gets them cut.
 //
-// Frames are sent from guest memory where they are in one piece, and what runs on the host copes
-// with a guest that changes them meanwhile.  Chains without a whole header need a reset, as in QEMU;
-// headers that contradict themselves or the negotiated features cost their frame.
+// A frame in one piece whose checksum is still open is sent from guest memory, because whoever fills
+// it in makes a copy, and copes with a guest that changes the frame meanwhile.  Every other frame is
+// copied first: a network stack on the host may look at a field twice.
+//
+// Chains without a whole header need a reset, as in QEMU; headers that contradict themselves or the
+// negotiated features cost their frame.
 #pragma once
 
 #include <array>
@@ -140,7 +143,7 @@ class VirtioNet final : public VirtioDevice, private net::Receiver {
   bool handle_transmit(unsigned n);
   void transmit(unsigned pair);
   bool parse(const VirtioNetHdr& h, u64 length, net::Offload& out) const;
-  std::span<const u8> frame_of(const VirtqElement& e, u64 length);
+  std::span<const u8> frame_of(const VirtqElement& e, u64 length, bool may_change);
 
   // Receiving
   enum class Room : u8 { Enough, Wait, Never };

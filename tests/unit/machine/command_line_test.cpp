@@ -132,7 +132,7 @@ TEST(Options, EveryOptionDoesWhatItSays) {
 
 TEST(Options, FlashWithCodeIsSomethingToBoot) {
   EXPECT_TRUE(parse({"-M", "virt", "-drive", "if=pflash,file=F"}));
-  EXPECT_FALSE(parse({"-M", "virt", "-drive", "if=pflash,unit=1,file=F"}));
+  EXPECT_EQ(error({"-M", "virt", "-drive", "if=pflash,unit=1,file=F"}), error({}));
 }
 
 TEST(Options, OneOrTwoDashes) {

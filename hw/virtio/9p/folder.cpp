@@ -241,13 +241,11 @@ Sys<void> Folder::undo(const Fd& folder, const std::string& name, int flags, int
   return error(why);
 }
 
-// Owner and mode of a file that was just made.  `type` is what the guest sees.
-Sys<void> Folder::apply(const Fd& file, u32 type, const Credentials& c, u64 rdev) {
+// Owner and mode of a file that was just made.  `type` is what the guest sees; `rdev` comes with
+// mknod, of whatever type, as in QEMU.
+Sys<void> Folder::apply(const Fd& file, u32 type, const Credentials& c, const u64* rdev) {
   const u32 mode = type | (c.mode & kPermissions);
-  if (mapped()) {
-    const bool device = S_ISCHR(type) || S_ISBLK(type);
-    return store_mapping(file, c.uid, c.gid, &mode, device ? &rdev : nullptr);
-  }
+  if (mapped()) return store_mapping(file, c.uid, c.gid, &mode, rdev);
   // The owner first: changing it takes set-user-ID bits away.
   if (const Sys<void> done = set_owner(file, c.uid, c.gid); !done) return done;
   if (S_ISLNK(type)) return {};
@@ -270,7 +268,7 @@ Sys<Fd> Folder::create(std::string_view folder, std::string_view name, int flags
     if (errno == EEXIST && (flags & O_EXCL) == 0) return open_file(join(folder, name), flags);
     return last_error();
   }
-  if (const Sys<void> done = apply(file, S_IFREG, c, 0); !done)
+  if (const Sys<void> done = apply(file, S_IFREG, c, nullptr); !done)
     return error(undo(*where, n, 0, done.error()).error());
   return file;
 }
@@ -286,7 +284,7 @@ Sys<void> Folder::make_folder(std::string_view folder, std::string_view name,
     return last_error();
   const Fd made(::openat(where->get(), n.c_str(), kFound | O_DIRECTORY));
   if (!made) return last_error();
-  const Sys<void> done = apply(made, S_IFDIR, c, 0);
+  const Sys<void> done = apply(made, S_IFDIR, c, nullptr);
   return done ? done : undo(*where, n, AT_REMOVEDIR, done.error());
 }
 
@@ -305,7 +303,7 @@ Sys<void> Folder::make_node(std::string_view folder, std::string_view name, u32 
   if (::mknodat(where->get(), n.c_str(), host_mode, mapped() ? 0 : rdev) != 0) return last_error();
   const Fd made(::openat(where->get(), n.c_str(), kFound));
   if (!made) return last_error();
-  const Sys<void> done = apply(made, type, c, rdev);
+  const Sys<void> done = apply(made, type, c, &rdev);
   return done ? done : undo(*where, n, 0, done.error());
 }
 
@@ -322,7 +320,7 @@ Sys<void> Folder::make_symlink(std::string_view folder, std::string_view name,
     if (::symlinkat(text.c_str(), where->get(), n.c_str()) != 0) return last_error();
     const Fd made(::openat(where->get(), n.c_str(), kFound));
     if (!made) return last_error();
-    const Sys<void> done = apply(made, S_IFLNK, c, 0);
+    const Sys<void> done = apply(made, S_IFLNK, c, nullptr);
     return done ? done : undo(*where, n, 0, done.error());
   }
   const Fd file(::openat(where->get(), n.c_str(),
@@ -331,7 +329,7 @@ Sys<void> Folder::make_symlink(std::string_view folder, std::string_view name,
   const ssize_t written = ::pwrite(file.get(), text.data(), text.size(), 0);
   if (written != static_cast<ssize_t>(text.size()))
     return undo(*where, n, 0, written < 0 ? errno : ENOSPC);
-  const Sys<void> done = apply(file, S_IFLNK, {.uid = c.uid, .gid = c.gid, .mode = 0777}, 0);
+  const Sys<void> done = apply(file, S_IFLNK, {.uid = c.uid, .gid = c.gid, .mode = 0777}, nullptr);
   return done ? done : undo(*where, n, 0, done.error());
 }
 

@@ -135,7 +135,7 @@ class Folder {
   Sys<void> may_write() const;
   Sys<Fd> step(int folder, const std::string& piece, bool last) const;
   Sys<Fd> find_folder(std::string_view path) const;
-  Sys<void> apply(const Fd& file, u32 type, const Credentials& c, u64 rdev);
+  Sys<void> apply(const Fd& file, u32 type, const Credentials& c, const u64* rdev);
   Sys<void> store_mapping(const Fd& file, u32 uid, u32 gid, const u32* mode, const u64* rdev);
   void load_mapping(const Fd& file, Attr& a) const;
   Sys<void> undo(const Fd& folder, const std::string& name, int flags, int why);

@@ -106,9 +106,10 @@ void Virtio9p::finish(Slot& slot) {
 
 void Virtio9p::warn_mixed() {
   warned_ = true;
-  log().line(fmt::format("{}: the folder has several file systems in it, so that two files may have "
-                         "one inode number; multidevs=remap keeps them apart",
-                         name()));
+  log().line(
+      fmt::format("{}: the folder has several file systems in it, so that two files may have "
+                  "one inode number; multidevs=remap keeps them apart",
+                  name()));
 }
 
 void Virtio9p::stop(std::optional<unsigned>) {

@@ -37,8 +37,8 @@ class Virtio9p final : public VirtioDevice {
   static constexpr std::size_t kMaxTag = 31;  ///< bytes, as QEMU
 
   /// `config` passed check().  The executor outlives the device.
-  Virtio9p(std::string_view name, const Virtio9pConfig& config,
-           std::unique_ptr<p9::Folder> folder, Executor& executor, Log& log, TimerQueue& timers);
+  Virtio9p(std::string_view name, const Virtio9pConfig& config, std::unique_ptr<p9::Folder> folder,
+           Executor& executor, Log& log, TimerQueue& timers);
   ~Virtio9p() override;
 
   u32 config_size() const override { return static_cast<u32>(2 + config_.mount_tag.size()); }

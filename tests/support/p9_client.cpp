@@ -30,7 +30,8 @@ int P9Client::version(u32 msize, std::string_view name) {
   return call(Msg::Tversion, P9Fields() << msize << name);
 }
 int P9Client::attach(u32 fid, u32 uid) {
-  return call(Msg::Tattach, P9Fields() << fid << ~u32{0} << "nobody" << "" << uid);
+  return call(Msg::Tattach, P9Fields() << fid << ~u32{0} << "nobody"
+                                       << "" << uid);
 }
 int P9Client::walk(u32 fid, u32 new_fid, std::initializer_list<std::string_view> names) {
   P9Fields f;
@@ -140,8 +141,8 @@ int P9Client::xattrcreate(u32 fid, std::string_view name, u64 size, u32 flags) {
 }
 int P9Client::lock(u32 fid, u8 type, u64 start, u64 length, u32 process, u32 flags,
                    std::string_view client) {
-  return call(Msg::Tlock,
-              P9Fields() << fid << type << flags << start << length << process << client);
+  return call(Msg::Tlock, P9Fields()
+                              << fid << type << flags << start << length << process << client);
 }
 int P9Client::getlock(u32 fid, u8 type, u64 start, u64 length, u32 process,
                       std::string_view client) {

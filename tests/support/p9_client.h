@@ -101,7 +101,9 @@ class P9Client {
   int renameat(u32 from, std::string_view old_name, u32 to, std::string_view new_name);
   int unlinkat(u32 fid, std::string_view name, u32 flags = 0);
   int statfs(u32 fid) { return call(p9::Msg::Tstatfs, P9Fields() << fid); }
-  int fsync(u32 fid, u32 datasync = 0) { return call(p9::Msg::Tfsync, P9Fields() << fid << datasync); }
+  int fsync(u32 fid, u32 datasync = 0) {
+    return call(p9::Msg::Tfsync, P9Fields() << fid << datasync);
+  }
   int xattrwalk(u32 fid, u32 new_fid, std::string_view name);
   int xattrcreate(u32 fid, std::string_view name, u64 size, u32 flags = 0);
   int lock(u32 fid, u8 type, u64 start, u64 length, u32 process, u32 flags = 0,

@@ -1,7 +1,7 @@
 #include "tests/support/qemu_9p.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,8 +27,8 @@ std::unique_ptr<Qemu9p> Qemu9p::start(const std::string& folder, const std::stri
   if (pid == 0) {
     ::dup2(to[0], STDIN_FILENO);
     ::dup2(from[1], STDOUT_FILENO);
-    ::execlp("qemu-system-aarch64", "qemu-system-aarch64", "-machine", "virt", "-accel", "tcg", "-S",
-             "-m", "64", "-display", "none", "-nodefaults", "-qtest", "stdio", "-qtest-log",
+    ::execlp("qemu-system-aarch64", "qemu-system-aarch64", "-machine", "virt", "-accel", "tcg",
+             "-S", "-m", "64", "-display", "none", "-nodefaults", "-qtest", "stdio", "-qtest-log",
              "/dev/null", "-global", "virtio-mmio.force-legacy=false", "-fsdev", fsdev.c_str(),
              "-device", "virtio-9p-device,fsdev=f,mount_tag=t", nullptr);
     ::_exit(127);
@@ -102,8 +102,8 @@ std::vector<u8> Qemu9p::call(std::span<const u8> request) {
   std::string hex;
   for (const u8 b : request) hex += fmt::format("{:02x}", b);
   if (!command(fmt::format("write {:#x} {} 0x{}", kRequest, request.size(), hex), text)) return {};
-  const std::array<std::array<u64, 3>, 2> descs{{{kRequest, request.size(), 1 | 1u << 16},
-                                                 {kReply, kReplyRoom, 2}}};
+  const std::array<std::array<u64, 3>, 2> descs{
+      {{kRequest, request.size(), 1 | 1u << 16}, {kReply, kReplyRoom, 2}}};
   for (u64 n = 0; n < 2; ++n) {
     write("writeq", kDesc + 16 * n, descs[n][0]);
     write("writel", kDesc + 16 * n + 8, descs[n][1]);

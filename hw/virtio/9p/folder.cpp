@@ -162,8 +162,8 @@ Sys<Fd> Folder::open_file(std::string_view path, int flags) const {
 
 Sys<Attr> Folder::attributes(const Fd& file) const {
   struct statx st {};
-  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
-              STATX_BASIC_STATS | STATX_BTIME, &st) != 0)
+  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME,
+              &st) != 0)
     return last_error();
   Attr a{.mode = st.stx_mode,
          .uid = st.stx_uid,
@@ -195,8 +195,8 @@ Sys<Qid> Folder::qid(const Attr& a) {
   const Sys<u64> path = qids_.path(a.device, a.inode);
   if (!path) return error(path.error());
   // Another version tells a client that caches that the contents are others.
-  const u64 version = static_cast<u64>(a.mtime.tv_sec) * 1'000'000'007u ^ a.mtime.tv_nsec ^
-                      a.size << 8;
+  const u64 version =
+      static_cast<u64>(a.mtime.tv_sec) * 1'000'000'007u ^ a.mtime.tv_nsec ^ a.size << 8;
   return Qid{.type = S_ISDIR(a.mode)   ? QTDIR
                      : S_ISLNK(a.mode) ? QTSYMLINK
                                        : QTFILE,

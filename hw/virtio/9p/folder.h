@@ -39,10 +39,10 @@ struct FolderConfig {
   SecurityModel model = SecurityModel::Passthrough;
   bool read_only = false;
   MultiDevs multidevs = MultiDevs::Warn;
-  u32 fmode = 0600;  ///< permissions of new files on the host; Mapped only
-  u32 dmode = 0700;  ///< of new folders
+  u32 fmode = 0600;        ///< permissions of new files on the host; Mapped only
+  u32 dmode = 0700;        ///< of new folders
   bool write_out = false;  ///< what is written goes to the host's disk at once
-  bool openat2 = true;  ///< false: resolve as on kernels without it
+  bool openat2 = true;     ///< false: resolve as on kernels without it
 };
 
 /// A file's attributes as the guest sees them.
@@ -66,7 +66,8 @@ struct Credentials {
 class Folder {
  public:
   static constexpr std::size_t kMaxPath = 16384;  ///< bytes
-  static constexpr std::size_t kMaxXattr = 65536;  ///< bytes of a value or of a list (XATTR_SIZE_MAX)
+  static constexpr std::size_t kMaxXattr =
+      65536;  ///< bytes of a value or of a list (XATTR_SIZE_MAX)
 
   /// The error names what is wrong with the path.
   static Result<std::unique_ptr<Folder>> open(const FolderConfig& config);
@@ -129,7 +130,10 @@ class Folder {
 
  private:
   Folder(const FolderConfig& config, Fd root, u64 device)
-      : config_(config), root_(std::move(root)), qids_(config.multidevs, device), has_openat2_(config.openat2) {}
+      : config_(config),
+        root_(std::move(root)),
+        qids_(config.multidevs, device),
+        has_openat2_(config.openat2) {}
 
   bool mapped() const { return config_.model == SecurityModel::Mapped; }
   Sys<void> may_write() const;

@@ -83,8 +83,7 @@ Sys<std::vector<u8>> Folder::xattr(std::string_view path, std::string_view name)
   const Sys<Fd> file = find(path);
   if (!file) return error(file.error());
   std::vector<u8> value(kMaxXattr);
-  const ssize_t n =
-      ::getxattr(proc_path(*file).c_str(), host->c_str(), value.data(), value.size());
+  const ssize_t n = ::getxattr(proc_path(*file).c_str(), host->c_str(), value.data(), value.size());
   if (n < 0) return last_error();
   value.resize(static_cast<std::size_t>(n));
   return value;
@@ -114,15 +113,15 @@ Sys<std::vector<u8>> Folder::xattr_names(std::string_view path) const {
   return out;
 }
 
-Sys<void> Folder::set_xattr(std::string_view path, std::string_view name,
-                            std::span<const u8> value, int flags) {
+Sys<void> Folder::set_xattr(std::string_view path, std::string_view name, std::span<const u8> value,
+                            int flags) {
   if (const Sys<void> may = may_write(); !may) return may;
   const Sys<std::string> host = host_xattr_name(name);
   if (!host) return error(host.error() == ENODATA ? EACCES : host.error());
   const Sys<Fd> file = find(path);
   if (!file) return error(file.error());
-  return outcome(::setxattr(proc_path(*file).c_str(), host->c_str(), value.data(), value.size(),
-                            flags));
+  return outcome(
+      ::setxattr(proc_path(*file).c_str(), host->c_str(), value.data(), value.size(), flags));
 }
 
 Sys<void> Folder::remove_xattr(std::string_view path, std::string_view name) {

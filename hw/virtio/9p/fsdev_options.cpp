@@ -12,8 +12,7 @@ Result<u32> permissions(Properties& p, std::string_view name, u32 missing) {
   if (!text) return missing;
   u32 v = 0;
   const char* const end = text->data() + text->size();
-  const auto [at, ec] =
-      std::from_chars(text->data(), end, v, text->starts_with('0') ? 8 : 10);
+  const auto [at, ec] = std::from_chars(text->data(), end, v, text->starts_with('0') ? 8 : 10);
   if (ec != std::errc{} || at != end || v > 0777)
     return fail("{}={} is not a mode from 0 to 0777", name, *text);
   return v;

@@ -45,11 +45,11 @@ inline constexpr u32 kHeaderSize = 7;  ///< size[4] type[1] tag[2]
 inline constexpr u32 kErrorSize = 11;  ///< a whole Rlerror
 /// What a read or write needs beside its data, generously (P9_IOHDRSZ).
 inline constexpr u32 kIoHeader = 24;
-inline constexpr u32 kReadHeader = 11;     ///< of Rread and Rreaddir: header and count[4]
-inline constexpr u32 kMinMsize = 4096;     ///< less is refused, as QEMU does
+inline constexpr u32 kReadHeader = 11;        ///< of Rread and Rreaddir: header and count[4]
+inline constexpr u32 kMinMsize = 4096;        ///< less is refused, as QEMU does
 inline constexpr u32 kMaxMsize = 512 * 1024;  ///< what a client gets at most
-inline constexpr u16 kMaxWalk = 16;        ///< names in one Twalk (MAXWELEM)
-inline constexpr u32 kNoUid = ~u32{0};     ///< n_uname of a client that names no user
+inline constexpr u16 kMaxWalk = 16;           ///< names in one Twalk (MAXWELEM)
+inline constexpr u32 kNoUid = ~u32{0};        ///< n_uname of a client that names no user
 
 /// Qid.type.
 inline constexpr u8 QTDIR = 0x80, QTSYMLINK = 0x02, QTFILE = 0x00;

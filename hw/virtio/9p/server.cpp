@@ -36,35 +36,64 @@ void Server::reset() {
 Server::Handler Server::handler(Msg type) {
   using S = Server;
   switch (type) {
-    case Msg::Tstatfs: return &S::statfs;
-    case Msg::Tlopen: return &S::lopen;
-    case Msg::Tlcreate: return &S::lcreate;
-    case Msg::Tsymlink: return &S::symlink;
-    case Msg::Tmknod: return &S::mknod;
-    case Msg::Trename: return &S::rename;
-    case Msg::Treadlink: return &S::readlink;
-    case Msg::Tgetattr: return &S::getattr;
-    case Msg::Tsetattr: return &S::setattr;
-    case Msg::Txattrwalk: return &S::xattrwalk;
-    case Msg::Txattrcreate: return &S::xattrcreate;
-    case Msg::Treaddir: return &S::readdir;
-    case Msg::Tfsync: return &S::fsync;
-    case Msg::Tlock: return &S::lock;
-    case Msg::Tgetlock: return &S::getlock;
-    case Msg::Tlink: return &S::link;
-    case Msg::Tmkdir: return &S::mkdir;
-    case Msg::Trenameat: return &S::renameat;
-    case Msg::Tunlinkat: return &S::unlinkat;
-    case Msg::Tversion: return &S::version;
-    case Msg::Tauth: return &S::auth;
-    case Msg::Tattach: return &S::attach;
-    case Msg::Tflush: return &S::flush;
-    case Msg::Twalk: return &S::walk;
-    case Msg::Tread: return &S::read;
-    case Msg::Twrite: return &S::write;
-    case Msg::Tclunk: return &S::clunk;
-    case Msg::Tremove: return &S::remove;
-    case Msg::Rlerror: break;
+    case Msg::Tstatfs:
+      return &S::statfs;
+    case Msg::Tlopen:
+      return &S::lopen;
+    case Msg::Tlcreate:
+      return &S::lcreate;
+    case Msg::Tsymlink:
+      return &S::symlink;
+    case Msg::Tmknod:
+      return &S::mknod;
+    case Msg::Trename:
+      return &S::rename;
+    case Msg::Treadlink:
+      return &S::readlink;
+    case Msg::Tgetattr:
+      return &S::getattr;
+    case Msg::Tsetattr:
+      return &S::setattr;
+    case Msg::Txattrwalk:
+      return &S::xattrwalk;
+    case Msg::Txattrcreate:
+      return &S::xattrcreate;
+    case Msg::Treaddir:
+      return &S::readdir;
+    case Msg::Tfsync:
+      return &S::fsync;
+    case Msg::Tlock:
+      return &S::lock;
+    case Msg::Tgetlock:
+      return &S::getlock;
+    case Msg::Tlink:
+      return &S::link;
+    case Msg::Tmkdir:
+      return &S::mkdir;
+    case Msg::Trenameat:
+      return &S::renameat;
+    case Msg::Tunlinkat:
+      return &S::unlinkat;
+    case Msg::Tversion:
+      return &S::version;
+    case Msg::Tauth:
+      return &S::auth;
+    case Msg::Tattach:
+      return &S::attach;
+    case Msg::Tflush:
+      return &S::flush;
+    case Msg::Twalk:
+      return &S::walk;
+    case Msg::Tread:
+      return &S::read;
+    case Msg::Twrite:
+      return &S::write;
+    case Msg::Tclunk:
+      return &S::clunk;
+    case Msg::Tremove:
+      return &S::remove;
+    case Msg::Rlerror:
+      break;
   }
   return nullptr;
 }
@@ -241,9 +270,9 @@ int Server::walk(Reader& in, Writer& out) {
 int Server::finish_xattr(Fid& f) {
   if (f.kind != Fid::Kind::XattrWrite) return 0;
   if (f.filled != f.value.size()) return EINVAL;
-  const Sys<void> done =
-      f.value.empty() ? folder_->remove_xattr(f.path, f.xattr)
-                      : folder_->set_xattr(f.path, f.xattr, f.value, static_cast<int>(f.xattr_flags));
+  const Sys<void> done = f.value.empty() ? folder_->remove_xattr(f.path, f.xattr)
+                                         : folder_->set_xattr(f.path, f.xattr, f.value,
+                                                              static_cast<int>(f.xattr_flags));
   return done ? 0 : done.error();
 }
 

@@ -107,7 +107,8 @@ int Server::read(Reader& in, Writer& out) {
   count = static_cast<u32>(std::min<std::size_t>(count, out.room()));
   if (f->kind == Fid::Kind::XattrRead) {
     const u64 from = std::min<u64>(offset, f->value.size());
-    const auto part = std::span(f->value).subspan(from, std::min<u64>(count, f->value.size() - from));
+    const auto part =
+        std::span(f->value).subspan(from, std::min<u64>(count, f->value.size() - from));
     out.bytes(part);
     out.patch32(start, static_cast<u32>(part.size()));
     return 0;
@@ -170,8 +171,8 @@ bool Server::put_entry(const Fid& f, const Attr& directory, const void* entry, W
     inode = directory.inode;
   } else if (is_parent || d->d_type == DT_DIR || d->d_type == DT_UNKNOWN) {
     // The parent of the folder itself is not to be seen; and something may be mounted here.
-    const Sys<Attr> a =
-        folder_->attributes(is_parent ? std::string(Folder::parent(f.path)) : Folder::join(f.path, name));
+    const Sys<Attr> a = folder_->attributes(is_parent ? std::string(Folder::parent(f.path))
+                                                      : Folder::join(f.path, name));
     if (a) {
       device = a->device;
       inode = a->inode;

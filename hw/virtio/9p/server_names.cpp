@@ -140,8 +140,8 @@ int Server::mknod(Reader& in, Writer& out) {
   if (!in.ok()) return EINVAL;
   const Fid* const f = find(number);
   if (f == nullptr) return ENOENT;
-  const Sys<void> done = folder_->make_node(f->path, name, major, minor,
-                                            {.uid = f->uid, .gid = gid, .mode = mode});
+  const Sys<void> done =
+      folder_->make_node(f->path, name, major, minor, {.uid = f->uid, .gid = gid, .mode = mode});
   return done ? put_new(Folder::join(f->path, name), out) : done.error();
 }
 

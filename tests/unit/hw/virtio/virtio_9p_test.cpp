@@ -210,7 +210,11 @@ TEST_F(Virtio9pTest, AResetForgetsWhatRuns) {
   EXPECT_TRUE(held.ended.empty());
   EXPECT_FALSE(s.driver->queue(0).reap());
   ASSERT_TRUE(s.driver->start(~u64{0}, 128));
-  add(s, P9Client::message(Msg::Tattach, 1, P9Fields() << u32{0} << u32{0} << "" << "" << u32{0}), 100);
+  add(s,
+      P9Client::message(Msg::Tattach, 1,
+                        P9Fields() << u32{0} << u32{0} << ""
+                                   << "" << u32{0}),
+      100);
   s.driver->kick(0);
   held.drain();
   EXPECT_TRUE(s.driver->queue(0).reap());
@@ -249,7 +253,8 @@ TEST_F(Virtio9pTest, ASnapshotHasTheSessionAndWhatRuns) {
   ASSERT_EQ(c.lopen(1, O_RDONLY), 0);
   // A folder that is made once, whatever happens.
   const Request r =
-      add(a, P9Client::message(Msg::Tmkdir, 9, P9Fields() << u32{0} << "d" << u32{0755} << u32{0}), 100);
+      add(a, P9Client::message(Msg::Tmkdir, 9, P9Fields() << u32{0} << "d" << u32{0755} << u32{0}),
+          100);
   a.driver->kick(0);
   Archive ar(Archive::Mode::Save);
   a.slot->snapshot(ar);

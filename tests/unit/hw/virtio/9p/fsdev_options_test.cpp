@@ -30,8 +30,9 @@ TEST(FsdevOptions9p, Defaults) {
   EXPECT_EQ(o->folder.fmode, 0600u);
   EXPECT_EQ(o->folder.dmode, 0700u);
   EXPECT_FALSE(o->folder.write_out);
-  EXPECT_EQ(FsdevOptions::parse("fsdriver=local,id=a,path=/,security_model=passthrough")->folder.model,
-            SecurityModel::Passthrough);
+  EXPECT_EQ(
+      FsdevOptions::parse("fsdriver=local,id=a,path=/,security_model=passthrough")->folder.model,
+      SecurityModel::Passthrough);
   EXPECT_EQ(FsdevOptions::parse("local,id=a,path=/,security_model=mapped,fmode=384")->folder.fmode,
             0600u);
 }
@@ -55,8 +56,9 @@ TEST(FsdevOptions9p, WhatIsWrongIsNamed) {
   EXPECT_EQ(wrong("local,id=a,path=/,security_model=none,fmode=0644"),
             "fmode= and dmode= go with security_model=mapped only");
   for (const char* bad : {"01777", "8z", "0888", "", "-1"})
-    EXPECT_NE(wrong(std::string("local,id=a,path=/,security_model=mapped,dmode=") + bad).find("dmode="),
-              std::string::npos)
+    EXPECT_NE(
+        wrong(std::string("local,id=a,path=/,security_model=mapped,dmode=") + bad).find("dmode="),
+        std::string::npos)
         << bad;
   EXPECT_NE(wrong("local,id=a,path=/,security_model=none,multidevs=x").find("multidevs=x"),
             std::string::npos);
@@ -73,7 +75,8 @@ TEST(FsdevOptions9p, Virtfs) {
   ASSERT_TRUE(o) << o.error().message();
   EXPECT_EQ(o->mount_tag, "host0");
   EXPECT_EQ(o->fsdev.id, "host0");
-  EXPECT_EQ(VirtfsOptions::parse("local,path=/,mount_tag=t,security_model=none,id=x")->fsdev.id, "x");
+  EXPECT_EQ(VirtfsOptions::parse("local,path=/,mount_tag=t,security_model=none,id=x")->fsdev.id,
+            "x");
   EXPECT_EQ(VirtfsOptions::parse("local,path=/,security_model=none").error().message(),
             "mount_tag= is missing");
 }

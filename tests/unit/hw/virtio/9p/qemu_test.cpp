@@ -27,15 +27,18 @@ std::string describe(P9Client& c, std::initializer_list<std::string_view> path) 
   std::string text;
   if (const int why = c.attributes_of(path, a); why != 0) return fmt::format("error {}", why);
   const bool folder = S_ISDIR(a.mode);
-  text = fmt::format("valid {:#x} mode {:o} uid {} gid {} nlink {} rdev {:#x} size {} qid {:#x}",
-                     a.valid, a.mode, a.uid, a.gid, a.nlink, a.rdev, folder ? 0 : a.size, a.qid.type);
+  text =
+      fmt::format("valid {:#x} mode {:o} uid {} gid {} nlink {} rdev {:#x} size {} qid {:#x}",
+                  a.valid, a.mode, a.uid, a.gid, a.nlink, a.rdev, folder ? 0 : a.size, a.qid.type);
   return text;
 }
 
 /// Does one of everything and says what came of it, line by line.
 std::vector<std::string> transcript(P9Client& c, bool nodes) {
   std::vector<std::string> out;
-  const auto say = [&](std::string_view what, int why) { out.push_back(fmt::format("{}: {}", what, why)); };
+  const auto say = [&](std::string_view what, int why) {
+    out.push_back(fmt::format("{}: {}", what, why));
+  };
   const auto see = [&](std::string_view what, std::string text) {
     out.push_back(fmt::format("{}: {}", what, text));
   };
@@ -56,7 +59,10 @@ std::vector<std::string> transcript(P9Client& c, bool nodes) {
   say("chgrp", c.setattr(1, {.valid = P9_SETATTR_GID, .gid = 99}));
   say("times", c.setattr(1, {.valid = P9_SETATTR_ATIME | P9_SETATTR_ATIME_SET | P9_SETATTR_MTIME |
                                       P9_SETATTR_MTIME_SET,
-                             .atime = 1000, .atime_ns = 1, .mtime = 2000, .mtime_ns = 2}));
+                             .atime = 1000,
+                             .atime_ns = 1,
+                             .mtime = 2000,
+                             .mtime_ns = 2}));
   say("getattr", c.getattr(1));
   const auto a = c.attributes();
   see("times", fmt::format("{}.{} {}.{}", a.atime, a.atime_ns, a.mtime, a.mtime_ns));
@@ -181,7 +187,8 @@ struct Qemu9pTest : ::testing::TestWithParam<const char*> {
   static bool nodes() { return GetParam() == "mapped-xattr"sv; }
   void start(const std::string& our_folder, const std::string& their_folder) {
     const std::string model = fmt::format("security_model={}", GetParam());
-    const auto options = FsdevOptions::parse(fmt::format("local,id=f,path={},{}", our_folder, model));
+    const auto options =
+        FsdevOptions::parse(fmt::format("local,id=f,path={},{}", our_folder, model));
     ASSERT_TRUE(options);
     auto folder = Folder::open(options->folder);
     ASSERT_TRUE(folder);
@@ -197,7 +204,8 @@ TEST_P(Qemu9pTest, SaysAndDoesTheSame) {
   if (theirs == nullptr) GTEST_SKIP() << "needs qemu-system-aarch64 with 9p";
   const auto a = transcript(to_ours, nodes()), b = transcript(to_theirs, nodes());
   ASSERT_EQ(a.size(), b.size());
-  for (std::size_t n = 0; n < a.size(); ++n) EXPECT_EQ(a[n], b[n]) << "ours, and QEMU's, line " << n;
+  for (std::size_t n = 0; n < a.size(); ++n)
+    EXPECT_EQ(a[n], b[n]) << "ours, and QEMU's, line " << n;
   const auto left = host_tree(dir / "ours"), there = host_tree(dir / "theirs");
   EXPECT_EQ(left, there);
   EXPECT_EQ(left.size(), nodes() ? 5u : 3u);
@@ -227,7 +235,8 @@ TEST_P(Qemu9pTest, EachReadsWhatTheOtherWrote) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Qemu9pTest, ::testing::Values("none", "passthrough", "mapped-xattr"),
+INSTANTIATE_TEST_SUITE_P(Models, Qemu9pTest,
+                         ::testing::Values("none", "passthrough", "mapped-xattr"),
                          [](const auto& model) {
                            std::string name = model.param;
                            std::erase(name, '-');

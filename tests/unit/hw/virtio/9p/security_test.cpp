@@ -50,7 +50,6 @@ TEST_F(Security9p, OwnersThatTheHostRefuses) {
     start(54321);
     ASSERT_EQ(::seteuid(12345), 0);
     const int made = c.lcreate(0, "f", O_RDWR, 0600, 54321);
-    P9Client::Attributes a;
     c.clunk(0);
     ASSERT_EQ(c.attach(0, 54321), 0);
     const int walked = c.walk(0, 1, {"f"});
@@ -170,7 +169,8 @@ TEST_F(Security9p, ReadOnlyIsReadOnly) {
     config.read_only = true;
     start();
     ASSERT_EQ(c.walk(0, 1, {"f"}), 0);
-    for (const int flags : {O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC}) EXPECT_EQ(c.lopen(1, flags), EROFS);
+    for (const int flags : {O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC})
+      EXPECT_EQ(c.lopen(1, flags), EROFS);
     for (const u32 valid : {P9_SETATTR_MODE, P9_SETATTR_UID, P9_SETATTR_GID, P9_SETATTR_SIZE,
                             P9_SETATTR_ATIME, P9_SETATTR_MTIME, P9_SETATTR_CTIME})
       EXPECT_EQ(c.setattr(1, {.valid = valid}), EROFS) << valid;

@@ -27,6 +27,12 @@ constexpr u64 kQueueBytes = 0x400, kBuffers = kBase + kQueues * kQueueBytes,
               kBufferBytes = kMemory - kQueues * kQueueBytes;
 constexpr u16 kSize = 16;
 
+/// What happened in a run, in both copies.
+struct Counts {
+  u64 requests = 0;     ///< events in which chains were answered
+  u64 in = 0, out = 0;  ///< bytes of back ends
+};
+
 /// The driver's side.
 class Driver {
  public:
@@ -115,7 +121,7 @@ class Driver {
 
 class FuzzChar final : public CharPort {
  public:
-  explicit FuzzChar(FuzzBench& bench) : bench_(bench) {}
+  FuzzChar(FuzzBench& bench, Counts& counts) : bench_(bench), counts_(counts) {}
   void snapshot(Archive& ar) {
     ar.field("room", room_);
     ar.field("on", on_);
@@ -123,6 +129,7 @@ class FuzzChar final : public CharPort {
   void write(std::span<const u8> data) override {
     EXPECT_LE(data.size(), room_);
     room_ -= data.size();
+    counts_.out += data.size();
     for (const u8 b : data) bench_.output(b);
   }
   void attach(CharReceiver* r) override { receiver_ = r; }
@@ -142,11 +149,13 @@ class FuzzChar final : public CharPort {
       const std::size_t n = std::min(receiver_->can_receive(), data.size());
       bench_.output(n);
       if (n != 0) receiver_->receive(std::span(data).first(n));
+      counts_.in += n;
     }
   }
 
  private:
   FuzzBench& bench_;
+  Counts& counts_;
   CharReceiver* receiver_ = nullptr;
   u64 room_ = 100;
   bool on_ = true;
@@ -167,7 +176,7 @@ class SavedChar final : public Device {
 /// What one copy consists of besides its units, in the order in which it must be destroyed
 /// backwards.
 struct Rig {
-  explicit Rig(FuzzBench& b) : first(b), second(b) {}
+  Rig(FuzzBench& b, Counts& counts) : first(b, counts), second(b, counts) {}
   GuestMemory memory{kMemory};
   FuzzChar first, second;
   std::unique_ptr<VirtioDevice> device;
@@ -192,8 +201,8 @@ bool fill_console(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
   return queue % 2 == 0;
 }
 
-void build_console(FuzzBench& b, u64* requests) {
-  Rig& rig = b.keep<Rig>(b);
+void build_console(FuzzBench& b, Counts* counts) {
+  Rig& rig = b.keep<Rig>(b, *counts);
   b.unit<SavedChar>("first", rig.first);
   b.unit<SavedChar>("second", rig.second);
   auto console = std::make_unique<VirtioConsole>("console", VirtioConsoleConfig{}, rig.memory.log(),
@@ -204,11 +213,11 @@ void build_console(FuzzBench& b, u64* requests) {
   EXPECT_TRUE(c->add_port({.name = "nobody"}, nullptr));
   rig.device = std::move(console);
   over_mmio(b, rig, fill_console);
-  b.on_event([&b, &rig, requests](u64 r) {
+  b.on_event([&b, &rig, counts](u64 r) {
     if (r % 8 < 2)
       (r % 8 == 0 ? rig.first : rig.second).event(r >> 3);
     else
-      *requests += rig.driver->event(b, r >> 3);
+      counts->requests += rig.driver->event(b, r >> 3);
   });
 }
 
@@ -219,8 +228,8 @@ bool fill_balloon(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
   return queue > VirtioBalloon::kStats;
 }
 
-void build_balloon(FuzzBench& b, u64* requests) {
-  Rig& rig = b.keep<Rig>(b);
+void build_balloon(FuzzBench& b, Counts* counts) {
+  Rig& rig = b.keep<Rig>(b, *counts);
   rig.device = std::make_unique<VirtioBalloon>(
       "balloon",
       VirtioBalloonConfig{
@@ -228,26 +237,33 @@ void build_balloon(FuzzBench& b, u64* requests) {
       rig.memory.log(), b.timers());
   auto* const balloon = static_cast<VirtioBalloon*>(rig.device.get());
   over_mmio(b, rig, fill_balloon);
-  b.on_event([&b, &rig, balloon, requests](u64 r) {
+  b.on_event([&b, &rig, balloon, counts](u64 r) {
     if (r % 32 == 0)
       balloon->set_target(static_cast<u32>(r >> 5));
     else if (r % 32 == 1)
       balloon->set_stats_interval((r >> 5) % (10 * kSecond));
     else
-      *requests += rig.driver->event(b, r >> 5);
+      counts->requests += rig.driver->event(b, r >> 5);
     b.output(balloon->stat(static_cast<unsigned>(r >> 5)) ^ balloon->actual());
   });
 }
 
-u64 run(const char* name, void (*build)(FuzzBench&, u64*)) {
-  u64 requests = 0;
-  fuzz(name, [&](FuzzBench& b) { build(b, &requests); });
-  return requests;
+Counts run(const char* name, void (*build)(FuzzBench&, Counts*)) {
+  Counts counts;
+  fuzz(name, [&](FuzzBench& b) { build(b, &counts); });
+  fmt::print("{}: {} events with answers, {} bytes in, {} bytes out\n", name, counts.requests,
+             counts.in, counts.out);
+  return counts;
 }
 
-// The counts show that the drivers were honest often enough for requests to be answered.
-TEST(VirtioFuzz, Console) { EXPECT_GT(run("virtio-serial-device", build_console), 50u); }
-TEST(VirtioFuzz, Balloon) { EXPECT_GT(run("virtio-balloon-device", build_balloon), 50u); }
+// The counts show that the drivers were honest often enough.
+TEST(VirtioFuzz, Console) {
+  const Counts n = run("virtio-serial-device", build_console);
+  EXPECT_GT(n.requests, 50u);
+  EXPECT_GT(n.in, 50u);
+  EXPECT_GT(n.out, 50u);
+}
+TEST(VirtioFuzz, Balloon) { EXPECT_GT(run("virtio-balloon-device", build_balloon).requests, 50u); }
 
 }  // namespace
 }  // namespace quince::test

@@ -103,6 +103,8 @@ TEST_F(VirtioBalloonTest, EveryOtherPage) {
   for (u32 i = 0; i < 64; i += 2) pfns.push_back(kHeapPfn + i);
   EXPECT_TRUE(send(VirtioBalloon::kInflate, pfns));
   for (u32 i = 0; i < 64; ++i) EXPECT_TRUE(is(kHeap + i * kPage, i % 2 == 0 ? 0 : 0xa5)) << i;
+  EXPECT_TRUE(send(VirtioBalloon::kInflate, {kHeapPfn + 1}));  // the next request begins anew
+  EXPECT_TRUE(is(kHeap + kPage, 0));
 }
 
 TEST_F(VirtioBalloonTest, OnlyMemoryIsGivenAway) {

@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/assert.h"
+
 namespace quince {
 
 namespace {
@@ -121,9 +123,15 @@ Result<void> HostMemory::map(u64 size, const HostMemoryOptions& o) {
   if (p == MAP_FAILED) return fail("size: cannot map {} bytes: {}", size, why());
   mapping_ = Mapping(static_cast<u8*>(p), size);
   shared_ = o.share && fd_;
+  if (!huge && (o.share || !fd_)) discard_advice_ = o.share ? MADV_REMOVE : MADV_DONTNEED;
   // Transparent huge pages: a hint; refusal costs only speed.
   if (!huge) ::madvise(p, size, MADV_HUGEPAGE);
   return {};
+}
+
+bool HostMemory::discard(u64 offset, u64 length) {
+  QUINCE_ASSERT(offset <= size() && length <= size() - offset);
+  return discard_advice_ >= 0 && ::madvise(data() + offset, length, discard_advice_) == 0;
 }
 
 Result<void> HostMemory::populate() {

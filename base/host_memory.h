@@ -22,7 +22,7 @@ struct HostMemoryOptions {
   bool hugetlb = false;   ///< Memfd: on reserved huge pages
   u64 hugetlb_size = 0;   ///< of such a page, in bytes; 0: the host's default
   bool prealloc = false;  ///< every page is taken now, or this fails
-  std::string path;
+  std::string path = {};
   bool discard_data = false;  ///< File: the contents need not reach the disk at the end
 };
 
@@ -52,6 +52,12 @@ class HostMemory {
   /// What was asked for and could not be had, for the person at the terminal; mostly empty.
   const std::string& warning() const { return warning_; }
 
+  /// Gives pages back to the host, while others may use the memory: they read as zeroes, and are
+  /// taken again when they are touched.  `offset` and `length` are multiples of 4096.  False when
+  /// that cannot be, and then nothing changed: huge pages are reserved and might not come back, and
+  /// below a private mapping of a file would appear what the file has.
+  bool discard(u64 offset, u64 length);
+
  private:
   Result<void> open_memfd(const std::string& name, u64 size, const HostMemoryOptions& o);
   Result<void> open_file(u64 size, const std::string& path);
@@ -63,6 +69,7 @@ class HostMemory {
   Mapping mapping_;
   bool shared_ = false;
   bool discard_ = false;
+  int discard_advice_ = -1;  ///< of madvise, for discard(); -1: it cannot be done
   u64 page_size_ = 4096;
   std::string created_;  ///< a file that was made and would be left behind by an error
   std::string warning_;

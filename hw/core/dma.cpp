@@ -115,4 +115,10 @@ void DmaPort::mark_written(const Run& r, u64 from, u64 length) {
       return written(s, s.base + (off - s.offset), length);
 }
 
+bool DmaPort::discard(const Run& r) {
+  if (!enabled_ || !r || !r.ram->discard(r.offset, r.length)) return false;
+  mark_written(r, 0, r.length);
+  return true;
+}
+
 }  // namespace quince::hw

@@ -55,6 +55,9 @@ class DmaPort {
   Run run(PhysAddr a, u64 length, bool writing) const;
   /// Bytes `from` to `from + length` of a run were written.
   void mark_written(const Run& r, u64 from, u64 length);
+  /// Gives the whole pages inside of a run that is to be written back to the host: a balloon's way.
+  /// They count as written, with zeroes.  False when nothing changed (GuestRam::discard).
+  bool discard(const Run& r);
   /// Changes whenever run() may have another answer.
   u64 generation() const { return space_.generation(); }
 

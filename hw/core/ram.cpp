@@ -19,6 +19,14 @@ Result<std::unique_ptr<GuestRam>> GuestRam::create(const std::string& name, u64 
   return std::unique_ptr<GuestRam>(new GuestRam(name, std::move(memory)));
 }
 
+bool GuestRam::discard(u64 offset, u64 length) {
+  QUINCE_ASSERT(offset <= size() && length <= size() - offset);
+  const u64 from = align_up(offset, kPageSize), to = align_down(offset + length, kPageSize);
+  if (from >= to || !memory_.discard(from, to - from)) return false;
+  mark_dirty(from, to - from);
+  return true;
+}
+
 void GuestRam::mark_dirty(u64 offset, u64 length) {
   if (length == 0) return;
   for (u64 p = offset / kPageSize; p <= (offset + length - 1) / kPageSize; ++p) set_bit(dirty_, p);

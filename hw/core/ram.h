@@ -28,6 +28,12 @@ class GuestRam {
   /// What the host gave: a descriptor for another process, whether that sees our writes.
   const HostMemory& host() const { return memory_; }
 
+  /// Gives the whole pages inside of a range back to the host, while vCPUs run.  They read as zeroes
+  /// from then on, and are dirty.  False when nothing changed: no whole page, or memory that the
+  /// host cannot take back (HostMemory::discard).  Engines are not told: bus masters use
+  /// DmaPort::discard.
+  bool discard(u64 offset, u64 length);
+
   /// Dirty pages, for snapshots and displays: set by every writer, cleared by the reader.
   void mark_dirty(u64 offset, u64 length);
   bool test_and_clear_dirty(u64 page);

@@ -176,4 +176,33 @@ inline constexpr u32 VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP = 1;
 inline constexpr u64 kVirtioBlkSector = 512;
 inline constexpr u64 kVirtioBlkIdBytes = 20;
 
+// Console device (5.3).
+inline constexpr unsigned VIRTIO_CONSOLE_F_SIZE = 0;
+inline constexpr unsigned VIRTIO_CONSOLE_F_MULTIPORT = 1;
+inline constexpr unsigned VIRTIO_CONSOLE_F_EMERG_WRITE = 2;
+inline constexpr u16 VIRTIO_CONSOLE_DEVICE_READY = 0;
+inline constexpr u16 VIRTIO_CONSOLE_DEVICE_ADD = 1;
+inline constexpr u16 VIRTIO_CONSOLE_DEVICE_REMOVE = 2;
+inline constexpr u16 VIRTIO_CONSOLE_PORT_READY = 3;
+inline constexpr u16 VIRTIO_CONSOLE_CONSOLE_PORT = 4;
+inline constexpr u16 VIRTIO_CONSOLE_RESIZE = 5;
+inline constexpr u16 VIRTIO_CONSOLE_PORT_OPEN = 6;
+inline constexpr u16 VIRTIO_CONSOLE_PORT_NAME = 7;
+
+/// struct virtio_console_control.
+struct VirtioConsoleControl {
+  u32 id = 0;
+  u16 event = 0;
+  u16 value = 0;
+};
+
+// Memory balloon device (5.5).
+inline constexpr unsigned VIRTIO_BALLOON_F_MUST_TELL_HOST = 0;
+inline constexpr unsigned VIRTIO_BALLOON_F_STATS_VQ = 1;
+inline constexpr unsigned VIRTIO_BALLOON_F_DEFLATE_ON_OOM = 2;
+inline constexpr unsigned VIRTIO_BALLOON_F_FREE_PAGE_HINT = 3;
+inline constexpr unsigned VIRTIO_BALLOON_F_PAGE_POISON = 4;
+inline constexpr unsigned VIRTIO_BALLOON_F_PAGE_REPORTING = 5;
+inline constexpr u64 kVirtioBalloonPage = 4096;  ///< bytes that a page frame number stands for
+
 }  // namespace quince::hw

@@ -40,6 +40,8 @@ class VirtqElement {
   std::span<const iovec> readable() const { return readable_; }
   /// Where the device may write.
   std::span<const iovec> writable() const { return writable_; }
+  /// The same as pieces of guest memory, one for each entry of writable().
+  std::span<const DmaPort::Run> writable_runs() const { return written_; }
   u64 readable_size() const { return readable_size_; }  ///< bytes
   u64 writable_size() const { return writable_size_; }  ///< bytes
 

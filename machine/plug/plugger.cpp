@@ -51,6 +51,7 @@ Result<void> Plugger::plug(const OptionGroup& device, std::span<const OptionGrou
   if (!device.id.empty() && std::find(ids_.begin(), ids_.end(), device.id) != ids_.end())
     return fail("{}: there are two devices '{}'", device.option, device.id);
   name_ = device.id.empty() ? fmt::format("{}.{}", model->name, counts_[model->name]++) : device.id;
+  has_id_ = !device.id.empty();
   ids_.push_back(name_);
   Properties properties(std::move(list));
   const Result<void> made = model->plug(*this, properties);
@@ -92,6 +93,20 @@ Result<hw::VirtioMmio*> Plugger::claim_mmio(Properties& p) {
   for (auto it = places_.mmio_slots.rbegin(); it != places_.mmio_slots.rend(); ++it)
     if ((*it)->empty()) return *it;
   return fail("every virtio-mmio slot is in use");
+}
+
+void Plugger::add_serial_bus(hw::VirtioConsole& controller) {
+  serial_buses_.push_back(
+      {has_id_ ? name_ + ".0" : fmt::format("virtio-serial-bus.{}", counts_["virtio-serial-bus"]++),
+       &controller});
+}
+
+Result<hw::VirtioConsole*> Plugger::claim_serial(Properties& p) {
+  const auto bus = p.take("bus");
+  for (const SerialBus& b : serial_buses_)
+    if (!bus || b.name == *bus) return b.controller;
+  if (bus) return fail("bus={}: there is no such bus", *bus);
+  return fail("there is no virtio-serial device before it");
 }
 
 }  // namespace quince::machine

@@ -14,6 +14,7 @@
 #include "hw/core/device.h"
 #include "hw/core/timer.h"
 #include "hw/pci/pci_bus.h"
+#include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "machine/backends.h"
 #include "machine/config.h"
@@ -61,6 +62,11 @@ class Plugger {
   /// Offers the bus behind a port under its name.
   void add_bus(hw::PciBus& bus) { buses_[bus.name()] = &bus; }
 
+  /// Offers the ports of a controller under its name: ID.0, or virtio-serial-bus.N without an id.
+  void add_serial_bus(hw::VirtioConsole& controller);
+  /// Reads bus=; without it, the first controller.
+  Result<hw::VirtioConsole*> claim_serial(Properties& p);
+
   /// Keeps a device that is a unit of its own.
   template <std::derived_from<hw::Device> D>
   D& keep(std::unique_ptr<D> device) {
@@ -82,11 +88,17 @@ class Plugger {
   hw::TimerQueue& timers_;
   Log& log_;
   std::map<std::string, hw::PciBus*> buses_;
+  struct SerialBus {
+    std::string name;
+    hw::VirtioConsole* controller;
+  };
+  std::vector<SerialBus> serial_buses_;
   std::map<std::string, unsigned> counts_;  // of devices without an id, by driver
   std::vector<std::string> ids_;
   std::vector<std::unique_ptr<hw::Device>> devices_;
   std::vector<hw::Device*> units_;
   std::string name_;
+  bool has_id_ = false;  // name_ is the option's id
   unsigned nics_ = 0;
 };
 

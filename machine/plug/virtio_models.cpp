@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_blk.h"
+#include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_net.h"
 #include "hw/virtio/virtio_pci.h"
@@ -198,6 +200,63 @@ Result<hw::VirtioDevice*> make_net(Plugger& plugger, Properties& p, u64 features
       std::make_unique<hw::VirtioNet>(plugger.name(), c, port, plugger.log(), plugger.timers()));
 }
 
+constexpr PropertyInfo kBalloonProperties[] = {
+    {"deflate-on-oom", "on/off", "the guest takes pages back before it runs out of memory (off)"},
+    {"free-page-reporting", "on/off", "the host gets pages that the guest does not use (off)"},
+    {"free-page-hint", "off", "not there"},
+    {"guest-stats-polling-interval", "uint32", "seconds between statistics of the guest (0: none)"},
+};
+
+Result<hw::VirtioDevice*> make_balloon(Plugger& plugger, Properties& p, u64 features) {
+  hw::VirtioBalloonConfig c;
+  c.features = features;
+  c.deflate_on_oom = TRY(p.flag("deflate-on-oom", false));
+  c.free_page_reporting = TRY(p.flag("free-page-reporting", false));
+  TRY_VOID(only(p, "free-page-hint", false));
+  c.stats_interval_ns =
+      TRY(p.number("guest-stats-polling-interval", 0, 0, 0xffff'ffff)) * hw::kSecond;
+  return &plugger.own(
+      std::make_unique<hw::VirtioBalloon>(plugger.name(), c, plugger.log(), plugger.timers()));
+}
+
+constexpr PropertyInfo kSerialProperties[] = {
+    {"max_ports", "uint32",
+     "ports that there may be, 1 to 31; with 1 there is only a console (31)"},
+    {"emergency-write", "on/off", "the guest may write a character without a driver (on)"},
+};
+
+Result<hw::VirtioDevice*> make_serial(Plugger& plugger, Properties& p, u64 features) {
+  hw::VirtioConsoleConfig c;
+  c.features = features;
+  c.max_ports = static_cast<u32>(TRY(p.number("max_ports", c.max_ports, 0, 0xffff'ffff)));
+  c.emergency_write = TRY(p.flag("emergency-write", c.emergency_write));
+  TRY_VOID(c.check());
+  auto& device = plugger.own(
+      std::make_unique<hw::VirtioConsole>(plugger.name(), c, plugger.log(), plugger.timers()));
+  plugger.add_serial_bus(device);
+  return &device;
+}
+
+constexpr PropertyInfo kPortProperties[] = {
+    {"chardev", "str", "the -chardev at its other end; without it nothing is there"},
+    {"name", "str", "what the guest finds it by"},
+    {"nr", "uint32", "its number (the first free one; 0 is for a virtconsole)"},
+};
+
+template <bool kConsole>
+Result<void> plug_port(Plugger& plugger, Properties& p) {
+  hw::VirtioConsole& controller = *TRY(plugger.claim_serial(p));
+  hw::VirtioPortConfig c{.console = kConsole, .name = p.take_or("name", "")};
+  if (p.has("nr")) c.nr = static_cast<u32>(TRY(p.number("nr", 0, 0, 0xffff'ffff)));
+  hw::CharPort* back_end = nullptr;
+  if (const auto id = p.take("chardev")) back_end = TRY(plugger.backends().take_chardev(*id));
+  TRY(controller.add_port(c, back_end));
+  return {};
+}
+
+constexpr VirtioKind kBalloon{"balloon", "memory balloon", kBalloonProperties, make_balloon};
+constexpr VirtioKind kSerial{"serial", "controller of virtconsole and virtserialport",
+                             kSerialProperties, make_serial};
 constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};
 constexpr VirtioKind kNet{"net", "network card", kNetProperties, make_net};
 constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
@@ -223,9 +282,21 @@ void add_kind(std::vector<DeviceModel>& to) {
 }  // namespace
 
 void add_virtio_models(std::vector<DeviceModel>& to) {
+  add_kind<kBalloon>(to);
   add_kind<kBlk>(to);
   add_kind<kNet>(to);
   add_kind<kRng>(to);
+  add_kind<kSerial>(to);
+  to.push_back({.name = "virtconsole",
+                .into = PlugInto::VirtioSerialBus,
+                .help = "console of a virtio-serial device",
+                .properties = {std::begin(kPortProperties), std::end(kPortProperties)},
+                .plug = plug_port<true>});
+  to.push_back({.name = "virtserialport",
+                .into = PlugInto::VirtioSerialBus,
+                .help = "named serial port of a virtio-serial device",
+                .properties = {std::begin(kPortProperties), std::end(kPortProperties)},
+                .plug = plug_port<false>});
 }
 
 }  // namespace quince::machine

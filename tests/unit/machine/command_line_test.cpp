@@ -351,6 +351,8 @@ TEST(Options, WhatHelpsPrint) {
       {{"-device", "?"}, "name \"loader\""},
       {{"-device", "help"}, "name \"virtio-blk-pci\", bus PCI, alias \"virtio-blk\""},
       {{"-device", "virtio-blk-pci,help"}, "num-queues=<uint16>"},
+      {{"-device", "?"}, "name \"virtconsole\", bus virtio-serial-bus"},
+      {{"-device", "virtserialport,help"}, "nr=<uint32>"},
       {{"-chardev", "help"}, "socket"},
       {{"-netdev", "help"}, "\nuser\n"},
       {{"-accel", "help"}, "tcg\n"},

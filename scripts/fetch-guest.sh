@@ -10,11 +10,18 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/own-apt.sh"
 
 readonly kAll=(cloud standard busybox)
+# The drivers that the cloud kernel has as modules and the boot tests want, each behind those that
+# it needs.
+readonly kModules=(
+  virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio
+  virtio_blk failover net_failover virtio_net virtio-rng virtio_console virtio_balloon
+)
 
 usage() {
   cat <<'END'
 usage: fetch-guest.sh [--update] DEST [cloud|standard|busybox]...
-  cloud     DEST/kernel-cloud, DEST/config-cloud, DEST/version-cloud
+  cloud     DEST/kernel-cloud, DEST/config-cloud, DEST/version-cloud, DEST/modules-cloud/:
+            virtio drivers, and `order`, in which they are to be inserted
   standard  DEST/kernel-standard, DEST/config-standard, DEST/version-standard
   busybox   DEST/busybox, DEST/version-busybox
   --update  looks for newer packages even when the files are there
@@ -30,7 +37,8 @@ die() {
 # The files that a name stands for.
 outputs() {
   case $1 in
-    cloud | standard) echo "kernel-$1 config-$1 version-$1" ;;
+    cloud) echo "kernel-$1 config-$1 version-$1 modules-$1/order" ;;
+    standard) echo "kernel-$1 config-$1 version-$1" ;;
     busybox) echo "busybox version-busybox" ;;
   esac
 }
@@ -78,6 +86,21 @@ extract() {
   mv "$part" "$dest/$3"
 }
 
+# extract_modules DEB OUTPUT: kModules in a folder, whole or not at all.
+extract_modules() {
+  local stage=$dest/.$2.part module
+  local -a paths=("${kModules[@]/#/*/}")
+  rm -rf "$stage" "${dest:?}/$2"
+  mkdir "$stage"
+  for module in "${kModules[@]}"; do
+    echo "$module.ko"
+  done >"$stage/order"
+  dpkg-deb --fsys-tarfile "$1" |
+    tar -x -C "$stage" --transform 's,.*/,,' --wildcards "${paths[@]/%/.ko}" ||
+    die "'$1' has not all of the modules ${kModules[*]}"
+  mv "$stage" "$dest/$2"
+}
+
 fetch_kernel() {
   local name=$1 meta=$2 package
   package=$(resolve "$meta")
@@ -86,6 +109,7 @@ fetch_kernel() {
   fetch_package "$name" "$package" || return 0
   extract "$deb" './boot/vmlinuz-*' "kernel-$name" 644
   extract "$deb" './boot/config-*' "config-$name" 644
+  if [[ $name == cloud ]]; then extract_modules "$deb" "modules-$name"; fi
   finish "$name" "$package"
 }
 

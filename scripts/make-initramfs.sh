@@ -8,8 +8,9 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: make-initramfs.sh OUTPUT.cpio.gz [BUSYBOX]
-  BUSYBOX  a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
+usage: make-initramfs.sh [--virtio] OUTPUT.cpio.gz [BUSYBOX]
+  BUSYBOX   a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
+  --virtio  packs virtio-checks.sh and the modules beside BUSYBOX as well
 END
 }
 
@@ -22,6 +23,7 @@ write_init() {
   cat <<'END'
 #!/bin/busybox sh
 # Process 1 of the quince guest.  Words on the kernel command line:
+#   quince.virtio  use the virtio devices (an initramfs made with --virtio)
 #   quince.exit    power off as soon as the system is up
 #   quince.reboot  reset instead
 #   quince.panic   make the kernel panic instead
@@ -42,6 +44,7 @@ echo "quince: the guest is up: $(uname -a)"
 
 for word in $(cat /proc/cmdline); do
   case $word in
+    quince.virtio) /virtio-checks ;;
     quince.exit) poweroff -f ;;
     quince.reboot) reboot -f ;;
     # The end of process 1 is a panic in every configuration of Linux.
@@ -55,7 +58,21 @@ poweroff -f
 END
 }
 
+# pack_virtio FOLDER: the modules of FOLDER/modules-cloud, and what uses them.
+pack_virtio() {
+  local scripts
+  scripts=$(dirname "${BASH_SOURCE[0]}")
+  [[ -s $1/modules-cloud/order ]] || die "there are no modules at '$1/modules-cloud'"
+  cp -r "$1/modules-cloud" "$stage/root/modules"
+  install -m 755 "$scripts/virtio-checks.sh" "$stage/root/virtio-checks"
+}
+
 main() {
+  local virtio=""
+  if [[ ${1:-} == --virtio ]]; then
+    virtio=yes
+    shift
+  fi
   case ${1:-} in
     -h | --help)
       usage
@@ -75,6 +92,7 @@ main() {
   ln -s busybox "$stage/root/bin/sh"
   write_init >"$stage/root/init"
   chmod 755 "$stage/root/init"
+  if [[ -n $virtio ]]; then pack_virtio "$(dirname "$busybox")"; fi
   find "$stage/root" -exec touch -h -d @0 {} +
 
   (cd "$stage/root" && find . -print0 | LC_ALL=C sort -z |

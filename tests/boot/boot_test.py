@@ -14,11 +14,12 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import Failure, Guest  # noqa: E402
+from virtio_suite import VirtioTests  # noqa: E402
 
 VERSION_LINE = "Linux version "
 
 
-class Suite:
+class Suite(VirtioTests):
     def __init__(self, binary, guest):
         self.binary = binary
         self.guest = guest
@@ -26,9 +27,10 @@ class Suite:
     def kernel(self, which):
         return os.path.join(self.guest, f"kernel-{which}")
 
-    def boot_args(self, *extra, kernel="cloud", append="quince.exit", board="vmapple", memory="512M"):
+    def boot_args(self, *extra, kernel="cloud", append="quince.exit", board="vmapple", memory="512M",
+                  initramfs="initramfs"):
         return ["-M", board, "-m", memory, "-kernel", self.kernel(kernel),
-                "-initrd", os.path.join(self.guest, "initramfs.cpio.gz"),
+                "-initrd", os.path.join(self.guest, f"{initramfs}.cpio.gz"),
                 "-append", f"console=ttyAMA0 panic=-1 {append}",
                 "-display", "none", "-no-reboot", *extra]
 

@@ -8,7 +8,7 @@ import threading
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of a folder; PUT keeps the SHA-256 and the length of what comes."""
+    """Files of a folder; PUT and POST keep the SHA-256 of what comes."""
 
     def log_message(self, format, *args):  # pylint: disable=redefined-builtin
         pass
@@ -26,9 +26,11 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    do_POST = do_PUT
+
 
 class HostServer:
-    """Serves a folder while it is a context; `port` is where, `received` what was PUT."""
+    """Serves a folder while it is a context; `port` is where, `received` what was sent."""
 
     def __init__(self, folder):
         handler = functools.partial(_Handler, directory=os.path.abspath(folder))

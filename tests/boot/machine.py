@@ -25,6 +25,7 @@ class Guest:
         self.mark = 0
         # Not a pipe: nobody reads it before the end, and a full one would stop the program.
         self.errors = tempfile.TemporaryFile()
+        self.last_errors = None
         self.process = subprocess.Popen(
             self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=self.errors)
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -42,10 +43,13 @@ class Guest:
                 pass
         self.process.stdout.close()
         self.process.wait()
+        self.last_errors = self.stderr()
         self.errors.close()
 
     def stderr(self):
         """What was written to stderr so far."""
+        if self.errors.closed:
+            return self.last_errors
         return os.pread(self.errors.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def fail(self, why):

@@ -1,0 +1,192 @@
+"""The virtio devices, used by Linux's drivers: what scripts/virtio-checks.sh says, and the image afterwards."""
+
+import base64
+import hashlib
+import os
+import random
+import re
+import tempfile
+
+from disk_guest import tool
+from host_server import HostServer
+from machine import Failure
+
+MIB = 1 << 20
+DISK_BYTES = 16 * MIB
+COPY_BYTES = 4 * MIB
+BLOB_BYTES = 1 * MIB + 17
+
+
+class Said:
+    """The lines `virtio: WHAT VALUES...` of one run."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        text = guest.log.decode(errors="replace").replace("\r", "")
+        self.lines = re.findall(r"^virtio: (.*)$", text, re.MULTILINE)
+        if errors := self.all("error"):
+            guest.fail(f"the guest had errors: {errors}")
+
+    def all(self, what):
+        """The values of each such line."""
+        return [line.split()[1:] for line in self.lines if line.split()[0] == what]
+
+    def expect(self, what, *values):
+        """One such line begins with these values."""
+        if not any(tuple(v[:len(values)]) == values for v in self.all(what)):
+            self.guest.fail(f"the guest did not say '{what} {' '.join(values)}' but {self.all(what)}")
+
+    def interrupts(self, pattern, chip):
+        """Interrupts whose name fits `pattern` were counted, all of them of controller `chip`."""
+        lines = [v for v in self.all("interrupt") if re.search(pattern, " ".join(v[2:]))]
+        if not lines or any(chip not in v for v in lines):
+            self.guest.fail(f"no interrupt {pattern} of {chip}: {self.all('interrupt')}")
+        if not any(int(v[1]) for v in lines):
+            self.guest.fail(f"not one interrupt {pattern}: {self.all('interrupt')}")
+
+
+class Disk:
+    """A disk that is random in its first 4 MiB, and what the guest's copy makes of it."""
+
+    def __init__(self, folder, name, form, seed):
+        self.path, self.form = os.path.join(folder, f"{name}.{form}"), form
+        self.raw = os.path.join(folder, f"{name}.raw")
+        self.data = random.Random(seed).randbytes(COPY_BYTES)
+        with open(self.raw, "wb") as f:
+            f.write(self.data)
+            f.truncate(DISK_BYTES)
+        if form != "raw":
+            tool("qemu-img", "convert", "-f", "raw", "-O", form, self.raw, self.path)
+
+    def drive(self, name, *options):
+        return ["-drive", ",".join(["if=none", f"id={name}", f"format={self.form}",
+                                    f"file={self.path}", *options])]
+
+    def said_right(self, said, name):
+        digest = hashlib.sha256(self.data).hexdigest()
+        said.expect("disk", name, str(DISK_BYTES))
+        said.expect("first", name, digest)
+        said.expect("second", name, digest)
+
+    def bytes(self):
+        with open(self.raw, "rb") as f:
+            return f.read()
+
+    def check(self):
+        """Every byte of the image, from the host's side."""
+        if self.form != "raw":
+            tool("qemu-img", "check", "-q", "-f", self.form, self.path)
+            tool("qemu-img", "convert", "-f", self.form, "-O", "raw", self.path, self.raw)
+        rest = bytes(DISK_BYTES - 2 * COPY_BYTES)
+        if self.bytes() != self.data + self.data + rest:
+            raise Failure(f"'{self.path}' is not what the guest said it wrote")
+
+
+class VirtioTests:
+    """Needs start() and boot_args() of boot_test.py's Suite."""
+
+    def virtio_run(self, *devices, words=(), smp=2, **kw):
+        """Boots, lets the guest use its devices, and returns what it said."""
+        append = " ".join(["quince.virtio", *words, "quince.exit"])
+        args = self.boot_args("-smp", str(smp), *devices, append=append,
+                              initramfs="initramfs-virtio", **kw)
+        with self.start(*args) as g:
+            g.expect("virtio: done")
+            g.finish()
+            return Said(g)
+
+    def all_devices(self, board, kind, chip, queues, options="", form="raw"):
+        """A disk, a network card and random numbers on `board`, with interrupts of `chip`."""
+        blob = random.Random(board).randbytes(BLOB_BYTES)
+        digest = hashlib.sha256(blob).hexdigest()
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "disk", form, board)
+            os.mkdir(os.path.join(folder, "www"))
+            with open(os.path.join(folder, "www", "blob"), "wb") as f:
+                f.write(blob)
+            with HostServer(os.path.join(folder, "www")) as server:
+                said = self.virtio_run(
+                    *disk.drive("disk"), "-device", f"virtio-blk-{kind},drive=disk{options}",
+                    "-netdev", "user,id=net", "-device", f"virtio-net-{kind},netdev=net{options}",
+                    "-device", f"virtio-rng-{kind}{options}",
+                    words=[f"quince.http={server.port}"], board=board)
+                sent_back = server.received.get("/back")
+            disk.said_right(said, "vda")
+            disk.check()
+        said.expect("lease", "eth0", "10.0.2.15/24", "10.0.2.2")
+        said.expect("fetched", digest)
+        text_digest = hashlib.sha256(base64.encodebytes(blob)).hexdigest()
+        if sent_back != text_digest:
+            said.guest.fail(f"{sent_back} was sent back, not {text_digest}")
+        numbers = said.all("random")
+        if not numbers or len(numbers[0][0]) != 128 or len(set(numbers[0][0])) < 8:
+            said.guest.fail(f"64 random bytes are not {numbers}")
+        for queue in queues:
+            said.interrupts(queue, chip)
+        return said
+
+    # What Linux calls the vectors of the disk's, the card's and the generator's queues.
+    MESSAGES = (r"virtio\d+-req\.0$", r"virtio\d+-input\.0$", r"virtio\d+-output\.0$",
+                r"virtio\d+-input$")
+    # Wires are named after the devices on them.
+    WIRES = (r"\bvirtio0\b", r"\bvirtio1\b", r"\bvirtio2\b")
+
+    def test_virtio_vmapple_msix(self):
+        self.all_devices("vmapple", "pci", "MSI", self.MESSAGES)
+
+    def test_virtio_vmapple_intx(self):
+        self.all_devices("vmapple,msi=off", "pci", "GICv3", self.WIRES)
+
+    def test_virtio_virt_its(self):
+        self.all_devices("virt", "pci", "ITS-MSI", self.MESSAGES)
+
+    def test_virtio_virt_v2m(self):
+        self.all_devices("virt,its=off", "pci", "MSI", self.MESSAGES)
+
+    def test_virtio_virt_mmio(self):
+        said = self.all_devices("virt", "device", "GICv3", self.WIRES)
+        for _, path in said.all("driver"):
+            if ".virtio_mmio/" not in path:
+                said.guest.fail(f"'{path}' is not on virtio-mmio")
+
+    def test_virtio_no_vectors_is_wires(self):
+        self.all_devices("virt", "pci", "GICv3", self.WIRES, options=",vectors=0", form="qcow2")
+
+    def test_virtio_behind_a_port(self):
+        """Two disks, one of them behind a port; the other may not be written."""
+        with tempfile.TemporaryDirectory() as folder:
+            fixed = Disk(folder, "fixed", "raw", 1)
+            disk = Disk(folder, "disk", "qcow2", 2)
+            said = self.virtio_run(
+                "-device", "pcie-root-port,id=p1", *disk.drive("disk"), *fixed.drive("fixed", "readonly=on"),
+                "-device", "virtio-blk-pci,drive=disk,bus=p1",
+                "-device", "virtio-blk-pci,drive=fixed,addr=8")
+            at = {path.split("/")[-2]: name for name, _, path in said.all("disk")}
+            if len(at) != 2 or "0000:01:00.0" not in at or "0000:00:08.0" not in at:
+                said.guest.fail(f"the disks are not behind and beside the port: {at}")
+            disk.said_right(said, at["0000:01:00.0"])
+            disk.check()
+            said.expect("first", at["0000:00:08.0"], hashlib.sha256(fixed.data).hexdigest())
+            if len(said.all("second")) != 1:
+                said.guest.fail("the guest wrote to the disk that may not be written")
+            if fixed.bytes() != fixed.data + bytes(DISK_BYTES - COPY_BYTES):
+                said.guest.fail("the disk that may not be written has changed")
+
+    def deterministic_disk(self, *extra, **kw):
+        """Two runs with the same disk say the same on the serial port, to the byte."""
+        runs = []
+        for _ in range(2):
+            with tempfile.TemporaryDirectory() as folder:
+                disk = Disk(folder, "disk", "qcow2", 3)
+                said = self.virtio_run(
+                    *disk.drive("disk"), "-device", "virtio-blk-pci,drive=disk", *extra,
+                    "-icount", "shift=3", "-rtc", "base=1700000000", **kw)
+                disk.said_right(said, "vda")
+                disk.check()
+                runs.append(said.guest.log)
+        if runs[0] != runs[1]:
+            lines = zip(runs[0].split(b"\n"), runs[1].split(b"\n"))
+            raise Failure(f"two runs differ: {next(p for p in lines if p[0] != p[1])}")
+
+    def test_virtio_deterministic_disk(self):
+        self.deterministic_disk(smp=1)

@@ -56,7 +56,7 @@ Result<void> Backends::open(const MachineConfig& config) {
   }
   for (const DriveConfig& d : config.drives) TRY_VOID(open_drive(d));
   TRY_VOID(open_netdevs(config));
-  for (const OptionGroup& f : config.fsdevs) fsdevs_.push_back({f});
+  for (const p9::FsdevOptions& f : config.fsdevs) TRY_VOID(open_fsdev(f));
   return {};
 }
 
@@ -64,6 +64,7 @@ void Backends::quiesce() {
   const hw::IoLock::Guard held(host_.io_lock);
   for (const auto& d : drives_)
     if (d->disk != nullptr) d->disk->drain();
+  for (const auto& f : fsdevs_) f->executor->drain();
 }
 
 // ---- Drives ------------------------------------------------------------------------------------
@@ -175,11 +176,28 @@ Result<hw::CharPort*> Backends::open_serial(const CharOptions& options) {
   return chardevs_.back()->claim();
 }
 
-Result<const OptionGroup*> Backends::take_fsdev(const std::string& id) {
-  for (Folder& f : fsdevs_) {
-    if (f.group.id != id) continue;
-    if (std::exchange(f.taken, true)) return fail("fsdev '{}' is in use", id);
-    return &f.group;
+Result<void> Backends::open_fsdev(const p9::FsdevOptions& options) {
+  auto f = std::make_unique<Fsdev>();
+  f->id = options.id;
+  auto folder = p9::Folder::open(options.folder);
+  if (!folder)
+    return tl::unexpected(folder.error().in(fmt::format("{} {}", options.option, options.id)));
+  f->folder = std::move(*folder);
+  if (host_.deterministic) {
+    f->executor = std::make_unique<hw::InlineExecutor>();
+  } else {
+    f->completions = std::make_unique<LoopCompletions>(host_.loop, host_.io_lock);
+    f->executor = hw::make_worker_thread(*f->completions);
+  }
+  fsdevs_.push_back(std::move(f));
+  return {};
+}
+
+Result<Backends::Fsdev*> Backends::take_fsdev(const std::string& id) {
+  for (const auto& f : fsdevs_) {
+    if (f->id != id) continue;
+    if (std::exchange(f->taken, true)) return fail("fsdev '{}' is in use", id);
+    return f.get();
   }
   return fail("there is no fsdev '{}'", id);
 }

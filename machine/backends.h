@@ -14,6 +14,7 @@
 #include "hw/core/entropy.h"
 #include "hw/core/io_lock.h"
 #include "hw/core/timer.h"
+#include "hw/virtio/executor.h"
 #include "machine/chardev/chardev.h"
 #include "machine/config.h"
 #include "machine/drive_config.h"
@@ -70,18 +71,28 @@ class Backends {
   /// Opens a back end of its own for an option like -serial, or takes the one that it refers to.
   Result<hw::CharPort*> open_serial(const CharOptions& options);
 
-  /// A folder of the host, by -fsdev's id.
-  Result<const OptionGroup*> take_fsdev(const std::string& id);
+  /// A folder of the host, and where calls to it run: beside, but for deterministic runs.
+  struct Fsdev {
+    std::string id;
+    std::unique_ptr<p9::Folder> folder;  ///< until a device takes it
+    std::unique_ptr<block::Completions> completions;
+    std::unique_ptr<hw::Executor> executor;
+    bool taken = false;
+  };
+  /// By -fsdev's id; marks it.  Errors: there is none of that name, or it is in use.
+  Result<Fsdev*> take_fsdev(const std::string& id);
   /// An -object by id and kind.
   Result<const OptionGroup*> object(const std::string& id, std::string_view kind) const;
 
   hw::EntropySource& entropy();
 
-  /// Waits until every disk is idle and has flushed: before a snapshot and at the end.
+  /// Waits until every disk is idle and has flushed, and every folder is idle: before a snapshot
+  /// and at the end.
   void quiesce();
 
  private:
   Result<void> open_drive(DriveConfig config);
+  Result<void> open_fsdev(const p9::FsdevOptions& options);
   Result<void> open_netdevs(const MachineConfig& config);
   net::Host net_host();
 
@@ -96,11 +107,7 @@ class Backends {
   };
   std::vector<std::unique_ptr<Nic>> netdevs_;
   std::vector<std::unique_ptr<Chardev>> chardevs_;
-  struct Folder {
-    OptionGroup group;
-    bool taken = false;
-  };
-  std::vector<Folder> fsdevs_;
+  std::vector<std::unique_ptr<Fsdev>> fsdevs_;
   std::vector<OptionGroup> objects_;
 };
 

@@ -7,6 +7,7 @@
 #include "base/option_values.h"
 #include "base/types.h"
 #include "firmware/loader.h"
+#include "hw/virtio/9p/fsdev_options.h"
 #include "machine/chardev/chardev.h"
 #include "machine/clock.h"
 #include "machine/drive_config.h"
@@ -52,7 +53,7 @@ struct MachineConfig {
   std::vector<DriveConfig> drives;
   std::vector<net::NetdevOptions> netdevs;
   std::vector<net::DumpOptions> dumps;   ///< -object filter-dump
-  std::vector<OptionGroup> fsdevs;
+  std::vector<p9::FsdevOptions> fsdevs;  ///< -fsdev, and -virtfs's share of it
   std::vector<OptionGroup> objects;      ///< others
   std::vector<OptionGroup> devices;      ///< -device, and what short forms of it make
   std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties

@@ -69,6 +69,8 @@ constexpr Option kOptions[] = {
     {"netdev",       "user|socket|stream|dgram|hubport,id=ID...", "a network back end ('-netdev help')", on_netdev},
     {"nic",          "user|...[,model=virtio-net-pci][,mac=M]", "a network back end and its device", on_nic},
     {"net",          "nic|user|...",                       "the old form of the same", on_net},
+    {"fsdev",        "local,id=ID,path=FOLDER,security_model=none|passthrough|mapped...", "a folder for -device virtio-9p-pci", on_fsdev},
+    {"virtfs",       "local,mount_tag=TAG,path=FOLDER,security_model=M...", "a folder and its device", on_virtfs},
     {"serial",       "stdio|mon:stdio|file:F|pty|unix:P|tcp:H:P|null|chardev:ID", "where the serial port leads", on_serial},
     {"chardev",      "BACKEND,id=ID...",                   "a named character back end ('-chardev help')", on_chardev},
     {"object",       "memory-backend-ram|file|memfd,id=ID,size=S...", "memory for -M memory-backend=ID; also rng-builtin, rng-random, filter-dump", on_object},

@@ -1,4 +1,4 @@
-// What is plugged into the machine: -device, -global, -object, -fsdev, -virtfs, -fw_cfg.
+// What is plugged into the machine: -device, -global, -object, -fw_cfg.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "hw/virtio/virtio_9p.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_blk.h"
 #include "hw/virtio/virtio_console.h"
@@ -257,6 +258,24 @@ Result<void> plug_port(Plugger& plugger, Properties& p) {
 constexpr VirtioKind kBalloon{"balloon", "memory balloon", kBalloonProperties, make_balloon};
 constexpr VirtioKind kSerial{"serial", "controller of virtconsole and virtserialport",
                              kSerialProperties, make_serial};
+
+constexpr PropertyInfo k9pProperties[] = {
+    {"fsdev", "str", "the -fsdev that it shows"},
+    {"mount_tag", "str", "the name that the guest mounts it by, at most 31 characters"},
+};
+
+Result<hw::VirtioDevice*> make_9p(Plugger& plugger, Properties& p, u64 features) {
+  const auto id = p.take("fsdev");
+  if (!id) return fail("fsdev= is missing");
+  const hw::Virtio9pConfig c{.features = features, .mount_tag = p.take_or("mount_tag", "")};
+  TRY_VOID(c.check());
+  Backends::Fsdev& fsdev = *TRY(plugger.backends().take_fsdev(*id));
+  return &plugger.own(std::make_unique<hw::Virtio9p>(plugger.name(), c, std::move(fsdev.folder),
+                                                     *fsdev.executor, plugger.log(),
+                                                     plugger.timers()));
+}
+
+constexpr VirtioKind k9p{"9p", "folder of the host", k9pProperties, make_9p};
 constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};
 constexpr VirtioKind kNet{"net", "network card", kNetProperties, make_net};
 constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
@@ -282,6 +301,7 @@ void add_kind(std::vector<DeviceModel>& to) {
 }  // namespace
 
 void add_virtio_models(std::vector<DeviceModel>& to) {
+  add_kind<k9p>(to);
   add_kind<kBalloon>(to);
   add_kind<kBlk>(to);
   add_kind<kNet>(to);

@@ -67,6 +67,7 @@ Result<VirtfsOptions> VirtfsOptions::parse(std::string_view text) {
   Properties p(split_options(text, "fsdriver"));
   VirtfsOptions o;
   o.fsdev = TRY(p9::parse(p));
+  o.fsdev.option = "-virtfs";
   o.mount_tag = p.take_or("mount_tag", "");
   if (o.mount_tag.empty()) return fail("mount_tag= is missing");
   if (o.fsdev.id.empty()) o.fsdev.id = o.mount_tag;

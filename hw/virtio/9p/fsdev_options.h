@@ -18,6 +18,7 @@ namespace quince::p9 {
 
 struct FsdevOptions {
   std::string id = {};
+  std::string option = "-fsdev";  ///< for messages
   FolderConfig folder = {};
 
   /// `text`: the option's value.

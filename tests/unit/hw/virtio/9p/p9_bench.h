@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -30,6 +31,7 @@ struct P9Bench : ::testing::Test {
     std::filesystem::create_directories(dir / "outside");
     put("outside/secret", "secret");
     config.path = dir / "share";
+    config.model = SecurityModel::None;  // so that it works for any user of the host
   }
   /// Starts the server with `config`, and a session whose fid 0 is the folder.
   void start(u32 uid = kNoUid) {
@@ -53,6 +55,7 @@ struct P9Bench : ::testing::Test {
     struct stat st {};
     return ::lstat((dir / name).c_str(), &st) == 0;
   }
+  static bool root() { return ::geteuid() == 0; }
   struct stat host(const std::string& name) {
     struct stat st {};
     EXPECT_EQ(::lstat((dir / name).c_str(), &st), 0) << name;

@@ -26,7 +26,7 @@ struct Security9p : P9Bench {
 };
 
 TEST_F(Security9p, PassthroughGivesFilesToTheUser) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (!root()) GTEST_SKIP() << "needs root";
   config.model = SecurityModel::Passthrough;
   start(1234);
   ASSERT_EQ(c.walk(0, 1), 0);
@@ -41,7 +41,7 @@ TEST_F(Security9p, PassthroughGivesFilesToTheUser) {
 }
 
 TEST_F(Security9p, OwnersThatTheHostRefuses) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root, to stop being it";
+  if (!root()) GTEST_SKIP() << "needs root, to stop being it";
   ASSERT_EQ(::chmod(dir.path().c_str(), 0755), 0);
   ASSERT_EQ(::chown((dir / "share").c_str(), 12345, 12345), 0);
   for (const SecurityModel model : {SecurityModel::Passthrough, SecurityModel::None}) {

@@ -204,11 +204,14 @@ TEST_F(Server9p, WhatIsRemovedStaysOpen) {
 
 TEST_F(Server9p, OnlyFilesAndFoldersAreOpened) {
   ASSERT_EQ(::mkfifo((dir / "share/fifo").c_str(), 0600), 0);
-  ASSERT_EQ(::mknod((dir / "share/zero").c_str(), S_IFCHR | 0600, makedev(1, 5)), 0);
+  if (root()) {
+    ASSERT_EQ(::mknod((dir / "share/zero").c_str(), S_IFCHR | 0600, makedev(1, 5)), 0);
+  }
   ASSERT_EQ(::symlink("fifo", (dir / "share/link").c_str()), 0);
   start();
   for (const auto& [name, why] : {std::pair("fifo", ENXIO), {"zero", ENXIO}, {"link", ELOOP}})
     for (const int flags : {O_RDONLY, O_WRONLY, O_RDWR | O_TRUNC}) {
+      if (!exists("share/" + std::string(name))) continue;
       ASSERT_EQ(c.walk(0, 1, {name}), 0);
       EXPECT_EQ(c.lopen(1, flags), why) << name;
       EXPECT_EQ(c.clunk(1), 0);
@@ -226,7 +229,6 @@ TEST_F(Server9p, OnlyFilesAndFoldersAreOpened) {
 
 TEST_F(Server9p, AttributesAreTheHosts) {
   put("share/f", std::string(5000, 'x'));
-  ASSERT_EQ(::mknod((dir / "share/d").c_str(), S_IFBLK | 0600, makedev(0x123, 0x45678)), 0);
   start();
   P9Client::Attributes a;
   ASSERT_EQ(c.attributes_of({"f"}, a), 0);
@@ -243,9 +245,12 @@ TEST_F(Server9p, AttributesAreTheHosts) {
   EXPECT_EQ(a.mtime, static_cast<u64>(st.st_mtim.tv_sec));
   EXPECT_EQ(a.mtime_ns, static_cast<u64>(st.st_mtim.tv_nsec));
   EXPECT_EQ(a.ctime_ns, static_cast<u64>(st.st_ctim.tv_nsec));
-  ASSERT_EQ(c.attributes_of({"d"}, a), 0);
-  EXPECT_EQ(a.rdev, host("share/d").st_rdev);
-  EXPECT_EQ(a.mode, S_IFBLK | 0600u);
+  if (root()) {
+    ASSERT_EQ(::mknod((dir / "share/d").c_str(), S_IFBLK | 0600, makedev(0x123, 0x45678)), 0);
+    ASSERT_EQ(c.attributes_of({"d"}, a), 0);
+    EXPECT_EQ(a.rdev, host("share/d").st_rdev);
+    EXPECT_EQ(a.mode, S_IFBLK | 0600u);
+  }
   // Another version when contents change: it is what caches go by.
   ASSERT_EQ(c.attributes_of({"f"}, a), 0);
   put("share/f", "y");
@@ -281,7 +286,7 @@ TEST_F(Server9p, AttributesAreSet) {
   EXPECT_EQ(c.setattr(1, {.valid = P9_SETATTR_CTIME}), 0);
   for (const u64 bad : {u64{UTIME_NOW}, u64{UTIME_OMIT}, ~u64{0}, u64{1'000'000'000}})
     EXPECT_EQ(c.setattr(1, {.valid = given, .atime = 1, .atime_ns = bad}), EINVAL);
-  if (::geteuid() == 0) {
+  if (root()) {
     EXPECT_EQ(c.setattr(1, {.valid = P9_SETATTR_UID, .uid = 1234}), 0);
     EXPECT_EQ(c.setattr(1, {.valid = P9_SETATTR_GID, .gid = 4321}), 0);
     st = host("share/f");
@@ -384,7 +389,7 @@ TEST_F(Server9p, NamesAreMadeAndRemoved) {
   ASSERT_EQ(c.mknod(0, "s", S_IFSOCK | 0600, 0, 0), 0);
   ASSERT_EQ(c.mknod(0, "r", S_IFREG | 0600, 0, 0), 0);
   EXPECT_EQ(c.mknod(0, "x", S_IFDIR | 0600, 0, 0), EINVAL);
-  if (::geteuid() == 0) {
+  if (root()) {
     ASSERT_EQ(c.mknod(0, "n", S_IFCHR | 0600, 1, 0x12345), 0);
     EXPECT_EQ(host("share/n").st_rdev, makedev(1, 0x12345));
   }

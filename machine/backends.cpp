@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -17,6 +18,14 @@ namespace quince::machine {
 namespace {
 
 void say(const std::string& line) { std::fputs(("quince: " + line + "\n").c_str(), stderr); }
+
+/// A guest's open files are files of this process: as many as the host lets it have.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);  // else with the limit that there is
+}
 
 }  // namespace
 
@@ -183,6 +192,7 @@ Result<void> Backends::open_fsdev(const p9::FsdevOptions& options) {
   if (!folder)
     return tl::unexpected(folder.error().in(fmt::format("{} {}", options.option, options.id)));
   f->folder = std::move(*folder);
+  raise_file_limit();
   if (host_.deterministic) {
     f->executor = std::make_unique<hw::InlineExecutor>();
   } else {

@@ -284,6 +284,7 @@ const Documented kDocumented[] = {
     {"global", true},   {"drive", true},   {"hda", true},        {"cdrom", true},
     {"pflash", true},   {"snapshot", false}, {"netdev", true},   {"nic", true},
     {"net", true},      {"object", true},  {"numa", true},       {"fw_cfg", true},
+    {"fsdev", true},    {"virtfs", true},
     {"nographic", false}, {"display", true}, {"icount", true},   {"accel", true},
     {"rtc", true},      {"seed", true},    {"no-reboot", false}, {"no-shutdown", false},
     {"action", true},   {"S", false},      {"d", true},          {"D", true},

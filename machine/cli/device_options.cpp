@@ -29,6 +29,16 @@ Result<void> on_device(Parser& p, std::string_view v) {
   }
   OptionGroup g = split_group("device", "driver", v);
   if (g.kind == "loader") {
+    if (v == "loader,help" || v == "loader,?") {
+      p.out.print =
+          "loader options:\n"
+          "  file=<path>      - an ELF file, or bytes for addr=\n"
+          "  addr=<address>   - where data or a raw file goes; without both, where cpu-num starts\n"
+          "  force-raw=<bool> - an ELF file is bytes too\n"
+          "  data=<number>    - a number instead of a file, with data-len=<1..8>, data-be=<bool>\n"
+          "  cpu-num=<number> - the CPU that starts at the file's entry or at addr\n";
+      return {};
+    }
     p.out.config.loaders.push_back(TRY(firmware::LoaderOptions::parse(g.properties)));
     return {};
   }

@@ -358,6 +358,7 @@ TEST(Options, WhatHelpsPrint) {
       {{"-device", "?"}, "name \"loader\""},
       {{"-device", "help"}, "name \"virtio-blk-pci\", bus PCI, alias \"virtio-blk\""},
       {{"-device", "virtio-blk-pci,help"}, "num-queues=<uint16>"},
+      {{"-device", "loader,help"}, "force-raw=<bool>"},
       {{"-device", "?"}, "name \"virtconsole\", bus virtio-serial-bus"},
       {{"-device", "virtserialport,help"}, "nr=<uint32>"},
       {{"-chardev", "help"}, "socket"},

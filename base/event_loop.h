@@ -23,9 +23,9 @@ class EventLoop {
   enum Event : unsigned {
     Readable = 1,
     Writable = 2,
-    HangUp = 4,      ///< both directions are closed, or an error; reported whether asked for or not
-    Error = 8,       ///< reported only, and with HangUp: it is an error
-    PeerClosed = 16, ///< a socket's peer sends no more, though what it sent may not be read yet
+    HangUp = 4,  ///< both directions are closed, or an error; reported whether asked for or not
+    Error = 8,   ///< reported only, and with HangUp: it is an error
+    PeerClosed = 16,  ///< a socket's peer sends no more, though what it sent may not be read yet
   };
 
   /// Removes its watch when destroyed.  Must not outlive the loop.

@@ -49,9 +49,9 @@ Result<u64> parse_size(std::string_view text, u64 unit) {
   u64 scale = unit;
   if (!digits.empty()) {
     const char suffix = digits.back();
-    constexpr std::pair<char, u64> kScales[] = {{'B', 1},   {'b', 1},   {'K', KiB}, {'k', KiB},
-                                                {'M', MiB}, {'m', MiB}, {'G', GiB}, {'g', GiB},
-                                                {'T', 1024 * GiB}, {'t', 1024 * GiB}};
+    constexpr std::pair<char, u64> kScales[] = {
+        {'B', 1},   {'b', 1},   {'K', KiB}, {'k', KiB},        {'M', MiB},
+        {'m', MiB}, {'G', GiB}, {'g', GiB}, {'T', 1024 * GiB}, {'t', 1024 * GiB}};
     for (const auto& [c, s] : kScales)
       if (suffix == c) {
         scale = s;
@@ -141,7 +141,8 @@ Result<std::size_t> Properties::choice(std::string_view name,
 }
 
 Result<void> Properties::finish() const {
-  const auto it = std::find_if(items_.begin(), items_.end(), [](const Item& i) { return !i.taken; });
+  const auto it =
+      std::find_if(items_.begin(), items_.end(), [](const Item& i) { return !i.taken; });
   if (it != items_.end()) return fail("there is no property '{}'", it->name);
   return {};
 }

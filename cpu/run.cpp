@@ -208,7 +208,8 @@ RunExit Vcpu::run(u64 budget) {
   if (!s.powered_on) return RunExit::Halted;
   budget_ = static_cast<s64>(budget);
   budget_rest_ = 0;
-  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]] pmu_changed();
+  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]]
+    pmu_changed();
   exit_ = RunExit::Budget;
   leaving_ = false;
   while (!leaving_) {

@@ -83,7 +83,8 @@ struct alignas(64) CpuState {
   u64 excl_pa = 0;
   u64 excl_data[2] = {0, 0};
 
-  bool event_register = false;  ///< as a snapshot has it; Vcpu keeps it where other threads reach it
+  bool event_register =
+      false;                ///< as a snapshot has it; Vcpu keeps it where other threads reach it
   bool powered_on = true;   ///< PSCI power state
   Wait waiting = Wait::No;  ///< where vCPUs share a thread: asleep
 

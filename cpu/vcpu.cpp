@@ -173,7 +173,8 @@ void Vcpu::set_el(unsigned el, unsigned spsel) {
   s.pstate.el = static_cast<u8>(el);
   s.pstate.spsel = static_cast<u8>(spsel);
   s.sp = s.sp_bank[s.sp_index()];
-  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]] pmu_changed();
+  if (bit(s.sys.pmcr_el0, 0)) [[unlikely]]
+    pmu_changed();
 }
 
 void Vcpu::resynchronise() {
@@ -222,7 +223,9 @@ void Vcpu::apply_maintenance() {
         case Maintenance::Kind::Tlb: invalidate_tlb(m.tlb, false); break;
         case Maintenance::Kind::CodePage: invalidate_code(m.page, false); break;
         case Maintenance::Kind::AllCode: invalidate_all_code(false); break;
-        case Maintenance::Kind::View: flush_l1(); break;
+        case Maintenance::Kind::View:
+          flush_l1();
+          break;
       }
   }
   applied_.store(upto, std::memory_order_release);

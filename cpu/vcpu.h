@@ -330,8 +330,8 @@ class Vcpu final : public hw::IrqSink {
   CodePage* page_ = nullptr;         ///< the page that cur_ is in
   u64 page_va_ = 0;
   bool page_guarded_ = false;
-  s64 budget_ = 0;                   ///< instructions to the end of the run or a PMU overflow
-  s64 budget_rest_ = 0;              ///< of the run, behind that overflow
+  s64 budget_ = 0;       ///< instructions to the end of the run or a PMU overflow
+  s64 budget_rest_ = 0;  ///< of the run, behind that overflow
   u64 retired_ = 0;
   bool redirect_ = false;            ///< s.pc says where to go on, instead of the next instruction
 

@@ -323,7 +323,8 @@ void Board::pcie() {
   // Every requester ID goes to the one frame, or is its own DeviceID.
   if (d_.gic.its)
     w_.cells("msi-map", {0, its_, 0, 0x10000});
-  else if (d_.gic.msi) w_.cells("msi-map", {0, msi_, 0, 0x10000});
+  else if (d_.gic.msi)
+    w_.cells("msi-map", {0, msi_, 0, 0x10000});
   w_.flag("dma-coherent");
 }
 

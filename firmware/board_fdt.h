@@ -85,7 +85,7 @@ struct BoardDescription {
   std::optional<u32> power_key_line = {};  ///< the power button's GPIO line; needs gpio
   std::optional<FdtPcie> pcie = {};
   std::vector<WiredDevice> virtio_mmio = {};
-  std::vector<Range> flash = {};           ///< banks of one CFI flash, 32 bits wide
+  std::vector<Range> flash = {};  ///< banks of one CFI flash, 32 bits wide
   std::optional<Range> fw_cfg = {};
   FdtChosen chosen = {};
 };

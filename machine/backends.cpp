@@ -37,8 +37,9 @@ class Backends::Entropy final : public hw::EntropySource {
     while (!out.empty()) {
       u64 drawn = host_.deterministic ? host_.random() : 0;
       // getrandom() blocks at most once in the life of a host, before its pool is first filled.
-      const ssize_t n = host_.deterministic ? static_cast<ssize_t>(std::min(out.size(), sizeof drawn))
-                                            : ::getrandom(out.data(), out.size(), 0);
+      const ssize_t n = host_.deterministic
+                            ? static_cast<ssize_t>(std::min(out.size(), sizeof drawn))
+                            : ::getrandom(out.data(), out.size(), 0);
       if (n <= 0) continue;  // a signal came
       if (host_.deterministic) std::memcpy(out.data(), &drawn, static_cast<std::size_t>(n));
       out = out.subspan(static_cast<std::size_t>(n));
@@ -113,7 +114,8 @@ Backends::Drive* Backends::take_flash(unsigned unit) {
 block::Disk& Backends::disk_of(Drive& drive) {
   QUINCE_ASSERT(drive.image != nullptr);
   if (host_.deterministic)
-    drive.completions = std::make_unique<TimedCompletions>(host_.timers, drive.config.id + "/completions");
+    drive.completions =
+        std::make_unique<TimedCompletions>(host_.timers, drive.config.id + "/completions");
   else
     drive.completions = std::make_unique<LoopCompletions>(host_.loop, host_.io_lock);
   drive.disk = block::make_disk(std::move(drive.image), drive.config.open, *drive.completions);

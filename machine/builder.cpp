@@ -242,12 +242,14 @@ bool Machine::starts_in_firmware() const {
     return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
   };
   return board_->has(Slot::Flash0) &&
-         (!config_.bios.empty() || std::any_of(config_.drives.begin(), config_.drives.end(), in_flash));
+         (!config_.bios.empty() ||
+          std::any_of(config_.drives.begin(), config_.drives.end(), in_flash));
 }
 
 /// What firmware of 'virt' expects: the tree at the start of RAM, and the kernel's parts as items.
 Result<void> Machine::load_for_firmware() {
-  TRY_VOID(images_->memory.add("device tree", PhysAddr(board_->entry(Slot::Ram).base), device_tree_));
+  TRY_VOID(
+      images_->memory.add("device tree", PhysAddr(board_->entry(Slot::Ram).base), device_tree_));
   if (config_.kernel.empty()) return {};
   hw::FwCfg& fw = *devices_->fw_cfg;
   const auto item = [&](const char* option, const std::string& path, hw::FwCfg::Key size,

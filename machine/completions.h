@@ -15,7 +15,8 @@ namespace quince::machine {
 /// Through the event loop, as soon as it comes round.  wake() may come from any thread.
 class LoopCompletions final : public block::Completions {
  public:
-  LoopCompletions(EventLoop& loop, hw::IoLock& lock) : loop_(loop), shared_(std::make_shared<Shared>(lock)) {}
+  LoopCompletions(EventLoop& loop, hw::IoLock& lock)
+      : loop_(loop), shared_(std::make_shared<Shared>(lock)) {}
   void on_wake(std::function<void()> run) override { shared_->run = std::move(run); }
   void wake() override;
 
@@ -23,7 +24,7 @@ class LoopCompletions final : public block::Completions {
   struct Shared {
     explicit Shared(hw::IoLock& l) : lock(l) {}
     hw::IoLock& lock;
-    std::function<void()> run;           // with the I/O lock held
+    std::function<void()> run;  // with the I/O lock held
     std::atomic<bool> posted{false};
   };
   EventLoop& loop_;

@@ -27,7 +27,7 @@ struct OptionGroup {
 /// -fw_cfg: a file that firmware can read.
 struct FwCfgFile {
   std::string name;
-  std::string path;    ///< empty: `text` is what it holds
+  std::string path;  ///< empty: `text` is what it holds
   std::string text;
 };
 
@@ -44,11 +44,11 @@ struct MachineConfig {
   unsigned cpus = 1;
   u64 ram = 0;                   ///< bytes; 0 is the board's default
   std::vector<MemoryBackendOptions> memory_backends;  ///< -object memory-backend-*
-  std::string memory_backend;    ///< the one that is the guest's memory; empty: one of its own
+  std::string memory_backend;  ///< the one that is the guest's memory; empty: one of its own
   std::string kernel, initrd, dtb, bios, append, dumpdtb;
   std::vector<firmware::LoaderOptions> loaders;  ///< -device loader
-  bool msi = true;               ///< -M msi=: PCI functions have MSI and MSI-X
-  CharOptions serial;            ///< where the UART leads
+  bool msi = true;                               ///< -M msi=: PCI functions have MSI and MSI-X
+  CharOptions serial;                            ///< where the UART leads
   std::vector<CharOptions> chardevs;
   std::vector<DriveConfig> drives;
   std::vector<net::NetdevOptions> netdevs;
@@ -58,7 +58,7 @@ struct MachineConfig {
   std::vector<OptionGroup> devices;      ///< -device, and what short forms of it make
   std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties
   std::vector<FwCfgFile> fw_cfg;
-  bool its = true;               ///< -M virt,its=: messages reach the GIC through an ITS
+  bool its = true;  ///< -M virt,its=: messages reach the GIC through an ITS
   ActionConfig actions;
   ClockConfig clock;
   bool paused = false;           ///< -S

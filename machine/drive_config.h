@@ -21,7 +21,7 @@ struct DriveConfig {
   std::string id;
   std::string serial;
   block::OpenOptions open;
-  std::string option;            ///< for messages: "-drive", "-hda"
+  std::string option;  ///< for messages: "-drive", "-hda"
 };
 
 /// `-drive` in QEMU's spelling.  The boards' default interface is virtio.

@@ -34,8 +34,9 @@ void occupy_standard_descriptors() {
 int run(int argc, char** argv) {
   using namespace quince::machine;
   block_signals();
-  const auto line = parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)},
-                                       dialect_of(argc > 0 ? argv[0] : ""));
+  const auto line =
+      parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)},
+                         dialect_of(argc > 0 ? argv[0] : ""));
   if (!line) return fail_with(line.error());
   if (!line->print.empty()) {
     std::fputs(line->print.c_str(), stdout);

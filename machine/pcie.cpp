@@ -10,7 +10,8 @@ firmware::Range range_of(const MapEntry& e) { return {PhysAddr(e.base), e.size};
 
 Result<void> Machine::build_its() {
   const MapEntry& e = board_->entry(Slot::Its);
-  auto its = std::make_unique<hw::GicIts>(e.name, devices_->gic->core(), hw::DmaPort(space_, 0), timers_);
+  auto its =
+      std::make_unique<hw::GicIts>(e.name, devices_->gic->core(), hw::DmaPort(space_, 0), timers_);
   const u64 frame = hw::GicIts::kTranslationFrame;
   TRY_VOID(space_.map(PhysAddr(e.base), frame, *its));
   TRY_VOID(space_.map_doorbell(PhysAddr(e.base + frame), e.size - frame, its->translation_frame()));

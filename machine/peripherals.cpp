@@ -37,15 +37,21 @@ Result<void> Machine::build_backends() {
   chars.on_escape = [this](CharEscape e) {
     loop_.post([this, e] {
       switch (e) {
-        case CharEscape::Exit: return quit(StopCause::HostQuit);
-        case CharEscape::Reset: return reset();
-        case CharEscape::PowerDown: return power_button();
-        case CharEscape::Pause: return state_ == RunState::Paused ? resume() : pause();
+        case CharEscape::Exit:
+          return quit(StopCause::HostQuit);
+        case CharEscape::Reset:
+          return reset();
+        case CharEscape::PowerDown:
+          return power_button();
+        case CharEscape::Pause:
+          return state_ == RunState::Paused ? resume() : pause();
       }
     });
   };
   chars.on_exit = [this](int status) { exit_by_guest(status); };
-  chars.notice = [](std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+  chars.notice = [](std::string_view line) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+  };
   backends_ = std::make_unique<Backends>(BackendHost{.loop = loop_,
                                                      .io_lock = io_lock_,
                                                      .timers = timers_,
@@ -61,7 +67,8 @@ Result<void> Machine::build_flash() {
   for (unsigned unit = 0; unit < std::size(kFlashSlots); ++unit) {
     Backends::Drive* drive = backends_->take_flash(unit);
     if (!board_->has(kFlashSlots[unit])) {
-      if (drive != nullptr) return fail("{}: machine '{}' has no flash", drive->config.option, board_->name);
+      if (drive != nullptr)
+        return fail("{}: machine '{}' has no flash", drive->config.option, board_->name);
       continue;
     }
     if (drive != nullptr && unit == 0 && !config_.bios.empty())
@@ -92,7 +99,8 @@ Result<void> Machine::build_flash() {
 
 Result<void> Machine::build_fw_cfg() {
   if (!board_->has(Slot::FwCfg)) {
-    if (!config_.fw_cfg.empty()) return fail("-fw_cfg: machine '{}' has no fw_cfg device", board_->name);
+    if (!config_.fw_cfg.empty())
+      return fail("-fw_cfg: machine '{}' has no fw_cfg device", board_->name);
     return {};
   }
   const MapEntry& e = board_->entry(Slot::FwCfg);
@@ -122,8 +130,10 @@ Result<void> Machine::build_virtio_slots() {
   for (unsigned n = 0; n < e.size / hw::VirtioMmio::kSize; ++n) {
     auto slot = std::make_unique<hw::VirtioMmio>(
         fmt::format("{}.{}", e.name, n),
-        hw::IrqLine(devices_->gic->spi_sink(), static_cast<unsigned>(e.spi) + n), hw::DmaPort(space_, 0));
-    TRY_VOID(space_.map(PhysAddr(e.base + n * hw::VirtioMmio::kSize), hw::VirtioMmio::kSize, *slot));
+        hw::IrqLine(devices_->gic->spi_sink(), static_cast<unsigned>(e.spi) + n),
+        hw::DmaPort(space_, 0));
+    TRY_VOID(
+        space_.map(PhysAddr(e.base + n * hw::VirtioMmio::kSize), hw::VirtioMmio::kSize, *slot));
     device_list_.push_back(slot.get());
     devices_->virtio_slots.push_back(std::move(slot));
   }

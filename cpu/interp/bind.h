@@ -38,10 +38,13 @@ const Op* handle(Vcpu& c, const Op* op) {
     // An unallocated encoding is UNDEFINED before it is an access to trap (D1.3.5), and only the
     // meaning knows: it runs, and what it did to the registers is undone.
     const bool trapped = !c.fp_enabled();
-    if (trapped) [[unlikely]] c.hold_registers();
+    if (trapped) [[unlikely]]
+      c.hold_registers();
     a64::call<E, Fn, kFixed>(c, op->insn);
-    if (trapped) [[unlikely]] c.trap_fp_unless_undefined();
-    if (c.redirect_) [[unlikely]] return c.redirected(op);
+    if (trapped) [[unlikely]]
+      c.trap_fp_unless_undefined();
+    if (c.redirect_) [[unlikely]]
+      return c.redirected(op);
     return op + 1;
   } else if constexpr (K == GroupKind::Helper) {
     a64::call<E, Fn, kFixed>(c, op->insn);

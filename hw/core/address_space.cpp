@@ -49,13 +49,18 @@ Result<void> AddressSpace::insert(Section s) {
 }
 
 Result<void> AddressSpace::map_rom(PhysAddr base, GuestRam& ram, MmioDevice& device) {
-  return insert({.base = base, .size = ram.size(), .ram = &ram, .rom = &ram, .device = &device,
+  return insert({.base = base,
+                 .size = ram.size(),
+                 .ram = &ram,
+                 .rom = &ram,
+                 .device = &device,
                  .read_only = true});
 }
 
 void AddressSpace::show_rom(PhysAddr base, bool memory) {
-  const auto it = std::find_if(sections_.begin(), sections_.end(),
-                               [&](const Section& s) { return s.base == base && s.device != nullptr; });
+  const auto it = std::find_if(sections_.begin(), sections_.end(), [&](const Section& s) {
+    return s.base == base && s.device != nullptr;
+  });
   if (it == sections_.end() || it->rom == nullptr || (it->ram != nullptr) == memory) return;
   it->ram = memory ? it->rom : nullptr;
   publish();

@@ -32,7 +32,7 @@ struct Section {
   MmioDevice* device = nullptr;
   u64 offset = 0;  ///< of the section's start, in the RAM bank or the device
   bool read_only = false;  ///< writes are ignored, or go to the device where there is one
-  bool doorbell = false;  ///< a device that takes writes from bus masters
+  bool doorbell = false;   ///< a device that takes writes from bus masters
   OnError on_error = OnError::RazWi;
 
   bool contains(PhysAddr a) const { return a >= base && a - base < size; }

@@ -34,14 +34,14 @@ std::vector<u8> query_table(u64 chip_size, u64 blocks) {
   const auto put = [&](std::size_t at, std::initializer_list<u8> v) {
     std::copy(v.begin(), v.end(), t.begin() + static_cast<std::ptrdiff_t>(at));
   };
-  put(0x10, {'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00});        // command set 0001h, its table at 31h
-  put(0x1b, {0x45, 0x55, 0x00, 0x00});                       // Vcc 4.5 to 5.5 V, no Vpp
-  put(0x1f, {7, 7, 10, 0, 4, 4, 4, 0});                      // typical and longest times, as powers of two
-  put(0x27, {log2(chip_size), 0x02, 0x00});                  // size; x8 and x16
-  put(0x2a, {log2(CfiFlash::kBufferWords * 2), 0x00, 0x01}); // write buffer in bytes; one region:
+  put(0x10, {'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00});  // command set 0001h, its table at 31h
+  put(0x1b, {0x45, 0x55, 0x00, 0x00});                 // Vcc 4.5 to 5.5 V, no Vpp
+  put(0x1f, {7, 7, 10, 0, 4, 4, 4, 0});      // typical and longest times, as powers of two
+  put(0x27, {log2(chip_size), 0x02, 0x00});  // size; x8 and x16
+  put(0x2a, {log2(CfiFlash::kBufferWords * 2), 0x00, 0x01});  // write buffer in bytes; one region:
   put(0x2d, {static_cast<u8>(blocks - 1), static_cast<u8>((blocks - 1) >> 8),
              static_cast<u8>(block >> 8), static_cast<u8>(block >> 16)});
-  put(0x31, {'P', 'R', 'I', '1', '0', 0x20});                // optional: individual block locking
+  put(0x31, {'P', 'R', 'I', '1', '0', 0x20});  // optional: individual block locking
   return t;
 }
 
@@ -98,13 +98,16 @@ void CfiFlash::snapshot(Archive& ar) {
 u32 CfiFlash::answer(u64 off) const {
   const u64 word = off % kBlockSize / kWord;
   switch (s_.mode) {
-    case Mode::Array: return load_le<u32>(contents_.data() + align_down(off, kWord));
-    case Mode::Status: return both(s_.status);
+    case Mode::Array:
+      return load_le<u32>(contents_.data() + align_down(off, kWord));
+    case Mode::Status:
+      return both(s_.status);
     case Mode::Identifier:
       if (word == 0) return both(kManufacturer);
       if (word == 1) return both(kDevice);
       return both(word == 2 ? s_.locked[off / kBlockSize] : u8{0});
-    case Mode::Query: return word < query_.size() ? both(query_[word]) : 0;
+    case Mode::Query:
+      return word < query_.size() ? both(query_[word]) : 0;
   }
   return 0;
 }
@@ -135,15 +138,31 @@ void CfiFlash::command(u64 off, u8 c) {
   };
   switch (c) {
     case kReadArray:
-    case kReadArrayAmd: s_.mode = Mode::Array; break;
-    case kReadIdentifier: s_.mode = Mode::Identifier; break;
-    case kReadQuery: s_.mode = Mode::Query; break;
-    case kReadStatus: s_.mode = Mode::Status; break;
-    case kClearStatus: s_.status = kReady; break;
+    case kReadArrayAmd:
+      s_.mode = Mode::Array;
+      break;
+    case kReadIdentifier:
+      s_.mode = Mode::Identifier;
+      break;
+    case kReadQuery:
+      s_.mode = Mode::Query;
+      break;
+    case kReadStatus:
+      s_.mode = Mode::Status;
+      break;
+    case kClearStatus:
+      s_.status = kReady;
+      break;
     case kWordProgram:
-    case kWordProgramAlt: then(Expect::ProgramData); break;
-    case kBlockErase: then(Expect::EraseConfirm); break;
-    case kLockSetup: then(Expect::LockConfirm); break;
+    case kWordProgramAlt:
+      then(Expect::ProgramData);
+      break;
+    case kBlockErase:
+      then(Expect::EraseConfirm);
+      break;
+    case kLockSetup:
+      then(Expect::LockConfirm);
+      break;
     case kBufferedProgram:
       s_.block = static_cast<u32>(off / kBlockSize);
       then(Expect::BufferCount);
@@ -160,7 +179,8 @@ void CfiFlash::follow_up(u64 off, Access a, u64 in) {
     case Expect::EraseConfirm:
       if (c == kConfirm) return erase(off);
       return back_to_status(kEraseFailed | kProgramFailed);  // a command sequence error
-    case Expect::LockConfirm: return lock(off, c);
+    case Expect::LockConfirm:
+      return lock(off, c);
     case Expect::ProgramData:
       if (may_change(off / kBlockSize, kProgramFailed)) program(off, a.size, in);
       return back_to_status(0);
@@ -172,11 +192,13 @@ void CfiFlash::follow_up(u64 off, Access a, u64 in) {
       s_.expect = Expect::BufferData;
       return;
     }
-    case Expect::BufferData: return buffer_data(off, static_cast<u32>(in));
+    case Expect::BufferData:
+      return buffer_data(off, static_cast<u32>(in));
     case Expect::BufferConfirm:
       if (c != kConfirm) return back_to_status(kEraseFailed | kProgramFailed);
       return program_buffer();
-    case Expect::Command: return;
+    case Expect::Command:
+      return;
   }
 }
 

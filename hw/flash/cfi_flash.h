@@ -34,7 +34,7 @@ class CfiFlash final : public MmioDevice {
  public:
   static constexpr u64 kBlockSize = 256 * KiB;  ///< of the bank: one block of each chip
   static constexpr u64 kMaxBlocks = 512;
-  static constexpr u32 kBufferWords = 512;      ///< of a buffered program, 32 bits each
+  static constexpr u32 kBufferWords = 512;  ///< of a buffered program, 32 bits each
   /// `contents` is the bank's memory: a multiple of kBlockSize, at most kMaxBlocks of them.
   /// `store` hears of changes; null when what is written may be forgotten.  With `read_only`,
   /// program and erase fail as on a write-protected chip.
@@ -53,15 +53,23 @@ class CfiFlash final : public MmioDevice {
  private:
   enum class Mode : u8 { Array, Status, Identifier, Query };
   /// What the next write is.
-  enum class Expect : u8 { Command, EraseConfirm, ProgramData, BufferCount, BufferData, BufferConfirm, LockConfirm };
+  enum class Expect : u8 {
+    Command,
+    EraseConfirm,
+    ProgramData,
+    BufferCount,
+    BufferData,
+    BufferConfirm,
+    LockConfirm
+  };
   struct State {
     Mode mode = Mode::Array;
     Expect expect = Expect::Command;
     u8 status = 0;
-    u32 remaining = 0;                       // words that a buffered program still takes
-    u32 block = 0;                           // that it goes to
-    u32 used = 0;                            // words in the buffer
-    std::array<u32, kBufferWords> where{};   // word offsets in the bank
+    u32 remaining = 0;                      // words that a buffered program still takes
+    u32 block = 0;                          // that it goes to
+    u32 used = 0;                           // words in the buffer
+    std::array<u32, kBufferWords> where{};  // word offsets in the bank
     std::array<u32, kBufferWords> what{};
     std::array<u8, kMaxBlocks> locked{};
   };

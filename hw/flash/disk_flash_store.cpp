@@ -9,7 +9,11 @@ constexpr u64 kBlock = CfiFlash::kBlockSize;
 }
 
 DiskFlashStore::DiskFlashStore(GuestRam& contents, block::Disk& disk, Log& log)
-    : contents_(contents), disk_(disk), log_(log), changed_(contents.size() / kBlock), copy_(kBlock) {
+    : contents_(contents),
+      disk_(disk),
+      log_(log),
+      changed_(contents.size() / kBlock),
+      copy_(kBlock) {
   request_.done = &DiskFlashStore::done;
   request_.context = this;
 }

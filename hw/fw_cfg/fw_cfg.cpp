@@ -56,7 +56,10 @@ std::span<const Reg<FwCfg>> FwCfg::regs() {
 }
 
 FwCfg::FwCfg(std::string_view name, TimerQueue& timers, DmaPort dma, Log& log)
-    : RegMapDevice(name), dma_(std::move(dma)), log_(log), timers_(timers),
+    : RegMapDevice(name),
+      dma_(std::move(dma)),
+      log_(log),
+      timers_(timers),
       next_piece_(timers, std::string(name) + "/dma", &Bind<&FwCfg::continue_dma>::call, this) {
   add(kSignature, {'Q', 'E', 'M', 'U'});
   add_u32(kId, 3);  // the traditional and the DMA interface
@@ -64,7 +67,8 @@ FwCfg::FwCfg(std::string_view name, TimerQueue& timers, DmaPort dma, Log& log)
 }
 
 void FwCfg::add(Key key, std::vector<u8> bytes) {
-  const auto it = std::find_if(items_.begin(), items_.end(), [&](const Item& i) { return i.key == key; });
+  const auto it =
+      std::find_if(items_.begin(), items_.end(), [&](const Item& i) { return i.key == key; });
   if (it != items_.end())
     it->bytes = std::move(bytes);
   else
@@ -93,7 +97,8 @@ void FwCfg::rebuild_directory() {
   std::vector<const Item*> files;
   for (const Item& i : items_)
     if (!i.file.empty()) files.push_back(&i);
-  std::sort(files.begin(), files.end(), [](const Item* a, const Item* b) { return a->file < b->file; });
+  std::sort(files.begin(), files.end(),
+            [](const Item* a, const Item* b) { return a->file < b->file; });
   std::vector<u8> out;
   append_be(out, static_cast<u32>(files.size()));
   for (const Item* f : files) {
@@ -208,10 +213,12 @@ void FwCfg::continue_dma() {
 /// Moves the next `size` bytes of the item to memory, or past them.
 bool FwCfg::transfer(u64 size) {
   const Item* item = selected();
-  const u64 left = item != nullptr && s_.offset < item->bytes.size() ? item->bytes.size() - s_.offset : 0;
+  const u64 left =
+      item != nullptr && s_.offset < item->bytes.size() ? item->bytes.size() - s_.offset : 0;
   const u64 data = std::min(size, left);
   if ((s_.control & kControlRead) != 0) {
-    if (!dma_.write(PhysAddr(s_.address), std::span(item != nullptr ? item->bytes.data() + s_.offset : nullptr, data)))
+    if (!dma_.write(PhysAddr(s_.address),
+                    std::span(item != nullptr ? item->bytes.data() + s_.offset : nullptr, data)))
       return false;
     for (u64 done = data; done < size;) {  // zeroes behind the end
       const std::span<u8> part = dma_.map_write(PhysAddr(s_.address) + done, size - done);
@@ -229,7 +236,8 @@ void FwCfg::finish_dma(bool error) {
   std::array<u8, 4> control{};
   store_le(control.data(), swapped(error ? kControlError : 0u));
   if (!dma_.write(PhysAddr(s_.request), control))
-    log_.guest_error("fw_cfg answer", "{}: the DMA request at {:#x} is not writable memory", name(), s_.request);
+    log_.guest_error("fw_cfg answer", "{}: the DMA request at {:#x} is not writable memory", name(),
+                     s_.request);
   sync();
 }
 

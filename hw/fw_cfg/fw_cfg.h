@@ -27,9 +27,20 @@ class FwCfg final : public RegMapDevice<FwCfg> {
  public:
   /// Items with numbers of their own.
   enum Key : u16 {
-    kSignature = 0x00, kId = 0x01, kNbCpus = 0x05, kKernelAddr = 0x07, kKernelSize = 0x08,
-    kInitrdAddr = 0x0a, kInitrdSize = 0x0b, kMaxCpus = 0x0f, kKernelData = 0x11, kInitrdData = 0x12,
-    kCmdlineSize = 0x14, kCmdlineData = 0x15, kFileDir = 0x19, kFirstFile = 0x20,
+    kSignature = 0x00,
+    kId = 0x01,
+    kNbCpus = 0x05,
+    kKernelAddr = 0x07,
+    kKernelSize = 0x08,
+    kInitrdAddr = 0x0a,
+    kInitrdSize = 0x0b,
+    kMaxCpus = 0x0f,
+    kKernelData = 0x11,
+    kInitrdData = 0x12,
+    kCmdlineSize = 0x14,
+    kCmdlineData = 0x15,
+    kFileDir = 0x19,
+    kFirstFile = 0x20,
   };
   static constexpr std::size_t kMaxFiles = 256;
   static constexpr std::size_t kMaxName = 55;  ///< characters
@@ -63,11 +74,11 @@ class FwCfg final : public RegMapDevice<FwCfg> {
   };
   struct State {
     u16 selector = 0;
-    u32 offset = 0;     // into the item
+    u32 offset = 0;  // into the item
     u64 dma_address = 0;
     // A transfer that is not finished: what is left of it.
     bool busy = false;
-    u64 request = 0;    // where its control structure is
+    u64 request = 0;  // where its control structure is
     u32 control = 0, length = 0;
     u64 address = 0;
   };

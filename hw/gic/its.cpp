@@ -40,8 +40,18 @@ constexpr u64 kIttAddress = 0x000f'ffff'ffff'ff00;  // and in bits 4:0 the Event
 constexpr u64 kLevel1Address = 0x000f'ffff'ffff'f000;
 
 enum : u8 {
-  kMovi = 0x01, kInt = 0x03, kClear = 0x04, kSync = 0x05, kMapd = 0x08, kMapc = 0x09, kMapti = 0x0a,
-  kMapi = 0x0b, kInv = 0x0c, kInvall = 0x0d, kMovall = 0x0e, kDiscard = 0x0f,
+  kMovi = 0x01,
+  kInt = 0x03,
+  kClear = 0x04,
+  kSync = 0x05,
+  kMapd = 0x08,
+  kMapc = 0x09,
+  kMapti = 0x0a,
+  kMapi = 0x0b,
+  kInv = 0x0c,
+  kInvall = 0x0d,
+  kMovall = 0x0e,
+  kDiscard = 0x0f,
 };
 
 u32 device_of(const std::array<u64, 4>& c) { return static_cast<u32>(c[0] >> 32); }
@@ -197,7 +207,8 @@ bool GicIts::entry_address(unsigned table, u32 index, PhysAddr& out) const {
   }
   const u64 per_page = page_size(b) / kEntrySize;
   u64 level1 = 0;
-  if (index / per_page >= size / 8 || !read_entry(base + index / per_page * 8, level1)) return false;
+  if (index / per_page >= size / 8 || !read_entry(base + index / per_page * 8, level1))
+    return false;
   if ((level1 & kEntryValid) == 0) return false;
   out = PhysAddr(level1 & kLevel1Address & ~(page_size(b) - 1)) + index % per_page * kEntrySize;
   return true;
@@ -219,7 +230,8 @@ bool GicIts::write_entry(PhysAddr at, u64 v) {
 bool GicIts::device_entry(u32 device, DeviceEntry& out) const {
   PhysAddr at;
   u64 e = 0;
-  if (!entry_address(kDevices, device, at) || !read_entry(at, e) || (e & kEntryValid) == 0) return false;
+  if (!entry_address(kDevices, device, at) || !read_entry(at, e) || (e & kEntryValid) == 0)
+    return false;
   out = {e & kIttAddress, 1u << std::min<u64>(bits(e, 4, 0) + 1, kIdBits)};
   return true;
 }
@@ -244,12 +256,14 @@ bool GicIts::collection_cpu(u16 collection, unsigned& cpu) const {
 void GicIts::translate(u32 device, u32 event) {
   Translation t;
   unsigned cpu = 0;
-  const bool found = s_.enabled && translation(device, event, t) && collection_cpu(t.collection, cpu);
+  const bool found =
+      s_.enabled && translation(device, event, t) && collection_cpu(t.collection, cpu);
   trace_translate_("device {:#x} event {} -> {}", device, event,
                    found ? fmt::format("LPI {} of CPU {}", t.intid, cpu) : "nothing");
   if (!found)
-    return core_.log().guest_error("its message", "{}: device {:#x} sent event {}, which is not mapped",
-                                   name(), device, event);
+    return core_.log().guest_error("its message",
+                                   "{}: device {:#x} sent event {}, which is not mapped", name(),
+                                   device, event);
   lpis_.set(cpu, t.intid);
   core_.lpis_changed(cpu);
 }
@@ -272,32 +286,43 @@ void GicIts::run_commands() {
 }
 
 bool GicIts::bad(const char* what, const Command& c) {
-  core_.log().guest_error(fmt::format("its {}", what), "{}: {}: command {:#x}, device {:#x}, event {}",
-                          name(), what, c[0] & 0xff, device_of(c), event_of(c));
+  core_.log().guest_error(fmt::format("its {}", what),
+                          "{}: {}: command {:#x}, device {:#x}, event {}", name(), what,
+                          c[0] & 0xff, device_of(c), event_of(c));
   return false;
 }
 
 void GicIts::run(const Command& c) {
   trace_command_("{:#018x} {:#018x} {:#018x} {:#018x}", c[0], c[1], c[2], c[3]);
   switch (c[0] & 0xff) {
-    case kMapd: return map_device(c);
-    case kMapc: return map_collection(c);
-    case kMapti: return map_interrupt(c, static_cast<u32>(c[1] >> 32));
-    case kMapi: return map_interrupt(c, event_of(c));
-    case kMovi: return move_interrupt(c);
-    case kMovall: return move_all(c);
+    case kMapd:
+      return map_device(c);
+    case kMapc:
+      return map_collection(c);
+    case kMapti:
+      return map_interrupt(c, static_cast<u32>(c[1] >> 32));
+    case kMapi:
+      return map_interrupt(c, event_of(c));
+    case kMovi:
+      return move_interrupt(c);
+    case kMovall:
+      return move_all(c);
     case kDiscard:
     case kInt:
     case kClear:
-    case kInv: return on_event(c);
+    case kInv:
+      return on_event(c);
     case kInvall: {
       unsigned cpu = 0;
-      if (!collection_cpu(collection_of(c), cpu)) return static_cast<void>(bad("no such collection", c));
+      if (!collection_cpu(collection_of(c), cpu))
+        return static_cast<void>(bad("no such collection", c));
       lpis_.invalidate_all(cpu);
       return core_.lpis_changed(cpu);
     }
-    case kSync: return;  // what came before is done
-    default: bad("unknown command", c);
+    case kSync:
+      return;  // what came before is done
+    default:
+      bad("unknown command", c);
   }
 }
 
@@ -320,10 +345,12 @@ void GicIts::map_collection(const Command& c) {
 
 void GicIts::map_interrupt(const Command& c, u32 intid) {
   DeviceEntry d;
-  if (!device_entry(device_of(c), d) || event_of(c) >= d.events || intid < kFirstLpi || intid >= kLpiEnd)
+  if (!device_entry(device_of(c), d) || event_of(c) >= d.events || intid < kFirstLpi ||
+      intid >= kLpiEnd)
     return static_cast<void>(bad("bad interrupt", c));
   const u64 e = kEntryValid | u64{collection_of(c)} << 32 | intid;
-  if (!write_entry(PhysAddr(d.itt) + event_of(c) * kEntrySize, e)) bad("no memory for an interrupt", c);
+  if (!write_entry(PhysAddr(d.itt) + event_of(c) * kEntrySize, e))
+    bad("no memory for an interrupt", c);
 }
 
 void GicIts::move_interrupt(const Command& c) {
@@ -358,12 +385,18 @@ void GicIts::on_event(const Command& c) {
       !collection_cpu(t.collection, cpu))
     return static_cast<void>(bad("event not mapped", c));
   switch (c[0] & 0xff) {
-    case kInt: lpis_.set(cpu, t.intid); break;
-    case kInv: lpis_.invalidate(cpu, t.intid); break;
+    case kInt:
+      lpis_.set(cpu, t.intid);
+      break;
+    case kInv:
+      lpis_.invalidate(cpu, t.intid);
+      break;
     case kDiscard:
-      if (!write_entry(PhysAddr(d.itt) + event_of(c) * kEntrySize, 0)) bad("no memory for an interrupt", c);
+      if (!write_entry(PhysAddr(d.itt) + event_of(c) * kEntrySize, 0))
+        bad("no memory for an interrupt", c);
       [[fallthrough]];
-    default: lpis_.clear(cpu, t.intid);
+    default:
+      lpis_.clear(cpu, t.intid);
   }
   core_.lpis_changed(cpu);
 }

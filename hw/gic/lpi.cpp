@@ -15,7 +15,8 @@ namespace {
 
 // GICR_PROPBASER, GICR_PENDBASER.
 constexpr u64 kPropAddress = 0x000f'ffff'ffff'f000;
-constexpr u64 kPropWritable = kPropAddress | 0x7000'0000'0000'0f9f;  // with cacheability, shareability, IDbits
+constexpr u64 kPropWritable =
+    kPropAddress | 0x7000'0000'0000'0f9f;  // with cacheability, shareability, IDbits
 constexpr u64 kPendAddress = 0x000f'ffff'ffff'0000;
 constexpr u64 kPendPtz = u64{1} << 62;
 constexpr u64 kPendWritable = kPendAddress | kPendPtz | 0x0700'0000'0000'0f80;

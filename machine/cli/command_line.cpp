@@ -135,7 +135,8 @@ Result<void> finish(Parser& p) {
     return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
   });
   if (c.kernel.empty() && c.bios.empty() && c.loaders.empty() && c.dumpdtb.empty() && !flash)
-    return fail("nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)");
+    return fail(
+        "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)");
   return {};
 }
 
@@ -156,7 +157,8 @@ std::string help_text(Dialect dialect) {
   s += fmt::format("quince {}: runs ARM64 machines\nusage: quince [options]\n\n", kVersion);
   for (const Option& o : kOptions)
     if (o.help != nullptr)
-      s += fmt::format("-{} {}\n                {}\n", o.name, o.argument != nullptr ? o.argument : "", o.help);
+      s += fmt::format("-{} {}\n                {}\n", o.name,
+                       o.argument != nullptr ? o.argument : "", o.help);
   return s;
 }
 

@@ -14,7 +14,7 @@ namespace quince::machine {
 /// What a command line asks for: a machine to run, or text to print and be done.
 struct CommandLine {
   MachineConfig config;
-  std::string print;   ///< not empty: print this on stdout and exit 0
+  std::string print;                  ///< not empty: print this on stdout and exit 0
   std::vector<std::string> warnings;  ///< what was accepted and changes nothing: one line each
 };
 

@@ -16,7 +16,8 @@ Result<void> on_action(Parser& p, std::string_view v) {
     else if (key == "shutdown" && (value == "poweroff" || value == "pause"))
       a.shutdown_is_pause = value == "pause";
     else
-      return fail("{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)", key, value);
+      return fail("{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)", key,
+                  value);
   }
   return {};
 }

@@ -19,7 +19,8 @@ Result<void> add_drive(Parser& p, DriveConfig d) {
 }
 
 /// A short form: an option that is all file name.
-Result<void> add_file(Parser& p, const char* option, std::string_view file, PropertyList properties) {
+Result<void> add_file(Parser& p, const char* option, std::string_view file,
+                      PropertyList properties) {
   properties.emplace_back("file", file);
   DriveConfig d = TRY(parse_drive(std::move(properties)));
   d.option = option;
@@ -32,10 +33,18 @@ Result<void> on_drive(Parser& p, std::string_view v) {
   return add_drive(p, TRY(parse_drive(split_options(v, "file"))));
 }
 
-Result<void> on_hda(Parser& p, std::string_view v) { return add_file(p, "-hda", v, {{"index", "0"}}); }
-Result<void> on_hdb(Parser& p, std::string_view v) { return add_file(p, "-hdb", v, {{"index", "1"}}); }
-Result<void> on_hdc(Parser& p, std::string_view v) { return add_file(p, "-hdc", v, {{"index", "2"}}); }
-Result<void> on_hdd(Parser& p, std::string_view v) { return add_file(p, "-hdd", v, {{"index", "3"}}); }
+Result<void> on_hda(Parser& p, std::string_view v) {
+  return add_file(p, "-hda", v, {{"index", "0"}});
+}
+Result<void> on_hdb(Parser& p, std::string_view v) {
+  return add_file(p, "-hdb", v, {{"index", "1"}});
+}
+Result<void> on_hdc(Parser& p, std::string_view v) {
+  return add_file(p, "-hdc", v, {{"index", "2"}});
+}
+Result<void> on_hdd(Parser& p, std::string_view v) {
+  return add_file(p, "-hdd", v, {{"index", "3"}});
+}
 
 Result<void> on_cdrom(Parser& p, std::string_view v) {
   return add_file(p, "-cdrom", v, {{"index", "2"}, {"media", "cdrom"}});
@@ -72,7 +81,10 @@ Result<void> finish_drives(Parser& p) {
     return a->unit.value_or(~0u) < b->unit.value_or(~0u);
   });
   for (const DriveConfig* d : virtio)
-    disks.push_back({.kind = "virtio-blk-pci", .id = "", .properties = {{"drive", d->id}}, .option = d->option});
+    disks.push_back({.kind = "virtio-blk-pci",
+                     .id = "",
+                     .properties = {{"drive", d->id}},
+                     .option = d->option});
   c.devices.insert(c.devices.begin(), disks.begin(), disks.end());
   return {};
 }

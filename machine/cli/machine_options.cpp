@@ -25,7 +25,8 @@ void add_accel(Parser& p, std::string_view names, std::string_view error) {
 std::string machine_help() {
   std::string s = "Supported machines are:\n";
   for (const Board* b : boards())
-    s += fmt::format("{:<20} {}{}\n", b->name, b->description, b == boards()[0] ? " (default)" : "");
+    s +=
+        fmt::format("{:<20} {}{}\n", b->name, b->description, b == boards()[0] ? " (default)" : "");
   return s;
 }
 
@@ -37,7 +38,8 @@ std::string board_options_help(std::string_view board) {
       "  gic-version=<string>   - 3\n"
       "  memory-backend=<id>    - an -object memory-backend-*: the guest's memory\n"
       "  its=<bool>             - messages go through an ITS, where the board has one (on)\n"
-      "  msi=<bool>             - PCI functions have MSI and MSI-X (on)\n", board);
+      "  msi=<bool>             - PCI functions have MSI and MSI-X (on)\n",
+      board);
 }
 
 }  // namespace
@@ -56,7 +58,8 @@ Result<void> on_machine(Parser& p, std::string_view v) {
     } else if (key == "dumpdtb") {
       c.dumpdtb = value;
     } else if (key == "gic-version") {
-      if (value != "3" && value != "max") return fail("gic-version={} is not implemented (only 3)", value);
+      if (value != "3" && value != "max")
+        return fail("gic-version={} is not implemented (only 3)", value);
     } else if (key == "memory-backend") {
       c.memory_backend = value;
     } else if (key == "msi") {
@@ -92,8 +95,11 @@ Result<void> on_cpu(Parser& p, std::string_view v) {
 
 Result<void> on_smp(Parser& p, std::string_view v) {
   // 0: not given.  A factor that is not given is what makes the product right.
-  struct { const char* key; u64 n; } items[] = {
-      {"sockets", 0}, {"cores", 0}, {"threads", 0}, {"clusters", 0}, {"cpus", 0}, {"maxcpus", 0}};
+  struct {
+    const char* key;
+    u64 n;
+  } items[] = {{"sockets", 0},  {"cores", 0}, {"threads", 0},
+               {"clusters", 0}, {"cpus", 0},  {"maxcpus", 0}};
   for (const auto& [key, value] : split_options(v, "cpus")) {
     const auto item = std::find_if(std::begin(items), std::end(items),
                                    [&name = key](const auto& i) { return name == i.key; });
@@ -126,7 +132,8 @@ Result<void> on_memory(Parser& p, std::string_view v) {
   const u64 most = TRY(props.size("maxmem", 0, MiB));
   if (most != 0 && most < c.ram) return fail("maxmem is less than the memory itself");
   if (slots != 0 || most > c.ram)
-    p.out.warnings.push_back("warning: -m: memory cannot be added later; slots and maxmem change nothing");
+    p.out.warnings.push_back(
+        "warning: -m: memory cannot be added later; slots and maxmem change nothing");
   return props.finish();
 }
 
@@ -153,7 +160,8 @@ Result<void> on_accel(Parser& p, std::string_view v) {
     if (key == "accel") {
       add_accel(p, value, fmt::format("-accel: '{}' is not implemented (only tcg)", value));
     } else if (key == "thread") {
-      if (value != "single" && value != "multi") return fail("thread={} is neither single nor multi", value);
+      if (value != "single" && value != "multi")
+        return fail("thread={} is neither single nor multi", value);
       p.out.config.single_thread = value == "single";
     } else {
       return fail("property '{}' is not implemented", key);

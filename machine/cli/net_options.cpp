@@ -16,8 +16,10 @@ Result<std::string> nic_model(std::string_view name) {
 }
 
 /// The device's share of -nic's or -net nic's properties.
-Result<OptionGroup> take_nic(PropertyList& list, const std::string& option, const std::string& netdev) {
-  OptionGroup nic{.kind = "virtio-net-pci", .id = "", .properties = {{"netdev", netdev}}, .option = option};
+Result<OptionGroup> take_nic(PropertyList& list, const std::string& option,
+                             const std::string& netdev) {
+  OptionGroup nic{
+      .kind = "virtio-net-pci", .id = "", .properties = {{"netdev", netdev}}, .option = option};
   PropertyList rest;
   for (auto& [key, value] : list) {
     if (key == "model")
@@ -79,7 +81,8 @@ Result<void> on_net(Parser& p, std::string_view v) {
     TRY_VOID(add_netdev(p, std::move(n)));
     return id;
   };
-  const auto type = std::find_if(list.begin(), list.end(), [](const auto& i) { return i.first == "type"; });
+  const auto type =
+      std::find_if(list.begin(), list.end(), [](const auto& i) { return i.first == "type"; });
   if (type == list.end()) return fail("type= is missing");
   if (type->second == "nic") {
     list.erase(type);

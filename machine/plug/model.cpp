@@ -23,9 +23,12 @@ constexpr PropertyInfo kSerialProperties[] = {
 
 std::span<const PropertyInfo> place_properties(PlugInto p) {
   switch (p) {
-    case PlugInto::Pci: return kPciProperties;
-    case PlugInto::VirtioMmio: return kMmioProperties;
-    case PlugInto::VirtioSerialBus: return kSerialProperties;
+    case PlugInto::Pci:
+      return kPciProperties;
+    case PlugInto::VirtioMmio:
+      return kMmioProperties;
+    case PlugInto::VirtioSerialBus:
+      return kSerialProperties;
   }
   return {};
 }
@@ -41,9 +44,12 @@ std::vector<DeviceModel> make_models() {
 
 const char* to_string(PlugInto p) {
   switch (p) {
-    case PlugInto::Pci: return "PCI";
-    case PlugInto::VirtioMmio: return "virtio-bus";
-    case PlugInto::VirtioSerialBus: return "virtio-serial-bus";
+    case PlugInto::Pci:
+      return "PCI";
+    case PlugInto::VirtioMmio:
+      return "virtio-bus";
+    case PlugInto::VirtioSerialBus:
+      return "virtio-serial-bus";
   }
   return "?";
 }

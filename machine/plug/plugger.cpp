@@ -22,8 +22,9 @@ Result<std::pair<unsigned, unsigned>> parse_addr(std::string_view text) {
   };
   const std::size_t dot = text.find('.');
   const auto slot = number(text.substr(0, dot), hw::pci::kSlots);
-  const auto function = dot == std::string_view::npos ? std::optional<unsigned>(0)
-                                                      : number(text.substr(dot + 1), hw::pci::kFunctions);
+  const auto function = dot == std::string_view::npos
+                            ? std::optional<unsigned>(0)
+                            : number(text.substr(dot + 1), hw::pci::kFunctions);
   if (!slot || !function) return fail("addr={} is not SLOT[.FUNCTION]", text);
   return std::pair(*slot, *function);
 }
@@ -39,7 +40,8 @@ Plugger::Plugger(PlugPlaces places, Backends& backends, hw::AddressSpace& space,
 Result<void> Plugger::plug(const OptionGroup& device, std::span<const OptionGroup> globals) {
   const auto in_context = [&](const Error& e) { return tl::unexpected(e.in(device.option)); };
   const DeviceModel* model = find_device_model(device.kind);
-  if (model == nullptr) return fail("{}: '{}' is not a valid device model name", device.option, device.kind);
+  if (model == nullptr)
+    return fail("{}: '{}' is not a valid device model name", device.option, device.kind);
   PropertyList list;
   for (const OptionGroup& g : globals)
     if (g.kind == model->name || g.kind == model->alias)
@@ -84,8 +86,9 @@ Result<hw::VirtioMmio*> Plugger::claim_mmio(Properties& p) {
   if (places_.mmio_slots.empty()) return fail("this board has no virtio-mmio slots");
   if (const auto bus = p.take("bus")) {
     constexpr std::string_view kPrefix = "virtio-mmio-bus.";
-    const auto n = bus->starts_with(kPrefix) ? parse_number(std::string_view(*bus).substr(kPrefix.size()))
-                                             : Result<u64>(fail("no slot"));
+    const auto n = bus->starts_with(kPrefix)
+                       ? parse_number(std::string_view(*bus).substr(kPrefix.size()))
+                       : Result<u64>(fail("no slot"));
     if (!n || *n >= places_.mmio_slots.size()) return fail("bus={}: there is no such bus", *bus);
     if (!places_.mmio_slots[*n]->empty()) return fail("bus={} is in use", *bus);
     return places_.mmio_slots[*n];

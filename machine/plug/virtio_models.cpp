@@ -42,14 +42,16 @@ constexpr PropertyInfo kPciProperties[] = {
 
 /// Properties that have one value only.
 Result<void> only(Properties& p, std::string_view name, bool value) {
-  if (TRY(p.flag(name, value)) != value) return fail("{}={} is not implemented", name, value ? "off" : "on");
+  if (TRY(p.flag(name, value)) != value)
+    return fail("{}={} is not implemented", name, value ? "off" : "on");
   return {};
 }
 
 Result<u64> common_features(Properties& p) {
   u64 features = hw::VirtioDevice::kCommonFeatures;
   if (!TRY(p.flag("event_idx", true))) features &= ~hw::feature_bits(hw::VIRTIO_F_EVENT_IDX);
-  if (!TRY(p.flag("indirect_desc", true))) features &= ~hw::feature_bits(hw::VIRTIO_F_INDIRECT_DESC);
+  if (!TRY(p.flag("indirect_desc", true)))
+    features &= ~hw::feature_bits(hw::VIRTIO_F_INDIRECT_DESC);
   TRY_VOID(only(p, "packed", false));
   TRY_VOID(only(p, "iommu_platform", false));
   return features;
@@ -58,11 +60,13 @@ Result<u64> common_features(Properties& p) {
 template <const VirtioKind& K>
 Result<void> plug_pci(Plugger& plugger, Properties& p) {
   const hw::FunctionPorts ports = TRY(plugger.claim_pci(p));
-  if (p.take_or("disable-legacy", "on") == "off") return fail("disable-legacy=off is not implemented");
+  if (p.take_or("disable-legacy", "on") == "off")
+    return fail("disable-legacy=off is not implemented");
   TRY_VOID(only(p, "disable-modern", false));
   hw::VirtioPciConfig config;
   if (p.has("vectors"))
-    config.vectors = static_cast<unsigned>(TRY(p.number("vectors", 0, 0, hw::VirtioPci::kMaxVectors)));
+    config.vectors =
+        static_cast<unsigned>(TRY(p.number("vectors", 0, 0, hw::VirtioPci::kMaxVectors)));
   if (!plugger.msi()) config.vectors = 0;
   const u64 features = TRY(common_features(p));
   hw::VirtioDevice& device = *TRY(K.make(plugger, p, features));
@@ -104,15 +108,16 @@ Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features
   c.queues = static_cast<u16>(TRY(p.number("num-queues", c.queues, 1, hw::VirtioPci::kMaxQueues)));
   c.queue_size = static_cast<u16>(TRY(p.number("queue-size", c.queue_size, 2, 1024)));
   c.logical_block = static_cast<u32>(TRY(p.size("logical_block_size", c.logical_block)));
-  c.physical_block = static_cast<u32>(TRY(p.size("physical_block_size", std::max(c.physical_block, c.logical_block))));
+  c.physical_block = static_cast<u32>(
+      TRY(p.size("physical_block_size", std::max(c.physical_block, c.logical_block))));
   c.min_io = static_cast<u32>(TRY(p.size("min_io_size", 0)));
   c.opt_io = static_cast<u32>(TRY(p.size("opt_io_size", 0)));
   c.discard = TRY(p.flag("discard", true));
   c.write_zeroes = TRY(p.flag("write-zeroes", true));
   c.config_wce = TRY(p.flag("config-wce", true));
   TRY_VOID(c.check());
-  return &plugger.own(std::make_unique<hw::VirtioBlk>(plugger.name(), c, plugger.backends().disk_of(drive),
-                                                       plugger.log(), plugger.timers()));
+  return &plugger.own(std::make_unique<hw::VirtioBlk>(
+      plugger.name(), c, plugger.backends().disk_of(drive), plugger.log(), plugger.timers()));
 }
 
 constexpr PropertyInfo kRngProperties[] = {
@@ -125,12 +130,14 @@ Result<hw::VirtioDevice*> make_rng(Plugger& plugger, Properties& p, u64 features
   hw::VirtioRngConfig c;
   c.features = features;
   if (const auto id = p.take("rng")) {
-    if (!plugger.backends().object(*id, "rng-builtin")) TRY(plugger.backends().object(*id, "rng-random"));
+    if (!plugger.backends().object(*id, "rng-builtin"))
+      TRY(plugger.backends().object(*id, "rng-random"));
   }
   c.max_bytes = TRY(p.number("max-bytes", 0));
-  c.period_ns = TRY(p.number("period", c.period_ns / hw::kMillisecond, 1, 0xffff'ffff)) * hw::kMillisecond;
-  return &plugger.own(std::make_unique<hw::VirtioRng>(plugger.name(), c, plugger.backends().entropy(),
-                                                       plugger.log(), plugger.timers()));
+  c.period_ns =
+      TRY(p.number("period", c.period_ns / hw::kMillisecond, 1, 0xffff'ffff)) * hw::kMillisecond;
+  return &plugger.own(std::make_unique<hw::VirtioRng>(
+      plugger.name(), c, plugger.backends().entropy(), plugger.log(), plugger.timers()));
 }
 
 constexpr PropertyInfo kNetOwnProperties[] = {

@@ -80,7 +80,8 @@ TEST(DeviceFuzz, FwCfg) {
     b.window(cfg, 0x18);
     b.on_event([&cfg, &ram, &b](u64 r) {  // a request that is likely to be understood
       const u64 at = (r >> 8) % (ram.size() / 16) * 16;
-      store_le(ram.data() + at, __builtin_bswap32(static_cast<u32>((0x18 + r % 10) << 16 | ((r >> 40) & 0x1f))));
+      store_le(ram.data() + at,
+               __builtin_bswap32(static_cast<u32>((0x18 + r % 10) << 16 | ((r >> 40) & 0x1f))));
       store_le(ram.data() + at + 4, __builtin_bswap32(static_cast<u32>((r >> 32) % 8192)));
       store_le(ram.data() + at + 8, __builtin_bswap64((r >> 24) % (ram.size() + 4096)));
       b.output(static_cast<u64>(cfg.write(0x10, {8}, __builtin_bswap64(at))));
@@ -122,7 +123,9 @@ TEST(DeviceFuzz, GicIts) {
     b.window(gic.redistributors(), gic.redistributors_size());
     // Tables at fixed places, commands that make sense often enough, and messages.
     b.on_event([&its, &gic, &ram, &b](u64 r) {
-      const auto its_write = [&](u64 off, u64 v) { b.output(static_cast<u64>(its.write(off, {8}, v))); };
+      const auto its_write = [&](u64 off, u64 v) {
+        b.output(static_cast<u64>(its.write(off, {8}, v)));
+      };
       switch (r % 8) {
         case 0:
           its_write(0x100, u64{1} << 63 | u64{bit(r, 8)} << 62 | 0x1'0000 | 1);
@@ -130,7 +133,8 @@ TEST(DeviceFuzz, GicIts) {
           its_write(0x80, u64{1} << 63 | 0x2'0000);
           b.output(static_cast<u64>(its.write(0, {4}, 1)));
           for (u64 c = 0; c < 2; ++c) {
-            b.output(static_cast<u64>(gic.redistributors().write(c * 0x20000 + 0x70, {8}, 0x3'000f)));
+            b.output(
+                static_cast<u64>(gic.redistributors().write(c * 0x20000 + 0x70, {8}, 0x3'000f)));
             b.output(static_cast<u64>(gic.redistributors().write(c * 0x20000, {4}, 1)));
           }
           break;

@@ -45,7 +45,8 @@ TEST(OptionValues, Sizes) {
 
 TEST(OptionValues, Switches) {
   for (const char* on : {"on", "yes", "true", "y"}) EXPECT_TRUE(parse_switch(on).value()) << on;
-  for (const char* off : {"off", "no", "false", "n"}) EXPECT_FALSE(parse_switch(off).value()) << off;
+  for (const char* off : {"off", "no", "false", "n"})
+    EXPECT_FALSE(parse_switch(off).value()) << off;
   for (const char* bad : {"", "1", "On", "onn"}) EXPECT_FALSE(parse_switch(bad)) << bad;
 }
 

@@ -77,9 +77,9 @@ TEST_F(CfiFlashTest, QueryDescribesOneChip) {
     qry += static_cast<char>(rd(4 * w));
   }
   EXPECT_EQ(qry, "QRY");
-  EXPECT_EQ(rd(4 * 0x13) & 0xff, 1u);                       // Intel's command set
+  EXPECT_EQ(rd(4 * 0x13) & 0xff, 1u);  // Intel's command set
   EXPECT_EQ(1u << (rd(4 * 0x27) & 0xff), kSize / 2);
-  EXPECT_EQ((rd(4 * 0x2d) & 0xff) + 1, 4u);                 // blocks
+  EXPECT_EQ((rd(4 * 0x2d) & 0xff) + 1, 4u);  // blocks
   EXPECT_EQ(((rd(4 * 0x30) & 0xff) << 8 | (rd(4 * 0x2f) & 0xff)) * 256, kBlock / 2);
   EXPECT_EQ(rd(4 * 0x3ff), 0u);
 }

@@ -25,7 +25,8 @@ struct FakeDisk final : block::Disk {
     block::Request& r = *waiting.front();
     waiting.erase(waiting.begin());
     if (r.op == block::Op::Write && status == block::Status{})
-      std::copy_n(static_cast<const u8*>(r.parts[0].iov_base), r.length, bytes.begin() + static_cast<std::ptrdiff_t>(r.offset));
+      std::copy_n(static_cast<const u8*>(r.parts[0].iov_base), r.length,
+                  bytes.begin() + static_cast<std::ptrdiff_t>(r.offset));
     r.done(r, status);
   }
   std::vector<block::Request*> waiting;

@@ -35,7 +35,9 @@ struct FwCfgTest : ::testing::Test {
     store_le(p + 8, __builtin_bswap64(address));
     EXPECT_EQ(cfg.write(0x10, {8}, __builtin_bswap64(kRequest)), Bus::Ok);
   }
-  u32 control_word() { return __builtin_bswap32(load_le<u32>(ram->data() + (kRequest - kRamBase))); }
+  u32 control_word() {
+    return __builtin_bswap32(load_le<u32>(ram->data() + (kRequest - kRamBase)));
+  }
   u8* target() { return ram->data() + (kTarget - kRamBase); }
 
   Log log;
@@ -94,11 +96,11 @@ TEST_F(FwCfgTest, AnItemThatIsNotThereIsEmpty) {
 }
 
 TEST_F(FwCfgTest, DmaErrors) {
-  EXPECT_EQ(dma(FwCfg::kFirstFile << 16 | 8 | 2, 3, 0x1000), 1u);              // no memory there
+  EXPECT_EQ(dma(FwCfg::kFirstFile << 16 | 8 | 2, 3, 0x1000), 1u);  // no memory there
   EXPECT_EQ(dma(FwCfg::kFirstFile << 16 | 8 | 2, 64, kRamBase + 32 * MiB - 8), 1u);
-  EXPECT_EQ(dma(FwCfg::kFirstFile << 16 | 8 | 16, 3, kTarget), 1u);            // nothing is writable
-  EXPECT_EQ(cfg.write(0x10, {8}, __builtin_bswap64(0x10)), Bus::Ok);           // no request there
-  EXPECT_EQ(dma(2, 1, kTarget), 0u);  // and all goes on
+  EXPECT_EQ(dma(FwCfg::kFirstFile << 16 | 8 | 16, 3, kTarget), 1u);   // nothing is writable
+  EXPECT_EQ(cfg.write(0x10, {8}, __builtin_bswap64(0x10)), Bus::Ok);  // no request there
+  EXPECT_EQ(dma(2, 1, kTarget), 0u);                                  // and all goes on
 }
 
 TEST_F(FwCfgTest, LongTransfersComeInPiecesAndSurviveASnapshot) {

@@ -29,9 +29,9 @@ struct ItsTest : ::testing::Test {
       rig.rwr(c, kPendbaser, kPend + c * 0x1'0000, 8);
       rig.rwr(c, kGicrCtlr, 1);
     }
-    wr(kBaser, kValid | kDeviceTable | 15, 8);          // 16 pages of 4 KiB: 8192 devices
+    wr(kBaser, kValid | kDeviceTable | 15, 8);  // 16 pages of 4 KiB: 8192 devices
     wr(kBaser + 8, kValid | kCollectionTable, 8);
-    wr(kCbaser, kValid | kQueue, 8);                    // one page: 128 commands
+    wr(kCbaser, kValid | kQueue, 8);  // one page: 128 commands
     wr(kGitsCtlr, 1);
     for (u64 c = 0; c < 2; ++c) command({0x09, 0, kValid | c << 16 | c});  // MAPC c to CPU c
     map_device(0x10);
@@ -52,13 +52,16 @@ struct ItsTest : ::testing::Test {
     wr(kCwriter, (next + 32) % 4096, 8);
     EXPECT_EQ(rd(kCreadr), rd(kCwriter));
   }
-  void map_device(u64 id) { command({id << 32 | 0x08, 4, kValid | (kItt + id * 0x100)}); }  // 32 events
+  void map_device(u64 id) {
+    command({id << 32 | 0x08, 4, kValid | (kItt + id * 0x100)});
+  }  // 32 events
   void map(u64 device, u64 event, u64 lpi, u64 collection) {
     command({device << 32 | 0x0a, lpi << 32 | event, collection});
   }
   void configure(u32 lpi, u8 config) { *at(kProp + lpi - kLpi) = config; }
   void send(u16 device, u32 event) {
-    EXPECT_EQ(its.translation_frame().write(kTranslater, {.size = 4, .requester = device}, event), Bus::Ok);
+    EXPECT_EQ(its.translation_frame().write(kTranslater, {.size = 4, .requester = device}, event),
+              Bus::Ok);
   }
 
   Log log;
@@ -75,8 +78,8 @@ TEST_F(ItsTest, IdentifiesItself) {
   EXPECT_EQ(bits(rd(kBaser + 8), 58, 56), 4u);
   EXPECT_EQ(bits(rd(kBaser), 52, 48), 7u);
   EXPECT_EQ(rd(kBaser + 16), 0u);
-  EXPECT_TRUE(bit(rig.rd(4), 17));          // GICD_TYPER.LPIS
-  EXPECT_TRUE(bit(rig.rrd(0, 8, 8), 0));    // GICR_TYPER.PLPIS
+  EXPECT_TRUE(bit(rig.rd(4), 17));        // GICD_TYPER.LPIS
+  EXPECT_TRUE(bit(rig.rrd(0, 8, 8), 0));  // GICR_TYPER.PLPIS
   EXPECT_EQ(rd(kGitsCtlr, 4), 0x8000'0001u);
 }
 
@@ -100,7 +103,7 @@ TEST_F(ItsTest, AnLpiIsNeverActive) {
   map(0x10, 0, kLpi, 0);
   send(0x10, 0);
   EXPECT_EQ(rig.ack(), kLpi);
-  send(0x10, 0);  // pending again while the first one is handled
+  send(0x10, 0);                  // pending again while the first one is handled
   EXPECT_FALSE(rig.irq[0].high);  // its own priority is running
   rig.eoi(kLpi);
   EXPECT_TRUE(rig.irq[0].high);
@@ -112,11 +115,11 @@ TEST_F(ItsTest, DisabledUntilConfiguredAndInvalidated) {
   send(0x10, 1);
   EXPECT_FALSE(rig.irq[0].high);
   configure(kLpi + 1, 0xa1);
-  EXPECT_FALSE(rig.irq[0].high);                       // memory alone changes nothing
-  command({u64{0x10} << 32 | 0x0c, 1});                // INV
+  EXPECT_FALSE(rig.irq[0].high);         // memory alone changes nothing
+  command({u64{0x10} << 32 | 0x0c, 1});  // INV
   EXPECT_TRUE(rig.irq[0].high);
   configure(kLpi + 1, 0xa0);
-  command({0x0d, 0, 0});                               // INVALL of collection 0
+  command({0x0d, 0, 0});  // INVALL of collection 0
   EXPECT_FALSE(rig.irq[0].high);
 }
 
@@ -129,7 +132,7 @@ TEST_F(ItsTest, PrioritiesAmongLpisAndAgainstOthers) {
   send(0x10, 2);
   EXPECT_EQ(rig.icc(0, kHppir1), kLpi + 2);
   rig.put_bit(kIsenabler, 40);
-  rig.line(40, true);                                  // priority 0x80
+  rig.line(40, true);  // priority 0x80
   EXPECT_EQ(rig.icc(0, kHppir1), 40u);
   rig.line(40, false);
   rig.icc(0, kPmr, 0x90);
@@ -144,19 +147,19 @@ TEST_F(ItsTest, PrioritiesAmongLpisAndAgainstOthers) {
 TEST_F(ItsTest, CommandsOnEvents) {
   configure(kLpi + 7, 0xa1);
   map(0x10, 7, kLpi + 7, 0);
-  command({u64{0x10} << 32 | 0x03, 7});                // INT
+  command({u64{0x10} << 32 | 0x03, 7});  // INT
   EXPECT_TRUE(rig.irq[0].high);
-  command({u64{0x10} << 32 | 0x04, 7});                // CLEAR
+  command({u64{0x10} << 32 | 0x04, 7});  // CLEAR
   EXPECT_FALSE(rig.irq[0].high);
   send(0x10, 7);
-  command({u64{0x10} << 32 | 0x01, 7, 1});             // MOVI to collection 1
+  command({u64{0x10} << 32 | 0x01, 7, 1});  // MOVI to collection 1
   EXPECT_FALSE(rig.irq[0].high);
   EXPECT_TRUE(rig.irq[1].high);
-  command({0x0e, 0, u64{1} << 16, 0});                 // MOVALL from CPU 1 to CPU 0
+  command({0x0e, 0, u64{1} << 16, 0});  // MOVALL from CPU 1 to CPU 0
   EXPECT_TRUE(rig.irq[0].high);
   EXPECT_FALSE(rig.irq[1].high);
   command({u64{0x10} << 32 | 0x01, 7, 0});
-  command({u64{0x10} << 32 | 0x0f, 7});                // DISCARD
+  command({u64{0x10} << 32 | 0x0f, 7});  // DISCARD
   EXPECT_FALSE(rig.irq[0].high);
   send(0x10, 7);
   EXPECT_FALSE(rig.irq[0].high);
@@ -177,9 +180,9 @@ TEST_F(ItsTest, ADeviceReachesItsOwnEventsOnly) {
   configure(kLpi + 2, 0xa1);
   map(0x10, 1, kLpi + 1, 0);
   map(0x20, 2, kLpi + 2, 0);
-  send(0x10, 2);   // B's event by A
+  send(0x10, 2);  // B's event by A
   send(0x20, 1);
-  send(0x30, 1);   // nobody
+  send(0x30, 1);  // nobody
   EXPECT_FALSE(rig.irq[0].high);
   send(0x20, 2);
   EXPECT_EQ(rig.ack(), kLpi + 2);
@@ -187,7 +190,7 @@ TEST_F(ItsTest, ADeviceReachesItsOwnEventsOnly) {
 
 TEST_F(ItsTest, TwoLevelDeviceTable) {
   wr(kBaser, kValid | u64{1} << 62 | kDeviceTable, 8);
-  store_le(at(kDeviceTable + 8), kValid | kLevel2);    // devices 512..1023
+  store_le(at(kDeviceTable + 8), kValid | kLevel2);  // devices 512..1023
   configure(kLpi, 0xa1);
   command({u64{600} << 32 | 0x08, 4, kValid | kItt});
   map(600, 0, kLpi, 0);
@@ -241,9 +244,9 @@ TEST_F(ItsTest, EnablingReadsThePendingTable) {
   fresh.rwr(0, kPendbaser, kPend, 8);
   fresh.rwr(0, kGicrCtlr, 1);
   EXPECT_EQ(fresh.ack(), kLpi + 70);
-  fresh.rwr(0, kGicrCtlr, 0);             // stays enabled
+  fresh.rwr(0, kGicrCtlr, 0);  // stays enabled
   EXPECT_EQ(fresh.rrd(0, kGicrCtlr), 1u);
-  fresh.rwr(0, kPropbaser, 0, 8);         // and keeps its tables
+  fresh.rwr(0, kPropbaser, 0, 8);  // and keeps its tables
   EXPECT_EQ(fresh.rrd(0, kPropbaser, 8), kProp | 15);
 }
 

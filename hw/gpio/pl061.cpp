@@ -29,8 +29,8 @@ constexpr std::array<Reg<Pl061>, 13> Pl061::kRegs{{
     // Reserved identification registers that drivers read with the others.
     {{.offset = 0xfd0, .name = "Reserved", .access = kAny, .count = 4},
      Op::constant<0>, nullptr},
-    primecell_periph_id<Pl061, 0x0004'1061>("GPIOPeriphID", kAny),
-    primecell_cell_id<Pl061>("GPIOPCellID", kAny),
+    primecell_periph_id<Pl061, 0x0004'1061>("GPIOPeriphID"),
+    primecell_cell_id<Pl061>("GPIOPCellID"),
 }};
 // clang-format on
 

@@ -17,8 +17,8 @@ constexpr std::array<Reg<Pl031>, 10> Pl031::kRegs{{
     {{0x014, "RTCRIS"},  Op::get<&Pl031::raw>,     nullptr},
     {{0x018, "RTCMIS"},  Op::get<&Pl031::masked>,  nullptr},
     {{0x01c, "RTCICR"},  nullptr,                  Op::set<&Pl031::clear>},
-    primecell_periph_id<Pl031, 0x0014'1031>("RTCPeriphID", 4),
-    primecell_cell_id<Pl031>("RTCPCellID", 4),
+    primecell_periph_id<Pl031, 0x0014'1031>("RTCPeriphID"),
+    primecell_cell_id<Pl031>("RTCPCellID"),
 }};
 // clang-format on
 

@@ -32,8 +32,8 @@ constexpr std::array<Reg<Pl011>, 16> Pl011::kRegs{{
     {{0x040, "UARTMIS",   4, kAny}, Op::get<&Pl011::masked>,  nullptr},
     {{0x044, "UARTICR",   4, kAny}, nullptr,                  Op::set<&Pl011::clear_interrupts>},
     {{0x048, "UARTDMACR", 4, kAny}, Op::get<&State::dmacr>,   Op::set_masked<&State::dmacr, 7>},
-    primecell_periph_id<Pl011, 0x0014'1011>("UARTPeriphID", kAny),
-    primecell_cell_id<Pl011>("UARTPCellID", kAny),
+    primecell_periph_id<Pl011, 0x0014'1011>("UARTPeriphID"),
+    primecell_cell_id<Pl011>("UARTPCellID"),
 }};
 // clang-format on
 

@@ -116,6 +116,11 @@ TEST_F(Pl031Test, GuestErrorsAreAnsweredNotFatal) {
   EXPECT_EQ(rtc.write(0xfe0, {4}, 1), Bus::ReadOnly);
   EXPECT_EQ(rtc.read(0x20, {4}, v), Bus::BadRegister);
   EXPECT_EQ(rtc.read(kDR, {1}, v), Bus::BadSize);
+  // EDK2 identifies the clock byte by byte.
+  EXPECT_EQ(rtc.read(0xfe0, {1}, v), Bus::Ok);
+  EXPECT_EQ(v, 0x31u);
+  EXPECT_EQ(rtc.read(0xff4, {2}, v), Bus::Ok);
+  EXPECT_EQ(v, 0xf0u);
   EXPECT_EQ(rtc.reg_name(0xfe4), "RTCPeriphID[1]");
 }
 

@@ -192,16 +192,20 @@ class VirtioTests:
                 said.guest.fail("the disk that may not be written has changed")
 
     def deterministic_disk(self, *extra, **kw):
-        """Two runs with the same disk say the same on the serial port, to the byte."""
+        """Two runs with the same disk say the same on the serial port, to the byte; so do the
+        random numbers among it."""
         runs = []
         for _ in range(2):
             with tempfile.TemporaryDirectory() as folder:
                 disk = Disk(folder, "disk", "qcow2", 3)
                 said = self.virtio_run(
-                    *disk.drive("disk"), "-device", "virtio-blk-pci,drive=disk", *extra,
+                    *disk.drive("disk"), "-device", "virtio-blk-pci,drive=disk",
+                    "-device", "virtio-rng-pci", *extra,
                     "-icount", "shift=3", "-rtc", "base=1700000000", **kw)
                 disk.said_right(said, "vda")
                 disk.check()
+                if len(said.all("random")) != 1:
+                    said.guest.fail("no random numbers")
                 runs.append(said.guest.log)
         if runs[0] != runs[1]:
             lines = zip(runs[0].split(b"\n"), runs[1].split(b"\n"))

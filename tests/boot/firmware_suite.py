@@ -29,11 +29,12 @@ class FirmwareTests:
         return ["-M", "virt", "-m", "512M", "-display", "none", "-no-reboot", *extra]
 
     def test_uboot(self):
-        """U-Boot lists the disk, reads and writes it, and turns the machine off."""
+        """U-Boot lists the disk, reads and writes it, gets an address, and turns the machine off."""
         with tempfile.TemporaryDirectory() as folder:
             disk = Disk(folder, "disk", "raw", 4)
             args = self.firmware_args("-bios", firmware(U_BOOT), *disk.drive("disk"),
-                                      "-device", "virtio-blk-pci,drive=disk,addr=3")
+                                      "-device", "virtio-blk-pci,drive=disk,addr=3",
+                                      "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net")
             with self.start(*args) as g:
                 g.expect("U-Boot 20")
                 g.expect("Hit any key to stop autoboot")
@@ -49,6 +50,9 @@ class FirmwareTests:
                 g.expect(f"5{COPY_BYTES - 1:07x} ==> {zlib.crc32(disk.data):08x}")
                 g.send("virtio write 50000000 2000 2000\n")
                 g.expect("8192 blocks written: OK")
+                g.send("setenv autoload no; dhcp\n")
+                g.expect("bound to address 10.0.2.15")
+                g.expect("=> ")  # what comes before is taken for an attempt to stop dhcp
                 g.send("poweroff\n")
                 g.finish()
             disk.check()

@@ -104,7 +104,7 @@ class VirtioTests:
                 "-device", f"{device},chardev={name}"]
 
     def all_devices(self, board, kind, chip, queues, options="", form="raw"):
-        """A disk, a network card, random numbers, serial ports and a balloon on `board`, with interrupts of `chip`."""
+        """Disk, network, random numbers, ports and balloon on `board`, interrupts of `chip`."""
         blob = random.Random(board).randbytes(BLOB_BYTES)
         digest = hashlib.sha256(blob).hexdigest()
         with tempfile.TemporaryDirectory() as folder:

@@ -48,6 +48,8 @@ have() {
   for f in $(outputs "$1"); do
     [[ -s $dest/$f ]] || return 1
   done
+  # An older list of modules is not good enough.
+  [[ $1 != cloud ]] || cmp -s "$dest/modules-cloud/order" <(printf '%s.ko\n' "${kModules[@]}")
 }
 
 update_lists() {
@@ -88,13 +90,11 @@ extract() {
 
 # extract_modules DEB OUTPUT: kModules in a folder, whole or not at all.
 extract_modules() {
-  local stage=$dest/.$2.part module
+  local stage=$dest/.$2.part
   local -a paths=("${kModules[@]/#/*/}")
   rm -rf "$stage" "${dest:?}/$2"
   mkdir "$stage"
-  for module in "${kModules[@]}"; do
-    echo "$module.ko"
-  done >"$stage/order"
+  printf '%s.ko\n' "${kModules[@]}" >"$stage/order"
   dpkg-deb --fsys-tarfile "$1" |
     tar -x -C "$stage" --transform 's,.*/,,' --wildcards "${paths[@]/%/.ko}" ||
     die "'$1' has not all of the modules ${kModules[*]}"

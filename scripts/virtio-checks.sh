@@ -19,6 +19,15 @@ disk() {
     sha256sum)"
 }
 
+# port DEVICE NAME: says its name through it; a console has none, and is /dev/hvc0.
+port() {
+  echo "virtio: port $1 $2"
+  target=/dev/$1
+  [ -n "$2" ] || target=/dev/hvc0
+  # Nobody may be there to take it.
+  timeout 20 sh -c "echo 'quince: port $2' >$target" || echo "virtio: error $1 write $?"
+}
+
 # lease DEVICE: asks for an address; called back by udhcpc to set it.
 lease() {
   ip link set "$1" up
@@ -60,6 +69,9 @@ done
 if grep -q virtio /sys/class/misc/hw_random/rng_current; then
   echo "virtio: random $(dd if=/dev/hwrng bs=64 count=1 iflag=fullblock 2>/dev/null | xxd -p -c 64)"
 fi
+for at in /sys/class/virtio-ports/*; do
+  [ ! -e "$at" ] || port "${at##*/}" "$(cat "$at/name" 2>/dev/null)"
+done
 for at in /sys/class/net/eth*; do
   [ ! -e "$at" ] || lease "${at##*/}"
 done

@@ -1,0 +1,88 @@
+"""Firmware of Debian on the board 'virt': U-Boot, and EDK2 from flash."""
+
+import os
+import shutil
+import tempfile
+import zlib
+
+from machine import Failure
+from virtio_suite import COPY_BYTES, Disk
+
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+EFI_CODE = "/usr/share/AAVMF/AAVMF_CODE.fd"
+EFI_VARIABLES = "/usr/share/AAVMF/AAVMF_VARS.fd"
+# What nothing else puts into the flash.  EDK2 takes only known names under its own GUID.
+VARIABLE, VALUE = "QuinceBootTest", 0x5155_494E_4345_E2E1
+VARIABLE_GUID = "0b5e7f7c-4f0c-4c53-9d4e-5c1d0a8f2a61"
+
+
+def firmware(path):
+    if not os.path.exists(path):
+        raise Failure(f"'{path}' is missing (scripts/install-deps.sh check)")
+    return path
+
+
+class FirmwareTests:
+    """Needs start() of boot_test.py's Suite."""
+
+    def firmware_args(self, *extra):
+        return ["-M", "virt", "-m", "512M", "-display", "none", "-no-reboot", *extra]
+
+    def test_uboot(self):
+        """U-Boot lists the disk, reads and writes it, gets an address, and turns the machine off."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "disk", "raw", 4)
+            args = self.firmware_args("-bios", firmware(U_BOOT), *disk.drive("disk"),
+                                      "-device", "virtio-blk-pci,drive=disk,addr=3",
+                                      "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net")
+            with self.start(*args) as g:
+                g.expect("U-Boot 20")
+                g.expect("Hit any key to stop autoboot")
+                g.send(" ")
+                g.expect("=> ")
+                g.send("pci\n")
+                g.expect("00.03.00   0x1af4")
+                g.expect("Mass storage controller")
+                g.send("virtio scan; virtio info\n")
+                g.expect("VirtIO Block Device")
+                g.expect("(32768 x 512)")
+                g.send("virtio read 50000000 0 2000; crc32 50000000 400000\n")
+                g.expect(f"5{COPY_BYTES - 1:07x} ==> {zlib.crc32(disk.data):08x}")
+                g.send("virtio write 50000000 2000 2000\n")
+                g.expect("8192 blocks written: OK")
+                g.send("setenv autoload no; dhcp\n")
+                g.expect("bound to address 10.0.2.15")
+                g.expect("=> ")  # what comes before is taken for an attempt to stop dhcp
+                g.send("poweroff\n")
+                g.finish()
+            disk.check()
+
+    def test_edk2_shell_from_flash(self):
+        """EDK2's shell reads the disk, and a variable stays in the second flash."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "disk", "qcow2", 5)
+            variables = os.path.join(folder, "variables")
+            shutil.copyfile(firmware(EFI_VARIABLES), variables)
+            args = self.firmware_args(
+                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={firmware(EFI_CODE)}",
+                "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+                *disk.drive("disk"), "-device", "virtio-blk-pci,drive=disk,addr=3")
+            with self.start(*args) as g:
+                g.expect("UEFI Interactive Shell")
+                g.expect("PciRoot(0x0)/Pci(0x3,0x0)")
+                g.expect("any other key to continue")
+                g.send("\r")
+                g.expect("Shell> ")
+                g.send("dblk BLK0 0 1\r")
+                for row in range(0, 32, 16):
+                    half = [disk.data[row + at:row + at + 8].hex(" ").upper() for at in (0, 8)]
+                    g.expect("-".join(half))
+                g.send(f"setvar {VARIABLE} -guid {VARIABLE_GUID} -nv -bs =0x{VALUE:x}\r")
+                g.expect("Shell> ")
+                g.send("reset -s\r")
+                g.finish()
+            with open(variables, "rb") as f:
+                kept = f.read()
+            at = kept.find(VARIABLE.encode("utf-16-le"))
+            if at < 0 or VALUE.to_bytes(8, "little") not in kept[at:at + 64]:
+                raise Failure("the variable is not in the flash image")

@@ -1,4 +1,4 @@
-"""Firmware of Debian on the board 'virt': U-Boot, and EDK2 from flash."""
+"""Firmware of Debian on the board 'virt': U-Boot, EDK2 from flash, and EDK2 with a kernel."""
 
 import os
 import shutil
@@ -6,9 +6,10 @@ import tempfile
 import zlib
 
 from machine import Failure
-from virtio_suite import COPY_BYTES, Disk
+from virtio_suite import COPY_BYTES, Disk, Said
 
 U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+EFI = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
 EFI_CODE = "/usr/share/AAVMF/AAVMF_CODE.fd"
 EFI_VARIABLES = "/usr/share/AAVMF/AAVMF_VARS.fd"
 # What nothing else puts into the flash.  EDK2 takes only known names under its own GUID.
@@ -23,7 +24,7 @@ def firmware(path):
 
 
 class FirmwareTests:
-    """Needs start() of boot_test.py's Suite."""
+    """Needs start() and boot_args() of boot_test.py's Suite."""
 
     def firmware_args(self, *extra):
         return ["-M", "virt", "-m", "512M", "-display", "none", "-no-reboot", *extra]
@@ -86,3 +87,18 @@ class FirmwareTests:
             at = kept.find(VARIABLE.encode("utf-16-le"))
             if at < 0 or VALUE.to_bytes(8, "little") not in kept[at:at + 64]:
                 raise Failure("the variable is not in the flash image")
+
+    def test_edk2_boots_a_kernel(self):
+        """EDK2 takes the kernel, its line and its initramfs from fw_cfg."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "disk", "raw", 6)
+            args = self.boot_args("-bios", firmware(EFI), *disk.drive("disk"),
+                                  "-device", "virtio-blk-pci,drive=disk", board="virt",
+                                  append="quince.virtio quince.exit", initramfs="initramfs-virtio")
+            with self.start(*args) as g:
+                g.expect("EFI stub: Booting Linux Kernel")
+                g.expect("EFI stub: Exiting boot services")
+                g.expect("virtio: done")
+                g.finish()
+                disk.said_right(Said(g), "vda")
+            disk.check()

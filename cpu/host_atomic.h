@@ -15,13 +15,10 @@
 #include <cstring>
 
 #include "base/bits.h"
+#include "base/fence.h"
 #include "base/types.h"
 
 namespace quince::cpu {
-
-/// A full fence, store before load too.  In assembly, because g++ rejects fences under TSan, which
-/// does not know them.
-inline void full_fence() { asm volatile("lock orq $0, (%%rsp)" ::: "cc", "memory"); }
 
 /// Two adjacent doublewords in one access: atomic where p is 16-byte aligned.
 inline void read_pair(const u8* p, u64& lo, u64& hi) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/fence.h"
 #include "hw/core/archive.h"
 
 namespace quince::hw {
@@ -144,7 +145,7 @@ Virtqueue::Pop Virtqueue::pop(DmaPort& dma, VirtqElement& e) {
   if (waiting == 0 && s_.event_idx && !s_.suppressed) {
     // The driver may have looked at the event index before it saw what the last pop() stored there,
     // and then does not notify: look again, as in should_interrupt().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    full_fence();
     waiting = static_cast<u16>(load_idx(avail_, Layout::kIdx) - s_.last_avail);
   }
   if (waiting == 0) return Pop::Empty;
@@ -280,7 +281,7 @@ bool Virtqueue::should_interrupt(DmaPort& dma) {
   if (old == s_.used) return false;
   // The driver stores its wish and then looks at the used index; we stored the index and look at
   // the wish.  Without a full fence on both sides each could miss the other.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
   if (!s_.event_idx) return (load_idx(avail_, Layout::kFlags) & VIRTQ_AVAIL_F_NO_INTERRUPT) == 0;
   return virtq_need_event(load_idx(avail_, Layout::used_event(s_.size)), s_.used, old);
 }
@@ -293,7 +294,7 @@ void Virtqueue::suppress_notifications(DmaPort& dma, bool on) {
   else if (!on)
     store_u16(dma, used_, Layout::avail_event(s_.size), s_.last_avail);
   // As in should_interrupt: whoever calls looks at the available index next.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  full_fence();
 }
 
 // ---- Snapshots ---------------------------------------------------------------------------------

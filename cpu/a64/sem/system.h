@@ -92,7 +92,7 @@ inline void DMB(Vcpu&, u32 crm) {
   if (types == 1 || types == 2)
     std::atomic_signal_fence(std::memory_order_acq_rel);
   else
-    cpu::full_fence();
+    full_fence();
 }
 inline void ISB(Vcpu& c, u32) { c.resynchronise(); }
 inline void SB(Vcpu&) {}

@@ -20,6 +20,24 @@
 
 namespace quince::cpu {
 
+// A guest's plain accesses may race with each other: that is the guest's business, and the host's
+// moves are as atomic as Arm wants them.  TSan must not look at them.
+#if defined(__SANITIZE_THREAD__)
+#define QUINCE_GUEST_ACCESS __attribute__((no_sanitize("thread"), noinline))
+#else
+#define QUINCE_GUEST_ACCESS
+#endif
+
+/// A guest's plain access: one move, of any alignment.
+template <class T>
+QUINCE_GUEST_ACCESS inline void load_plain(const u8* p, T& out) {
+  std::memcpy(&out, p, sizeof out);
+}
+template <class T>
+QUINCE_GUEST_ACCESS inline void store_plain(u8* p, const T& v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
 /// Two adjacent doublewords in one access: atomic where p is 16-byte aligned.
 inline void read_pair(const u8* p, u64& lo, u64& hi) {
   __m128i v;
@@ -126,7 +144,7 @@ inline void read_single_copy(const u8* p, unsigned size, u8* out) {
     std::memcpy(out, &v, size);
   } else if (!with_type_of(size, [&]<class T>() {
                T v;
-               std::memcpy(&v, p, sizeof v);
+               load_plain(p, v);
                std::memcpy(out, &v, sizeof v);
              })) {
     std::memcpy(out, p, size);  // a part of an access that crosses pages
@@ -147,7 +165,7 @@ inline void write_single_copy(u8* p, unsigned size, const u8* in) {
         if (whole_granule)
           granule_update<T>(p, [v](T) { return v; });
         else
-          std::memcpy(p, &v, sizeof v);
+          store_plain(p, v);
       })) {
     std::memcpy(p, in, size);
   }

@@ -398,11 +398,11 @@ class Vcpu final : public hw::IrqSink {
   static void write_host(u8* p, const VReg& v) { write_pair(p, v.d[0], v.d[1]); }
   template <class T>
   static void read_host(const u8* p, T& out) {
-    std::memcpy(&out, p, sizeof(T));
+    load_plain(p, out);
   }
   template <class T>
   static void write_host(u8* p, const T& v) {
-    std::memcpy(p, &v, sizeof(T));
+    store_plain(p, v);
   }
 
   // memory.cpp

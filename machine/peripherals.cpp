@@ -142,7 +142,7 @@ Result<void> Machine::build_virtio_slots() {
 
 /// Everything that the command line plugs in.
 Result<void> Machine::plug_devices() {
-  PlugPlaces places{.root = &devices_->pcie->root(), .msi = config_.msi};
+  PlugPlaces places{.root = &devices_->pcie->root(), .msi = config_.msi, .cpus = config_.cpus};
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);
   Result<void> done;

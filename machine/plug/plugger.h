@@ -25,6 +25,7 @@ namespace quince::machine {
 struct PlugPlaces {
   hw::PciBus* root = nullptr;  ///< "pcie.0", or null
   bool msi = true;             ///< PCI functions may have MSI and MSI-X
+  unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
 };
@@ -52,6 +53,7 @@ class Plugger {
   hw::TimerQueue& timers() { return timers_; }
   Log& log() { return log_; }
   bool msi() const { return places_.msi; }
+  unsigned cpus() const { return places_.cpus; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 

@@ -87,7 +87,7 @@ Result<void> plug_mmio(Plugger& plugger, Properties& p) {
 constexpr PropertyInfo kBlkProperties[] = {
     {"drive", "str", "the -drive that it holds"},
     {"serial", "str", "what the guest reads as its serial number, at most 20 characters"},
-    {"num-queues", "uint16", "request queues (one for each CPU is best)"},
+    {"num-queues", "uint16", "request queues (one for each CPU)"},
     {"queue-size", "uint16", "entries of a queue, a power of two"},
     {"logical_block_size", "size", "512 or more"},
     {"physical_block_size", "size", "512 or more"},
@@ -105,7 +105,9 @@ Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features
   hw::VirtioBlkConfig c;
   c.features = features;
   c.serial = p.take_or("serial", drive.config.serial);
-  c.queues = static_cast<u16>(TRY(p.number("num-queues", c.queues, 1, hw::VirtioPci::kMaxQueues)));
+  const u64 usual_queues = std::min(plugger.cpus(), hw::VirtioPci::kMaxQueues);
+  c.queues =
+      static_cast<u16>(TRY(p.number("num-queues", usual_queues, 1, hw::VirtioPci::kMaxQueues)));
   c.queue_size = static_cast<u16>(TRY(p.number("queue-size", c.queue_size, 2, 1024)));
   c.logical_block = static_cast<u32>(TRY(p.size("logical_block_size", c.logical_block)));
   c.physical_block = static_cast<u32>(

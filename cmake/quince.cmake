@@ -47,6 +47,8 @@ find_path(QUINCE_EXPECTED_INCLUDE tl/expected.hpp REQUIRED)
 pkg_check_modules(GLIB REQUIRED IMPORTED_TARGET glib-2.0)
 pkg_check_modules(SLIRP REQUIRED IMPORTED_TARGET slirp)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(PIXMAN REQUIRED IMPORTED_TARGET pixman-1)
+pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 find_library(QUINCE_FDT fdt REQUIRED)
 

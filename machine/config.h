@@ -37,6 +37,11 @@ struct ActionConfig {
   bool shutdown_is_pause = false;
 };
 
+/// What a person sees.
+struct DisplayConfig {
+  std::string screenshot;  ///< -screenshot: written on SIGUSR1 and at the end; empty: none
+};
+
 /// A whole machine.
 struct MachineConfig {
   std::string board = "vmapple";
@@ -59,6 +64,7 @@ struct MachineConfig {
   std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties
   std::vector<FwCfgFile> fw_cfg;
   bool its = true;  ///< -M virt,its=: messages reach the GIC through an ITS
+  DisplayConfig display;
   ActionConfig actions;
   ClockConfig clock;
   bool paused = false;           ///< -S

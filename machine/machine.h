@@ -26,6 +26,8 @@
 #include "machine/board.h"
 #include "machine/clock.h"
 #include "machine/config.h"
+#include "machine/ui_host.h"
+#include "ui/display.h"
 
 namespace quince::firmware {
 struct BoardDescription;
@@ -86,6 +88,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   hw::IoLock& io_lock() { return io_lock_; }
   hw::AddressSpace& space() { return space_; }
   const MachineClock& clock() const { return clock_; }
+  /// The heads and the input, for front ends on other threads.
+  ui::Display& display() { return display_; }
   std::span<const std::unique_ptr<cpu::Vcpu>> cpus() const { return cpus_; }
   std::span<hw::Device* const> devices() const { return device_list_; }
 
@@ -153,6 +157,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   void start_cpus();
   void handle_requests();
   void run_timers();
+  void take_screenshot();
   u64 next_deadline();
   u64 next_wake();
   s64 timeout_until(u64 next);
@@ -171,6 +176,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   TracePoint trace_state_{log_, "machine.state"};
   EventLoop loop_;
   hw::IoLock io_lock_;
+  UiHost ui_host_{loop_, io_lock_};
+  ui::Display display_{ui_host_};
   MachineClock clock_;
   hw::TimerQueue timers_;
   hw::AddressSpace space_;

@@ -142,7 +142,10 @@ Result<void> Machine::build_virtio_slots() {
 
 /// Everything that the command line plugs in.
 Result<void> Machine::plug_devices() {
-  PlugPlaces places{.root = &devices_->pcie->root(), .msi = config_.msi, .cpus = config_.cpus};
+  PlugPlaces places{.root = &devices_->pcie->root(),
+                    .msi = config_.msi,
+                    .cpus = config_.cpus,
+                    .display = &display_};
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);
   Result<void> done;
@@ -152,7 +155,10 @@ Result<void> Machine::plug_devices() {
   }
   devices_->plugged = plugger.take_devices();
   device_list_.insert(device_list_.end(), plugger.units().begin(), plugger.units().end());
-  return done;
+  TRY_VOID(done);
+  if (!config_.display.screenshot.empty() && display_.consoles().empty())
+    return fail("-screenshot: the machine has no display device");
+  return {};
 }
 
 void Machine::describe_peripherals(firmware::BoardDescription& b) const {

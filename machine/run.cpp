@@ -11,6 +11,7 @@
 #include "machine/cpu_thread.h"
 #include "machine/devices.h"
 #include "machine/machine.h"
+#include "ui/png.h"
 
 namespace quince::machine {
 
@@ -44,9 +45,7 @@ void Machine::request_stop(StopCause cause) {
   loop_.wake();
 }
 
-void Machine::quit(StopCause cause) {
-  request_stop(cause);
-}
+void Machine::quit(StopCause cause) { request_stop(cause); }
 
 void Machine::exit_by_guest(int status) {
   guest_status_.store(status);
@@ -313,8 +312,18 @@ sigset_t block_signals() {
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
+  sigaddset(&set, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   return set;
+}
+
+/// The first head, as it is now.
+void Machine::take_screenshot() {
+  const std::string& path = config_.display.screenshot;
+  if (path.empty()) return;
+  const ui::Picture picture = display_.consoles().front().picture(true);
+  if (const auto written = ui::write_png(picture, path); !written)
+    std::fputs(fmt::format("quince: -screenshot: {}\n", written.error().message()).c_str(), stderr);
 }
 
 int Machine::run() {
@@ -323,9 +332,10 @@ int Machine::run() {
   const EventLoop::Watch watch = loop_.watch(signals.get(), EventLoop::Readable, [&](unsigned) {
     signalfd_siginfo info{};
     if (::read(signals.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
+    if (info.ssi_signo == SIGUSR1) return take_screenshot();
     const std::string who = config_.name.empty() ? "quince" : "quince (" + config_.name + ")";
-    const std::string text =
-        fmt::format("{}: terminating on signal {} from pid {}\n", who, info.ssi_signo, info.ssi_pid);
+    const std::string text = fmt::format("{}: terminating on signal {} from pid {}\n", who,
+                                         info.ssi_signo, info.ssi_pid);
     std::fputs(text.c_str(), stderr);
     quit(StopCause::HostSignal);
   });
@@ -334,6 +344,7 @@ int Machine::run() {
   else
     run_single();
   state_ = RunState::Stopped;
+  take_screenshot();
   if (trace_state_.on()) trace_state_("time {} ns, hash {:#018x}", clock_.now_ns(), state_hash());
   backends_->quiesce();
   return *finished_ == StopCause::GuestExit ? guest_status_.load() : 0;

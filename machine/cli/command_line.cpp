@@ -78,6 +78,7 @@ constexpr Option kOptions[] = {
     {"fw_cfg",       "name=NAME,file=FILE|string=TEXT",    "a file for firmware (virt)", on_fw_cfg},
     {"nographic",    nullptr,                              "serial port on the terminal (Ctrl-A h for help)", on_nographic},
     {"display",      "none",                               "no window", only_none},
+    {"screenshot",   "FILE",                               "a PNG of the first head, on SIGUSR1 and at the end", on_screenshot},
     {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
     {"accel",        "tcg[,thread=single|multi]",          "engine threads", on_accel},
     {"enable-kvm",   nullptr,                              nullptr, on_enable_kvm},

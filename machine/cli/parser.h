@@ -73,6 +73,9 @@ Result<void> on_snapshot(Parser& p, std::string_view v);
 /// Gives units to flash banks, and devices to drives with if=virtio.
 Result<void> finish_drives(Parser& p);
 
+// display_options.cpp
+Result<void> on_screenshot(Parser& p, std::string_view v);
+
 // fs_options.cpp
 Result<void> on_fsdev(Parser& p, std::string_view v);
 Result<void> on_virtfs(Parser& p, std::string_view v);

@@ -18,6 +18,7 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "machine/backends.h"
 #include "machine/config.h"
+#include "ui/display.h"
 
 namespace quince::machine {
 
@@ -26,6 +27,7 @@ struct PlugPlaces {
   hw::PciBus* root = nullptr;  ///< "pcie.0", or null
   bool msi = true;             ///< PCI functions may have MSI and MSI-X
   unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
+  ui::Display* display = nullptr;  ///< where heads and input devices are put; never null on a board
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
 };
@@ -54,6 +56,7 @@ class Plugger {
   Log& log() { return log_; }
   bool msi() const { return places_.msi; }
   unsigned cpus() const { return places_.cpus; }
+  ui::Display& display() { return *places_.display; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 

@@ -299,7 +299,7 @@ const Documented kDocumented[] = {
     {"d", true},          {"D", true},
     {"trace", true},      {"name", true},
     {"compat", true},     {"h", false},
-    {"version", false},
+    {"version", false},   {"screenshot", true},
 };
 
 TEST(Options, HelpListsEveryOption) {

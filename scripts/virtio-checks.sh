@@ -5,6 +5,7 @@
 # Words on the kernel command line:
 #   quince.http=PORT  fetches /blob from the web server at 10.0.2.2:PORT and posts it to
 #                     /back, in Base64 because busybox's wget ends what it posts at a zero
+#   quince.write=RUN  writes to /dev/vda and does nothing else, until somebody ends the machine
 # A disk that can be written, of at least 8 MiB, gets its first 4 MiB copied to its fifth to eighth.
 
 # disk NAME: its size and device, and what it has before and after the copy.
@@ -17,6 +18,19 @@ disk() {
     echo "virtio: error $1 dd $?"
   echo "virtio: second $1 $(dd if="/dev/$1" bs=256k count=16 skip=16 iflag=direct 2>/dev/null |
     sha256sum)"
+}
+
+# write_records RUN: record N of 64 KiB is `RUN.N` in each line, at place 37 N of 256 places.  Says
+# `virtio: synced N` when it is durable.
+write_records() {
+  n=0
+  while :; do
+    yes "$1.$n" | head -c 65536 |
+      dd of=/dev/vda bs=64k seek=$((n * 37 % 256)) iflag=fullblock conv=notrunc,fsync 2>/dev/null ||
+      echo "virtio: error vda dd $?"
+    echo "virtio: synced $n."
+    n=$((n + 1))
+  done
 }
 
 # port DEVICE NAME: says its name through it; a console has none, and is /dev/hvc0.
@@ -59,6 +73,12 @@ while read -r module; do
   insmod "/modules/$module" || echo "virtio: error insmod $module $?"
 done </modules/order
 
+# shellcheck disable=SC2013  # words, not lines
+for word in $(cat /proc/cmdline); do
+  case $word in
+    quince.write=*) write_records "${word#*=}" ;;
+  esac
+done
 for at in /sys/bus/virtio/drivers/*/virtio*; do
   at=${at#/sys/bus/virtio/drivers/}
   echo "virtio: driver ${at%/*} $(readlink -f "/sys/bus/virtio/devices/${at#*/}")"

@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import re
+import signal
 import tempfile
 
 from disk_guest import tool
@@ -82,6 +83,38 @@ class Disk:
         rest = bytes(DISK_BYTES - 2 * COPY_BYTES)
         if self.bytes() != self.data + self.data + rest:
             raise Failure(f"'{self.path}' is not what the guest said it wrote")
+
+
+class Records:
+    """What quince.write has put on a disk of 16 MiB over several runs, as far as it said so."""
+
+    SIZE = 64 * 1024
+
+    def __init__(self):
+        self.slots = [{bytes(self.SIZE)} for _ in range(DISK_BYTES // self.SIZE)]
+
+    def run_was_killed(self, run, synced):
+        """Records up to `synced` are there; the next ones may be, wholly or in part."""
+        for n in range(synced + 1):
+            self.slots[n * 37 % len(self.slots)] = {self.record(run, n)}
+        # It goes on until the kill arrives, so any later record may have followed.
+        for n in range(synced + 1, synced + 1 + len(self.slots)):
+            self.slots[n * 37 % len(self.slots)].add(self.record(run, n))
+
+    def record(self, run, n):
+        line = f"{run}.{n}\n".encode()
+        return (line * (self.SIZE // len(line) + 1))[:self.SIZE]
+
+    def check(self, raw):
+        """Each sector is of a record that may be there; the next run begins with what is there."""
+        with open(raw, "rb") as f:
+            for place, allowed in enumerate(self.slots):
+                data = f.read(self.SIZE)
+                for at in range(0, self.SIZE, 512):
+                    if all(data[at:at + 512] != record[at:at + 512] for record in allowed):
+                        raise Failure(f"place {place}, byte {at}: {data[at:at + 40]} is neither of "
+                                      f"{sorted(r[:10] for r in allowed)}")
+                self.slots[place] = {data}
 
 
 class VirtioTests:
@@ -190,6 +223,33 @@ class VirtioTests:
                 said.guest.fail("the guest wrote to the disk that may not be written")
             if fixed.bytes() != fixed.data + bytes(DISK_BYTES - COPY_BYTES):
                 said.guest.fail("the disk that may not be written has changed")
+
+    def killed_while_writing(self, form, kills):
+        """What the guest was told is durable outlives the emulator; the image has no fault."""
+        with tempfile.TemporaryDirectory() as folder:
+            path, raw = os.path.join(folder, "disk"), os.path.join(folder, "raw")
+            tool("qemu-img", "create", "-q", "-f", form, path, str(DISK_BYTES))
+            records, choose = Records(), random.Random(4)
+            for run in range(kills):
+                args = self.boot_args("-drive", f"if=virtio,format={form},file={path}",
+                                      append=f"quince.virtio quince.write={run}",
+                                      initramfs="initramfs-virtio")
+                with self.start(*args) as g:
+                    g.expect(f"virtio: synced {choose.randrange(3, 60)}.")
+                    g.terminate(signal.SIGKILL)
+                    g.finish(-signal.SIGKILL)
+                    said = Said(g)
+                records.run_was_killed(run, int(said.all("synced")[-1][0].rstrip(".")))
+                if form != "raw":
+                    tool("qemu-img", "check", "-q", "-f", form, path)
+                tool("qemu-img", "convert", "-f", form, "-O", "raw", path, raw)
+                records.check(raw)
+
+    def test_virtio_killed_raw(self):
+        self.killed_while_writing("raw", 2)
+
+    def test_virtio_killed_qcow2(self):
+        self.killed_while_writing("qcow2", 4)
 
     def deterministic_disk(self, *extra, **kw):
         """Two runs with the same disk say the same on the serial port, to the byte; so do the

@@ -11,6 +11,7 @@ import hashlib
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,15 @@ TOUCH = """\
 mount -t tmpfs -o size=100% tmpfs /mnt
 head -c "$(awk '/^MemAvailable/ { print int($2 * 0.85) }' /proc/meminfo)K" /dev/zero >/mnt/fill
 umount /mnt
+"""
+# Files come, are renamed and go; what `synced` names was on the disk before it did.
+WRITE_SCRIPT = """\
+i=0;
+while :; do
+  head -c $((i * 7919 % 300000)) /dev/urandom >new && sync new && mv new RUN.$i && sync .;
+  sha256sum RUN.$i >>list && sync list && cp list list.2 && sync list.2 && mv list.2 synced && sync .;
+  echo "synced $i."; i=$((i + 1));
+done
 """
 CYCLES_SCRIPT = """\
 set -e
@@ -187,6 +197,27 @@ class Suite:
             self.run(work, "-fsdev", f"local,id=fs,path={tree},security_model=none",
                      "-device", "virtio-9p-pci,fsdev=fs,mount_tag=tree{mode}")
 
+    def test_kill(self):
+        """The emulator dies in the middle of writes, again and again.  The image and, once its
+        journal was read, the file system have no fault, and files that were synced are whole."""
+        with tempfile.TemporaryDirectory(dir=self.options.scratch) as self.folder:
+            disk = self.image.copy(self.folder, self.form)
+            choose = random.Random(5)
+            for n in range(self.options.kills):
+                with self.start(disk) as g:
+                    g.boot()
+                    g.console("cd /var/tmp && { [ ! -e synced ] || sha256sum --quiet -c synced; }")
+                    g.type_command(WRITE_SCRIPT.replace("RUN", str(n)).replace("\n", " "))
+                    g.expect(f"synced {choose.randrange(3, 40)}.")
+                    g.terminate(signal.SIGKILL)
+                    g.finish(-signal.SIGKILL)
+                check_disk(disk, self.form, self.folder, journal=True)
+            with self.start(disk) as g:
+                g.boot()
+                g.console("cd /var/tmp && sha256sum --quiet -c synced")
+                g.power_off()
+            check_disk(disk, self.form, self.folder)
+
     def test_modules(self):
         """Drivers come and go; the emulator gets neither larger nor leaks descriptors."""
         cycles, settle = self.options.cycles, max(1, self.options.cycles // 5)
@@ -256,6 +287,7 @@ def arguments():
     p.add_argument("--mib", type=int, default=1024, help="of fio and transfer (1024)")
     p.add_argument("--files", type=int, default=5000, help="of git_9p's tree (5000)")
     p.add_argument("--cycles", type=int, default=100, help="of modules (100)")
+    p.add_argument("--kills", type=int, default=10, help="of kill (10)")
     p.add_argument("--scratch", metavar="DIR", help="where copies of the disk are (TMPDIR)")
     return p.parse_args()
 

@@ -4,7 +4,8 @@
 # at the end; whoever reads the console knows what was to be found.
 # Words on the kernel command line:
 #   quince.http=PORT  fetches /blob from the web server at 10.0.2.2:PORT and posts it to
-#                     /back, in Base64 because busybox's wget ends what it posts at a zero
+#                     /back, in Base64 because busybox's wget ends what it posts at a zero;
+#                     and pings the server's host with more than fits into a packet
 #   quince.write=RUN  writes to /dev/vda and does nothing else, until somebody ends the machine
 # A disk that can be written, of at least 8 MiB, gets its first 4 MiB copied to its fifth to eighth.
 
@@ -49,12 +50,19 @@ lease() {
   udhcpc -i "$1" -q -n -s /run/lease >/dev/null 2>&1 || echo "virtio: error $1 udhcpc $?"
 }
 
+# large_ping SIZE: with so many bytes of data the request leaves in fragments, and the reply comes in some.
+large_ping() {
+  echo "virtio: ping $1 $(ping -c 1 -W 20 -s "$1" 10.0.2.2 | sed -n 's/ bytes from.*//p')"
+}
+
 use_network() {
   wget -q -O /run/blob "http://10.0.2.2:$1/blob" || echo "virtio: error wget $?"
   echo "virtio: fetched $(sha256sum </run/blob)"
   base64 /run/blob >/run/text
   wget -q -O /dev/null --post-file /run/text "http://10.0.2.2:$1/back" ||
     echo "virtio: error post $?"
+  large_ping 2000
+  large_ping 65507
 }
 
 if [ "$0" = /run/lease ]; then

@@ -50,7 +50,7 @@ Result<std::unique_ptr<CharBackend>> SocketPort::open(const CharHost& host,
 std::string SocketPort::description() const {
   SocketAddress a;
   if (listener_)
-    a = local_address(listener_.get());
+    a = local_address(listener_->fd());
   else if (!addresses_.empty())
     a = addresses_.front();
   std::string text = a.size != 0 ? a.text() : display_name(options_);
@@ -67,7 +67,7 @@ void SocketPort::adopt(Fd fd) {
 
 void SocketPort::peer_closed() {
   disconnect();
-  if (listener_) watch_listener();
+  if (listener_) listener_->start();
   if (retry_timer_) retry_later();
 }
 
@@ -86,7 +86,7 @@ Result<void> SocketPort::open_passed() {
     return {};
   }
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
-  listener_ = std::move(fd);
+  listen_on(std::move(fd));
   return wait_for_client();
 }
 
@@ -94,7 +94,7 @@ Result<void> SocketPort::open_passed() {
 
 Result<void> SocketPort::open_server() {
   addresses_ = TRY(resolve(options_));
-  listener_ = TRY(listen_at(options_, addresses_));
+  listen_on(TRY(listen_at(options_, addresses_)));
   struct stat st {};
   if (options_.is_unix() && !options_.abstract && ::lstat(options_.path.c_str(), &st) == 0) {
     file_device_ = st.st_dev;
@@ -103,32 +103,32 @@ Result<void> SocketPort::open_server() {
   return wait_for_client();
 }
 
-Result<void> SocketPort::wait_for_client() {
-  if (options_.wait) {
-    if (host().notice) host().notice(fmt::format("waiting for connection on: {}", description()));
-    while (!accept_one())
-      if (!wait_for_fd(listener_.get(), POLLIN, -1))
-        return fail("could not wait for a connection: {}", std::strerror(errno));
-  } else {
-    watch_listener();
-  }
-  return {};
-}
-
-void SocketPort::watch_listener() {
-  listener_watch_ = host().loop.watch(listener_.get(), EventLoop::Readable, [this](unsigned) {
+void SocketPort::listen_on(Fd listening) {
+  listener_ = std::make_unique<Listener>(host().loop, std::move(listening), [this](Fd client) {
     const hw::IoLock::Guard held(host().lock);
-    accept_one();
+    listener_->stop();
+    adopt(std::move(client));
   });
 }
 
-/// Whether a client came.  While there is one, nobody listens.
-bool SocketPort::accept_one() {
-  Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!client) return false;
-  listener_watch_.reset();
-  adopt(std::move(client));
-  return true;
+/// The first client, if the machine is not to start without one.  While there is one, others wait in
+/// the kernel.
+Result<void> SocketPort::wait_for_client() {
+  if (!options_.wait) {
+    listener_->start();
+    return {};
+  }
+  if (host().notice) host().notice(fmt::format("waiting for connection on: {}", description()));
+  for (;;) {
+    if (Fd client = listener_->accept()) {
+      adopt(std::move(client));
+      return {};
+    }
+    if (Listener::is_lasting(errno))
+      return fail("could not accept a connection: {}", std::strerror(errno));
+    if (!wait_for_fd(listener_->fd(), POLLIN, -1))
+      return fail("could not wait for a connection: {}", std::strerror(errno));
+  }
 }
 
 // ---- Client ------------------------------------------------------------------------------------

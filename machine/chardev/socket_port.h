@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/listener.h"
 #include "machine/chardev/socket_address.h"
 #include "machine/chardev/stream_port.h"
 
@@ -35,8 +36,7 @@ class SocketPort final : public StreamPort {
   Result<void> open_server();
   Result<void> open_client();
   Result<void> wait_for_client();
-  void watch_listener();
-  bool accept_one();
+  void listen_on(Fd listening);
   void adopt(Fd fd);
 
   bool try_connect();
@@ -46,8 +46,7 @@ class SocketPort final : public StreamPort {
 
   SocketOptions options_;
   std::vector<SocketAddress> addresses_;
-  Fd listener_;
-  EventLoop::Watch listener_watch_;
+  std::unique_ptr<Listener> listener_;  ///< runs while there is no client
   dev_t file_device_ = 0;  ///< of the socket file that listen made
   ino_t file_inode_ = 0;   ///< 0: there is none
 

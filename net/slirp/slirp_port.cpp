@@ -41,10 +41,6 @@ int poll_of(unsigned events) {
   return poll;
 }
 
-bool is_ipv4_fragment(std::span<const u8> packet) {
-  return packet.size() >= 8 && (load_be16(&packet[6]) & 0x3fff) != 0;
-}
-
 const char* text_or_null(const std::string& s) { return s.empty() ? nullptr : s.c_str(); }
 
 }  // namespace
@@ -159,8 +155,10 @@ void SlirpPort::input(std::span<const u8> frame) {
   if (frame.size() < kEthernetHeader) return;
   const u16 type = load_be16(&frame[kEthernetHeader - 2]);
   if (type != kEtherArp && type != kEtherIpv4 && type != kEtherIpv6) return;
-  // Fragments can be made that crash libslirp 4.7 while it puts them together (ip_reass).
-  if (type == kEtherIpv4 && is_ipv4_fragment(frame.subspan(kEthernetHeader))) return;
+  // The stack never sees a fragment: some can be made that crash libslirp 4.7 while it puts them
+  // together (ip_reass).
+  if (type == kEtherIpv4) frame = fragments_.take(frame, now_ns());
+  if (frame.empty()) return;
   if (frame.size() >= kMinEthernetFrame)
     return slirp_input(slirp_, frame.data(), static_cast<int>(frame.size()));
   // The stack relies on the length that Ethernet guarantees.
@@ -172,6 +170,7 @@ void SlirpPort::input(std::span<const u8> frame) {
 void SlirpPort::attach(Receiver* receiver) {
   receiver_ = receiver;
   queue_.clear();
+  fragments_.clear();
 }
 
 void SlirpPort::accept_input() {

@@ -5,7 +5,8 @@
 // state of connections in a snapshot; a restored guest finds its connections reset.
 //
 // libslirp checks every checksum that it gets and takes TCP segments of any length that IP allows,
-// so a large segment is handed over whole with its checksum filled in (features()).
+// so a large segment is handed over whole with its checksum filled in (features()).  So is a datagram
+// that comes in fragments, once it is whole; what is too large for the guest libslirp fragments itself.
 #pragma once
 
 #include <list>
@@ -16,6 +17,7 @@
 #include "net/config.h"
 #include "net/frame_queue.h"
 #include "net/host.h"
+#include "net/ipv4_reassembly.h"
 #include "net/offload.h"
 
 struct Slirp;
@@ -50,6 +52,8 @@ class SlirpPort final : public Port, private EventLoop::Poller {
 
   /// Frames that neither the guest nor the queue had room for.
   u64 dropped() const { return queue_.dropped(); }
+  /// Datagrams of the guest that wait for more fragments.
+  std::size_t open_datagrams() const { return fragments_.open(); }
 
  private:
   struct Callbacks;
@@ -76,6 +80,7 @@ class SlirpPort final : public Port, private EventLoop::Poller {
   Receiver* receiver_ = nullptr;
   FrameQueue queue_;  ///< to the guest
   Finisher finisher_;
+  Ipv4Reassembler fragments_;     ///< from the guest
   std::list<StackTimer> timers_;  ///< the stack keeps pointers to them
   std::vector<HostForward> forwards_;
   std::vector<std::unique_ptr<SlirpGuestForward>> guest_forwards_;

@@ -48,7 +48,10 @@ StreamPort::~StreamPort() {
 Result<void> StreamPort::start() {
   if (options_.address.type == Address::Type::Fd) {
     Fd fd = TRY(adopt_socket(options_.address.fd, SOCK_STREAM));
-    (options_.server ? listener_ : connection_) = std::move(fd);
+    if (options_.server)
+      serve(std::move(fd));
+    else
+      connection_ = std::move(fd);
     return {};
   }
   addresses_ = TRY(resolve(options_.address, SOCK_STREAM, options_.server));
@@ -77,17 +80,28 @@ Result<void> StreamPort::listen() {
       error = errno;
       continue;
     }
-    listener_ = std::move(fd);
+    serve(std::move(fd));
     if (a.family() == AF_UNIX && !options_.address.abstract) unlink_ = options_.address.path;
     return {};
   }
   return fail("cannot listen on '{}': {}", describe(options_.address), std::strerror(error));
 }
 
+/// Takes a peer whenever there is none.
+void StreamPort::serve(Fd listening) {
+  listener_ = std::make_unique<Listener>(host_.loop, std::move(listening), [this](Fd peer) {
+    host_.with_lock([&] {
+      connection_ = std::move(peer);
+      listener_->stop();
+    });
+  });
+  listener_->start();
+}
+
 u16 StreamPort::listening_port() const {
   sockaddr_storage a{};
   socklen_t size = sizeof a;
-  if (!listener_ || ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&a), &size) != 0)
+  if (!listener_ || ::getsockname(listener_->fd(), reinterpret_cast<sockaddr*>(&a), &size) != 0)
     return 0;
   if (a.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(a).sin_port);
   if (a.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(a).sin6_port);
@@ -107,18 +121,13 @@ int StreamPort::connect(bool at_start) {
   return error;
 }
 
-void StreamPort::accept() {
-  Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (fd) connection_ = std::move(fd);
-}
-
 void StreamPort::connection_ended(const char* why) {
   connection_.reset();
   const bool refused = connecting_;
   connecting_ = deaf_ = input_waits_ = false;
   in_.clear();
   out_.clear();
-  if (listener_) return;
+  if (listener_) return listener_->start();
   for (; refused && next_address_ < addresses_.size();) {  // the name has more of them
     const int error = connect();
     if (error == 0 || error == EINPROGRESS) return;
@@ -215,7 +224,6 @@ s64 StreamPort::prepare_locked(std::vector<EventLoop::PollFd>& fds) {
     if (events != 0) fds.push_back({connection_.get(), events});
     return -1;
   }
-  if (listener_) fds.push_back({listener_.get(), EventLoop::Readable});
   if (retry_at_ns_ < 0) return -1;
   return std::max<s64>(retry_at_ns_ - now_ns(), 0);
 }
@@ -226,10 +234,7 @@ void StreamPort::ready(std::span<const EventLoop::PollFd> fds) {
 
 void StreamPort::ready_locked(std::span<const EventLoop::PollFd> fds) {
   if (!connection_) {
-    if (listener_)
-      accept();
-    else if (retry_at_ns_ >= 0 && now_ns() >= retry_at_ns_)
-      connect();
+    if (retry_at_ns_ >= 0 && now_ns() >= retry_at_ns_) connect();
     return;
   }
   const unsigned events = fds.empty() ? 0u : fds[0].revents;

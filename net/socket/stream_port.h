@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/listener.h"
 #include "net/config.h"
 #include "net/host.h"
 #include "net/offload.h"
@@ -39,8 +40,8 @@ class StreamPort final : public Port, private EventLoop::Poller {
   StreamPort(const StreamOptions& options, const Host& host) : options_(options), host_(host) {}
   Result<void> start();
   Result<void> listen();
+  void serve(Fd listening);
   int connect(bool at_start = false);
-  void accept();
   void connection_ended(const char* why);
   void flush();
   void read();
@@ -55,7 +56,7 @@ class StreamPort final : public Port, private EventLoop::Poller {
   Host host_;
   std::vector<SocketAddress> addresses_;  ///< to connect to, in turns
   std::size_t next_address_ = 0;
-  Fd listener_;
+  std::unique_ptr<Listener> listener_;  ///< runs while there is no connection
   std::string unlink_;  ///< the listener's path
   Fd connection_;
   bool connecting_ = false;

@@ -1,11 +1,13 @@
 // Back ends of the network under what guests, peers and users may send.  Sanitizers are the judge, and
 // the promises of each type.
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
 
+#include "net/ipv4_reassembly.h"
 #include "net/offload.h"
 #include "net/slirp/slirp_port.h"
 #include "net/socket/framing.h"
@@ -98,6 +100,132 @@ TEST(NetFuzz, AnyBytesInAStream) {
   }
   EXPECT_GT(frames, rounds(20'000) / 10);
   EXPECT_GT(broken, rounds(20'000) / 10);
+}
+
+/// A datagram for the user network itself: nothing may leave for the network of the host.
+Bytes local_datagram(std::mt19937& rng, u16 id) {
+  Build b{.tcp = false, .ip_id = id};
+  b.target_port = static_cast<u16>(rng() % 2 != 0 ? 67 : 69);
+  b.payload = Bytes(rng() % (rng() % 16 == 0 ? 65'480 : 400), static_cast<u8>(rng()));
+  if (rng() % 4 == 0) b.ip_options = Bytes(4 * (rng() % 4), 1);
+  Bytes f = build_packet(b);
+  if (rng() % 3 == 0) {  // an echo request
+    f[kEthernetHeader + 9] = 1;
+    const std::span<u8> icmp = std::span(f).subspan(l4_offset(b));
+    std::fill_n(icmp.begin(), 8, u8{0});
+    icmp[0] = 8;
+    store_be16(&icmp[2], static_cast<u16>(~plain_sum(icmp)));
+  }
+  set_fragment(f, 0, false);
+  return f;
+}
+
+/// Cut anywhere, and in any order.
+std::vector<Bytes> random_fragments(std::mt19937& rng, const Bytes& frame) {
+  std::size_t left = frame.size() - kEthernetHeader - std::size_t{4} * (frame[14] & 0xf);
+  const std::size_t blocks = left > 4000 ? 400 : 8;
+  std::vector<std::size_t> sizes;
+  while (left > 8) {
+    sizes.push_back(std::min((left - 1) & ~std::size_t{7}, 8 * (1 + rng() % blocks)));
+    left -= sizes.back();
+  }
+  sizes.push_back(left);
+  auto pieces = fragments_of(frame, sizes);
+  if (rng() % 2 == 0) std::shuffle(pieces.begin(), pieces.end(), rng);
+  return pieces;
+}
+
+/// Changes where a fragment belongs, how long it is, or what is in it.
+void damage(std::mt19937& rng, Bytes& f) {
+  if (f.size() < 34 || (f[14] & 0xf) < 5 || f.size() < 14u + 4 * (f[14] & 0xf)) return;  // damaged
+  const u16 place = load_be16(&f[20]);
+  switch (rng() % 7) {
+    case 0:
+      return set_fragment(f, std::size_t{8} * (place & 0x1fff), (place & 0x2000) == 0);
+    case 1:
+      return set_fragment(f, 8 * (rng() % 0x2000), rng() % 2 != 0);
+    case 2:
+      return set_fragment(f, 8 * (rng() % 64), rng() % 2 != 0);
+    case 3:
+      store_be16(&f[16], static_cast<u16>(rng() % (f.size() + 8)));
+      return renew_ip_csum(f);
+    case 4:
+      f.resize(rng() % (f.size() + 1));
+      return;
+    case 5:
+      f.back() ^= 1;
+      return;
+    default:
+      f[14 + rng() % 20] = static_cast<u8>(rng());
+      return;
+  }
+}
+
+/// What becomes whole is a datagram, and it is the one that was cut unless somebody meddled with it.
+TEST(NetFuzz, AnyFragments) {
+  std::mt19937 rng(seed());
+  Ipv4Reassembler r;
+  s64 now_ns = 0;
+  unsigned whole = 0, untouched = 0;
+  for (unsigned round = 0; round < rounds(6'000); ++round) {
+    const u16 id = static_cast<u16>(rng() % 512);
+    const Bytes frame = local_datagram(rng, id);
+    auto pieces = random_fragments(rng, frame);
+    const bool sound = rng() % 2 != 0;
+    for (auto n = sound ? 0 : 1 + rng() % 3; n != 0; --n) {
+      const std::size_t which = rng() % pieces.size();
+      if (rng() % 2 != 0) pieces.push_back(pieces[which]);
+      damage(rng, pieces[which]);
+    }
+    if (rng() % 8 == 0) pieces.erase(pieces.begin());
+    if (sound) r.clear();  // nothing of an older one with the same number
+    bool came = false;
+    for (const Bytes& piece : pieces) {
+      const Bytes exact(piece);  // no spare capacity, so that ASan sees the end
+      if (rng() % 256 == 0) now_ns += static_cast<s64>(rng());
+      const auto out = r.take(exact, now_ns);
+      ASSERT_LE(r.open(), Ipv4Reassembler::kMaxOpen);
+      if (out.empty() || out.data() == exact.data()) continue;
+      ++whole;
+      ASSERT_LE(out.size(), kEthernetHeader + 0xffff);
+      ASSERT_EQ(out.size(), kEthernetHeader + load_be16(&out[16]));
+      ASSERT_EQ(load_be16(&out[20]), 0);
+      ASSERT_EQ(plain_sum(out.subspan(14, std::size_t{4} * (out[14] & 0xf))), 0xffff);
+      if (!sound) continue;
+      came = true;
+      ASSERT_TRUE(std::equal(out.begin(), out.end(), frame.begin(), frame.end()));
+    }
+    untouched += sound && came;
+  }
+  EXPECT_GT(untouched, rounds(6'000) / 4);
+  EXPECT_GT(whole, untouched);
+}
+
+/// libslirp 4.7 does not survive all of these when it puts them together itself.
+TEST(NetFuzz, AnyFragmentsToTheUserNetwork) {
+  Bench bench;
+  auto port = SlirpPort::create(default_user_options(), bench.host());
+  ASSERT_TRUE(port) << port.error().message();
+  Guest guest(bench, **port);
+  guest.arp_request(2);
+  std::mt19937 rng(seed());
+  for (unsigned round = 0; round < rounds(3'000); ++round) {
+    auto pieces = random_fragments(rng, local_datagram(rng, static_cast<u16>(rng() % 64)));
+    for (auto n = rng() % 3; n != 0; --n) {
+      Bytes& f = pieces[rng() % pieces.size()];
+      const Bytes before = f;
+      damage(rng, f);
+      // Addresses stay.
+      if (f.size() >= 34) std::copy_n(&before[26], 8, &f[26]);
+    }
+    for (const Bytes& f : pieces) guest.send(f);
+    if (round % 64 == 0) bench.settle();
+  }
+  bench.settle();
+  EXPECT_GT(guest.ping_replies.size(), rounds(3'000) / 20);
+  guest.arp_replies = 0;
+  guest.arp_request(2);
+  EXPECT_TRUE(bench.until([&] { return guest.arp_replies != 0; }));
 }
 
 /// The user network stays what it is, whatever a guest sends.

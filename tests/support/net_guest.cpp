@@ -1,5 +1,7 @@
 #include "tests/support/net_guest.h"
 
+#include <algorithm>
+
 namespace quince::net {
 
 namespace {
@@ -43,6 +45,34 @@ void Guest::udp(u16 from, const Bytes& to, u16 to_port, const Bytes& payload) {
   b.target_port = to_port;
   b.payload = payload;
   send(build_packet(b));
+}
+
+void Guest::send_in_fragments(const Bytes& frame, std::size_t size) {
+  auto pieces = fragments_of(frame, size);
+  std::reverse(pieces.begin(), pieces.end());
+  for (const Bytes& f : pieces) send(f);
+}
+
+void Guest::udp_in_fragments(u16 from, const Bytes& to, u16 to_port, const Bytes& payload,
+                             std::size_t size) {
+  send_in_fragments(build_packet({.tcp = false,
+                                  .target = to,
+                                  .source_port = from,
+                                  .target_port = to_port,
+                                  .ip_id = next_id_++,
+                                  .payload = payload}),
+                    size);
+}
+
+void Guest::ping(const Bytes& to, const Bytes& payload, std::size_t size) {
+  Bytes f = build_packet({.tcp = false, .target = to, .ip_id = next_id_++, .payload = payload});
+  f[23] = 1;  // ICMP: its header is as long as UDP's
+  renew_ip_csum(f);
+  const std::span<u8> icmp = std::span(f).subspan(34);
+  const Bytes echo = {8, 0, 0, 0, 0x12, 0x34, 0, 1};
+  std::copy(echo.begin(), echo.end(), icmp.begin());
+  store_be16(&icmp[2], static_cast<u16>(~plain_sum(icmp)));
+  send_in_fragments(f, size);
 }
 
 Build Guest::segment(const GuestTcp& c, u8 flags) const {
@@ -96,8 +126,32 @@ void Guest::on_frame(const Bytes& frame) {
   // Answers are sent by the loop, because nobody may call a port from inside receive().
   if (type == kEtherArp) return on_arp(frame);
   if (type != kEtherIpv4) return;
+  if ((load_be16(&frame[20]) & 0x3fff) != 0) return on_fragment(frame);
+  on_packet(frame);
+}
+
+void Guest::on_fragment(const Bytes& frame) {
+  ++fragments_received;
+  EXPECT_EQ(plain_sum({&frame[14], 20}), 0xffff);
+  EXPECT_LE(frame.size(), kEthernetHeader + 1500);
+  auto& pieces = fragments_[load_be16(&frame[18])];
+  pieces[std::size_t{8} * (load_be16(&frame[20]) & 0x1fff)] = frame;
+  Bytes whole(&frame[0], &frame[34]);
+  for (const auto& [offset, piece] : pieces) {
+    if (offset != whole.size() - 34) return;
+    whole.insert(whole.end(), piece.begin() + 34, piece.end());
+  }
+  if ((load_be16(&pieces.rbegin()->second[20]) & 0x2000) != 0) return;
+  fragments_.erase(load_be16(&frame[18]));
+  store_be16(&whole[16], static_cast<u16>(whole.size() - kEthernetHeader));
+  set_fragment(whole, 0, false);
+  on_packet(whole);
+}
+
+void Guest::on_packet(const Bytes& frame) {
   const Packet p = parse_packet(frame);
   EXPECT_TRUE(p.ip_csum_ok && (p.l4_csum_ok || p.protocol == 1));
+  if (p.protocol == 1 && frame[34] == 0) ping_replies.push_back(p.payload);
   if (p.protocol == kIpUdp) udp_received.push_back(p);
   if (p.protocol == kIpTcp) on_tcp(frame);
 }

@@ -1,5 +1,5 @@
-// A guest of the user network, in a few lines: it answers ARP, sends UDP and speaks just enough
-// TCP for a connection over which nothing is lost.
+// A guest of the user network, in a few lines: it answers ARP, sends UDP and pings and speaks just
+// enough TCP for a connection over which nothing is lost.  What comes in fragments it puts together.
 #pragma once
 
 #include <map>
@@ -35,6 +35,11 @@ class Guest {
   /// Asks for the hardware address of 10.0.2.`host`.
   void arp_request(u8 host);
   void udp(u16 from, const Bytes& to, u16 to_port, const Bytes& payload);
+  /// The same in fragments of `size` bytes, the last one first.
+  void udp_in_fragments(u16 from, const Bytes& to, u16 to_port, const Bytes& payload,
+                        std::size_t size);
+  /// An echo request in fragments, likewise.
+  void ping(const Bytes& to, const Bytes& payload, std::size_t size);
 
   /// Begins a connection.  It is established later, or reset.
   GuestTcp& connect(const Bytes& to, u16 port);
@@ -47,10 +52,15 @@ class Guest {
 
   TestDevice device;
   std::vector<Packet> udp_received;
+  std::vector<Bytes> ping_replies;  ///< payloads
+  unsigned fragments_received = 0;
   unsigned arp_replies = 0;
 
  private:
   void on_frame(const Bytes& frame);
+  void on_packet(const Bytes& frame);
+  void on_fragment(const Bytes& frame);
+  void send_in_fragments(const Bytes& frame, std::size_t size);
   void on_arp(const Bytes& frame);
   void on_tcp(const Bytes& frame);
   Build segment(const GuestTcp& c, u8 flags) const;
@@ -61,6 +71,8 @@ class Guest {
   u16 listening_ = 0;
   GuestTcp* accepted_ = nullptr;
   std::map<u16, GuestTcp> connections_;  ///< by our port, or the peer's if it called us
+  std::map<u16, std::map<std::size_t, Bytes>> fragments_;  ///< by identification and offset
+  u16 next_id_ = 100;
 };
 
 }  // namespace quince::net

@@ -149,4 +149,39 @@ Bytes build_packet(const Build& b) {
   return frame;
 }
 
+void renew_ip_csum(Bytes& frame) {
+  u8* ip = &frame[kEthernetHeader];
+  store_be16(ip + 10, 0);
+  store_be16(ip + 10, static_cast<u16>(~plain_sum({ip, std::size_t{4} * (ip[0] & 0xf)})));
+}
+
+void set_fragment(Bytes& frame, std::size_t offset, bool more) {
+  store_be16(&frame[kEthernetHeader + 6], static_cast<u16>(offset / 8 | (more ? 0x2000 : 0)));
+  renew_ip_csum(frame);
+}
+
+std::vector<Bytes> fragments_of(const Bytes& frame, std::span<const std::size_t> sizes) {
+  const std::size_t headers = kEthernetHeader + std::size_t{4} * (frame[kEthernetHeader] & 0xf);
+  std::vector<Bytes> out;
+  std::size_t offset = 0;
+  for (const std::size_t size : sizes) {
+    Bytes f(&frame[0], &frame[0] + headers);
+    append(f, std::span(frame).subspan(headers + offset, size));
+    store_be16(&f[kEthernetHeader + 2], static_cast<u16>(f.size() - kEthernetHeader));
+    set_fragment(f, offset, headers + offset + size < frame.size());
+    out.push_back(f);
+    offset += size;
+  }
+  return out;
+}
+
+std::vector<Bytes> fragments_of(const Bytes& frame, std::size_t size) {
+  std::size_t left =
+      frame.size() - kEthernetHeader - std::size_t{4} * (frame[kEthernetHeader] & 0xf);
+  std::vector<std::size_t> sizes;
+  for (; left > size; left -= size) sizes.push_back(size);
+  sizes.push_back(left);
+  return fragments_of(frame, sizes);
+}
+
 }  // namespace quince::net

@@ -1,6 +1,7 @@
 // Packets for tests: written field by field, and judged by a checksum of the plainest kind.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -66,5 +67,19 @@ struct Build {
 /// Where the TCP or UDP header of the last built kind of frame begins.
 std::size_t l4_offset(const Build& b);
 Bytes build_packet(const Build& b);
+
+/// Renews the checksum of a frame's IPv4 header.
+void renew_ip_csum(Bytes& frame);
+/// Makes a frame of IPv4 a fragment: where its payload belongs (a multiple of 8), and whether it is
+/// not the last.  0 and false: none, and nothing that forbids it.
+void set_fragment(Bytes& frame, std::size_t offset, bool more);
+/// Cuts a frame of IPv4 into fragments of these many bytes of payload, from the beginning on.
+std::vector<Bytes> fragments_of(const Bytes& frame, std::span<const std::size_t> sizes);
+/// The same into fragments of `size` bytes, and a last one with the rest.
+std::vector<Bytes> fragments_of(const Bytes& frame, std::size_t size);
+inline std::vector<Bytes> fragments_of(const Bytes& frame,
+                                       std::initializer_list<std::size_t> sizes) {
+  return fragments_of(frame, std::span(sizes.begin(), sizes.size()));
+}
 
 }  // namespace quince::net

@@ -142,6 +142,59 @@ TEST_F(UserNet, TakesASegmentOf64KiB) {
   ASSERT_TRUE(bench_.until([&] { return c.acked == c.seq; }));
 }
 
+// Datagrams over the MTU, up to the largest, to a server of the host and back.
+TEST_F(UserNet, LargeDatagramsComeAndGoInFragments) {
+  start();
+  guest_->arp_request(2);  // so that the stack knows where the answers go
+  const HostServer server(SOCK_DGRAM);
+  const std::size_t smallest = 1500 - 28 + 1, largest = 65535 - 28;
+  for (const std::size_t size : {smallest, std::size_t{2000}, std::size_t{9000}, largest}) {
+    const Bytes data = numbered(size);
+    guest_->udp_in_fragments(5000, kGateway, server.port(), data, 1480);
+    Bytes got(70'000);
+    sockaddr_in from{};
+    socklen_t from_size = sizeof from;
+    ssize_t n = -1;
+    ASSERT_TRUE(bench_.until([&] {
+      n = ::recvfrom(server.fd(), got.data(), got.size(), MSG_DONTWAIT,
+                     reinterpret_cast<sockaddr*>(&from), &from_size);
+      return n >= 0;
+    })) << size;
+    got.resize(static_cast<std::size_t>(n));
+    EXPECT_TRUE(got == data) << size;
+    guest_->udp_received.clear();
+    guest_->fragments_received = 0;
+    ASSERT_EQ(::sendto(server.fd(), got.data(), got.size(), 0,
+                       reinterpret_cast<const sockaddr*>(&from), from_size),
+              n);
+    ASSERT_TRUE(bench_.until([&] { return !guest_->udp_received.empty(); })) << size;
+    EXPECT_TRUE(guest_->udp_received[0].payload == data) << size;
+    EXPECT_EQ(guest_->fragments_received, (size + 8 + 1479) / 1480);
+  }
+}
+
+TEST_F(UserNet, AnswersALargePing) {
+  start();
+  const std::size_t largest = 65535 - 28;
+  for (const std::size_t size : {std::size_t{56}, std::size_t{2000}, largest}) {
+    guest_->ping_replies.clear();
+    guest_->ping(kGateway, numbered(size), 1480);
+    ASSERT_TRUE(bench_.until([&] { return !guest_->ping_replies.empty(); })) << size;
+    EXPECT_TRUE(guest_->ping_replies[0] == numbered(size)) << size;
+  }
+}
+
+// What a card left unfinished does not go on with the next.
+TEST_F(UserNet, FragmentsAreForgottenWithTheirDevice) {
+  start();
+  const auto pieces =
+      fragments_of(build_packet({.tcp = false, .target_port = 9, .payload = numbered(2000)}), 1480);
+  guest_->send(pieces[0]);
+  EXPECT_EQ(port_->open_datagrams(), 1u);
+  bench_.guest([&] { port_->attach(nullptr); });
+  EXPECT_EQ(port_->open_datagrams(), 0u);
+}
+
 TEST_F(UserNet, RefusesAConnectionThatNobodyTakes) {
   start();
   u16 port = 0;

@@ -6,6 +6,7 @@
 #include "host_socket.h"
 #include "net/socket/dgram_port.h"
 #include "tests/support/net_bench.h"
+#include "tests/support/no_descriptors.h"
 
 namespace quince::net {
 namespace {
@@ -257,6 +258,25 @@ TEST_F(Stream, AClientWhoseServerIsNotThereIsAnError) {
   const auto refused = StreamPort::create(o, bench_.host());
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message().find("Connection refused"), std::string::npos);
+}
+
+TEST_F(Stream, APeerThatComesWhenDescriptorsAreShortIsServedLater) {
+  const TempDir dir;
+  StreamOptions o;
+  o.server = true;
+  o.address = unix_address(dir / "net");
+  start(o);
+  bench_.settle();
+  EXPECT_FALSE(port_->connected());
+  peer_ = connect_unix(dir / "net");
+  ASSERT_TRUE(peer_);
+  {
+    const NoDescriptors none;
+    bench_.settle();
+  }
+  EXPECT_FALSE(port_->connected());
+  write_all(peer_, framed(test_frame(60, 1)));
+  EXPECT_TRUE(receives(1));
 }
 
 // 003q: the client's side.

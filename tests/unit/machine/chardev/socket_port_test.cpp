@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "char_bench.h"
+#include "tests/support/no_descriptors.h"
 
 namespace quince::machine {
 namespace {
@@ -267,6 +268,37 @@ TEST_F(SocketPortTest, ASocketCanBePassedAsADescriptor) {
   const Listener l(file("l"));
   EXPECT_EQ(refused(fmt::format("socket,id=x,fd={}", l.fd.get())),
             fmt::format("fd={} is a listening socket, which needs server=on", l.fd.get()));
+}
+
+TEST_F(SocketPortTest, AClientThatComesWhenDescriptorsAreShortIsServedLater) {
+  start(server());
+  settle();
+  EXPECT_FALSE(port->is_connected());
+  Peer c = client();
+  {
+    const NoDescriptors none;
+    settle();
+  }
+  EXPECT_FALSE(port->is_connected());
+  ASSERT_TRUE(run_until([&] { return port->is_connected(); }));
+  c.send("after all");
+  ASSERT_TRUE(run_until([&] { return device.received == "after all"; }));
+}
+
+TEST_F(SocketPortTest, WaitingForAClientEndsWhenNoneCanBeTaken) {
+  const Listener l(file("l"));
+  const Peer c = Peer::unix_client(file("l"));
+  ASSERT_TRUE(c);
+  const std::string text = "socket,id=x,server=on,fd=";
+  EXPECT_EQ(refused(text + std::to_string(::dup(l.fd.get()))), "opened");
+  const Peer next = Peer::unix_client(file("l"));
+  const int passed = ::dup(l.fd.get());
+  std::string why;
+  {
+    const NoDescriptors none;
+    why = refused(text + std::to_string(passed));
+  }
+  EXPECT_EQ(why, "could not accept a connection: Too many open files");
 }
 
 TEST_F(SocketPortTest, TcpWithAPortThatTheHostChooses) {

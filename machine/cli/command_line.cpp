@@ -118,6 +118,7 @@ Result<void> finish(Parser& p) {
   TRY_VOID(finish_drives(p));
   finish_nics(p);
   const Board& board = *find_board(c.board);
+  TRY_VOID(finish_machine(p, board));
   if (c.cpus > board.max_cpus)
     return fail("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine '{}' is {}", c.cpus,
                 c.board, board.max_cpus);

@@ -29,6 +29,15 @@ Result<std::pair<unsigned, unsigned>> parse_addr(std::string_view text) {
   return std::pair(*slot, *function);
 }
 
+/// romfile= and rombar=: scripts pass an empty file to do without a ROM, which is how it is here.
+Result<void> check_no_rom(Properties& p) {
+  if (const auto file = p.take("romfile"); file && !file->empty())
+    return fail("romfile={} is not implemented: there are no option ROMs", *file);
+  if (const auto bar = p.take("rombar"); bar && *bar != "0" && *bar != "1" && !parse_switch(*bar))
+    return fail("rombar={} is neither 0 nor 1", *bar);
+  return {};
+}
+
 }  // namespace
 
 Plugger::Plugger(PlugPlaces places, Backends& backends, hw::AddressSpace& space,
@@ -76,6 +85,7 @@ Result<hw::FunctionPorts> Plugger::claim_pci(Properties& p) {
   }
   const bool multifunction = TRY(p.flag("multifunction", false));
   const bool intx = TRY(p.flag("intx", true));
+  TRY_VOID(check_no_rom(p));
   hw::FunctionPorts ports = TRY(it->second->claim(slot, function));
   ports.multifunction = multifunction;
   ports.intx = intx;

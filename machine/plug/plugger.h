@@ -55,7 +55,7 @@ class Plugger {
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 
-  /// Reads bus=, addr=, multifunction= and intx=.
+  /// Reads bus=, addr=, multifunction=, intx=, romfile= and rombar=.
   Result<hw::FunctionPorts> claim_pci(Properties& p);
   /// Reads bus=; the first free slot counts from the last one down, as on QEMU's board.
   Result<hw::VirtioMmio*> claim_mmio(Properties& p);

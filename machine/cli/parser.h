@@ -22,6 +22,7 @@ struct Parser {
   bool snapshot = false;          // -snapshot
   bool nographic = false;
   bool its_asked = false;    // by -M its=on; without it, an ITS is there where the board has one
+  bool boot_asked = false;   // by -boot
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
 };
@@ -56,6 +57,11 @@ Result<void> on_global(Parser& p, std::string_view v);
 Result<void> on_object(Parser& p, std::string_view v);
 Result<void> on_numa(Parser& p, std::string_view v);
 Result<void> on_fw_cfg(Parser& p, std::string_view v);
+
+// boot_options.cpp
+Result<void> on_boot(Parser& p, std::string_view v);
+/// Warns where no firmware reads any of it.
+void finish_boot(Parser& p, const Board& board);
 
 // char_options.cpp
 Result<void> on_chardev(Parser& p, std::string_view v);

@@ -1,6 +1,7 @@
 // What the command line asks for, as plain data.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,14 @@ struct FwCfgFile {
   std::string name;
   std::string path;  ///< empty: `text` is what it holds
   std::string text;
+};
+
+/// -boot: what firmware is told through fw_cfg.
+struct BootConfig {
+  bool menu = false;                     ///< it shows a menu
+  std::optional<u16> splash_time_ms;     ///< for so long
+  std::optional<s32> reboot_timeout_ms;  ///< when nothing boots it resets after this; -1: never
+  bool strict = false;                   ///< it boots from devices with a bootindex only
 };
 
 /// What happens on a guest event (-no-reboot, -no-shutdown, -action).
@@ -63,6 +72,7 @@ struct MachineConfig {
   std::vector<OptionGroup> devices;      ///< -device, and what short forms of it make
   std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties
   std::vector<FwCfgFile> fw_cfg;
+  BootConfig boot;
   bool its = true;  ///< -M virt,its=: messages reach the GIC through an ITS
   DisplayConfig display;
   ActionConfig actions;

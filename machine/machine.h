@@ -41,11 +41,7 @@ class GpioKey;
 
 namespace quince::machine {
 class Backends;
-}
-
-namespace quince::machine {
-
-class Backends;
+class BootOrder;
 
 /// Created → Paused ⇄ Running → Stopped.
 enum class RunState : u8 { Paused, Running, Stopped };
@@ -129,6 +125,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> build_fw_cfg();
   Result<void> build_virtio_slots();
   Result<void> plug_devices();
+  Result<void> tell_boot_order(const BootOrder& order);
   Result<void> build_cpus(cpu::CpuModel model);
   Result<void> load_images();
   Result<void> load_for_firmware();

@@ -146,6 +146,7 @@ Result<void> Machine::plug_devices() {
                     .msi = config_.msi,
                     .cpus = config_.cpus,
                     .display = &display_};
+  if (board_->has(Slot::VirtioMmio)) places.mmio_base = board_->entry(Slot::VirtioMmio).base;
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);
   Result<void> done;
@@ -158,7 +159,30 @@ Result<void> Machine::plug_devices() {
   TRY_VOID(done);
   if (!config_.display.screenshot.empty() && display_.consoles().empty())
     return fail("-screenshot: the machine has no display device");
-  return {};
+  return tell_boot_order(plugger.boot_order());
+}
+
+/// What firmware reads about booting, by the names that QEMU gave it.
+Result<void> Machine::tell_boot_order(const BootOrder& order) {
+  if (devices_->fw_cfg == nullptr) return {};
+  hw::FwCfg& fw = *devices_->fw_cfg;
+  const BootConfig& boot = config_.boot;
+  const auto file = [&](const char* option, const char* name, u32 value,
+                        std::size_t size) -> Result<void> {
+    std::vector<u8> bytes(size);
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<u8>(value >> (8 * i));
+    const auto added = fw.add_file(name, std::move(bytes));
+    return added ? added : tl::unexpected(added.error().in(option));
+  };
+  fw.add_u16(hw::FwCfg::kBootMenu, boot.menu);
+  if (boot.splash_time_ms)
+    TRY_VOID(file("-boot splash-time", "etc/boot-menu-wait", *boot.splash_time_ms, 2));
+  if (boot.reboot_timeout_ms)
+    TRY_VOID(file("-boot reboot-timeout", "etc/boot-fail-wait",
+                  static_cast<u32>(*boot.reboot_timeout_ms), 4));
+  if (order.empty()) return {};
+  const auto added = fw.add_file("bootorder", order.file(boot.strict));
+  return added ? added : tl::unexpected(added.error().in("bootindex="));
 }
 
 void Machine::describe_peripherals(firmware::BoardDescription& b) const {

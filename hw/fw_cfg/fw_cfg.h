@@ -34,6 +34,7 @@ class FwCfg final : public RegMapDevice<FwCfg> {
     kKernelSize = 0x08,
     kInitrdAddr = 0x0a,
     kInitrdSize = 0x0b,
+    kBootMenu = 0x0e,
     kMaxCpus = 0x0f,
     kKernelData = 0x11,
     kInitrdData = 0x12,

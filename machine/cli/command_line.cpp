@@ -56,6 +56,7 @@ constexpr Option kOptions[] = {
     {"append",       "TEXT",                               "the kernel's command line", text<&MachineConfig::append>},
     {"dtb",          "FILE",                               "device tree instead of the generated one", text<&MachineConfig::dtb>},
     {"bios",         "FILE",                               "firmware image at the firmware slot", text<&MachineConfig::bios>},
+    {"boot",         "[menu=on|off][,splash-time=MS][,reboot-timeout=MS][,strict=on|off]", "what firmware of 'virt' is told besides bootindex= of devices", on_boot},
     {"device",       "MODEL[,prop=value...]",              "a device ('-device help', '-device MODEL,help'), or loader,file=FILE[,addr=A]", on_device},
     {"global",       "MODEL.PROP=VALUE",                   "a default for every device of a model", on_global},
     {"drive",        "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2]...", "a disk image", on_drive},
@@ -119,6 +120,8 @@ Result<void> finish(Parser& p) {
   TRY_VOID(finish_drives(p));
   finish_nics(p);
   const Board& board = *find_board(c.board);
+  TRY_VOID(finish_machine(p, board));
+  finish_boot(p, board);
   if (c.cpus > board.max_cpus)
     return fail("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine '{}' is {}", c.cpus,
                 c.board, board.max_cpus);

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "cpu/model.h"
-#include "machine/board.h"
 #include "machine/cli/parser.h"
 
 namespace quince::machine::cli {
@@ -30,16 +29,19 @@ std::string machine_help() {
   return s;
 }
 
-std::string board_options_help(std::string_view board) {
-  return fmt::format(
+std::string board_options_help(std::string_view name) {
+  const Board* board = find_board(name);
+  std::string s = fmt::format(
       "{} options:\n"
       "  accel=<string>         - tcg\n"
       "  dumpdtb=<file>         - write the generated device tree and exit\n"
       "  gic-version=<string>   - 3\n"
       "  memory-backend=<id>    - an -object memory-backend-*: the guest's memory\n"
-      "  its=<bool>             - messages go through an ITS, where the board has one (on)\n"
       "  msi=<bool>             - PCI functions have MSI and MSI-X (on)\n",
-      board);
+      name);
+  if (board != nullptr && board->has(Slot::Its))
+    s += "  its=<bool>             - messages go through an ITS (on)\n";
+  return s;
 }
 
 }  // namespace
@@ -66,6 +68,7 @@ Result<void> on_machine(Parser& p, std::string_view v) {
       c.msi = TRY(parse_switch(value));
     } else if (key == "its") {
       c.its = TRY(parse_switch(value));
+      p.its_asked = c.its;
     } else if (key == "accel") {
       add_accel(p, value, fmt::format("-M: accel={} is not implemented (only tcg)", value));
     } else if (key == "virtualization" || key == "mte") {
@@ -135,6 +138,14 @@ Result<void> on_memory(Parser& p, std::string_view v) {
     p.out.warnings.push_back(
         "warning: -m: memory cannot be added later; slots and maxmem change nothing");
   return props.finish();
+}
+
+/// What an option asks of a board is known to be there only when every -M was read.
+Result<void> finish_machine(Parser& p, const Board& board) {
+  if (!p.its_asked) return {};
+  if (!board.has(Slot::Its)) return fail("-M: its=on: machine '{}' has no ITS", board.name);
+  if (!p.out.config.msi) return fail("-M: its=on: with msi=off there are no messages for it");
+  return {};
 }
 
 /// The memory's size is that of its back end.

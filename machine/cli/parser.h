@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "machine/board.h"
 #include "machine/cli/command_line.h"
 
 namespace quince::machine::cli {
@@ -20,6 +21,8 @@ struct Parser {
   unsigned hub_ports = 0;         // of -net
   bool snapshot = false;          // -snapshot
   bool nographic = false;
+  bool its_asked = false;    // by -M its=on; without it, an ITS is there where the board has one
+  bool boot_asked = false;   // by -boot
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
 };
@@ -39,6 +42,7 @@ Result<void> on_machine(Parser& p, std::string_view v);
 Result<void> on_cpu(Parser& p, std::string_view v);
 Result<void> on_smp(Parser& p, std::string_view v);
 Result<void> on_memory(Parser& p, std::string_view v);
+Result<void> finish_machine(Parser& p, const Board& board);
 Result<void> finish_memory(Parser& p);
 Result<void> on_accel(Parser& p, std::string_view v);
 Result<void> on_enable_kvm(Parser& p, std::string_view v);
@@ -53,6 +57,11 @@ Result<void> on_global(Parser& p, std::string_view v);
 Result<void> on_object(Parser& p, std::string_view v);
 Result<void> on_numa(Parser& p, std::string_view v);
 Result<void> on_fw_cfg(Parser& p, std::string_view v);
+
+// boot_options.cpp
+Result<void> on_boot(Parser& p, std::string_view v);
+/// Warns where no firmware reads any of it.
+void finish_boot(Parser& p, const Board& board);
 
 // char_options.cpp
 Result<void> on_chardev(Parser& p, std::string_view v);

@@ -13,6 +13,8 @@ constexpr PropertyInfo kPciProperties[] = {
     {"bus", "str", "the bus, by the name of its port (pcie.0)"},
     {"multifunction", "on/off", "other functions share the slot"},
     {"intx", "on/off", "there is an interrupt pin (on)"},
+    {"romfile", "str", "only empty: there are no option ROMs"},
+    {"rombar", "0/1", "nothing: without a ROM it has no BAR"},
 };
 constexpr PropertyInfo kMmioProperties[] = {
     {"bus", "str", "the slot: virtio-mmio-bus.N"},

@@ -12,8 +12,9 @@ namespace quince::machine {
 namespace {
 
 Result<void> plug_root_port(Plugger& plugger, Properties& p) {
-  auto port = std::make_unique<hw::RootPort>(plugger.name(), TRY(plugger.claim_pci(p)));
-  plugger.add_bus(*plugger.keep(std::move(port)).secondary());
+  const hw::FunctionPorts ports = TRY(plugger.claim_pci(p));
+  hw::RootPort& port = plugger.keep(std::make_unique<hw::RootPort>(plugger.name(), ports));
+  plugger.add_bus(*port.secondary(), plugger.path_of(ports, "pci-bridge"));
   return {};
 }
 

@@ -29,12 +29,21 @@ Result<std::pair<unsigned, unsigned>> parse_addr(std::string_view text) {
   return std::pair(*slot, *function);
 }
 
+/// romfile= and rombar=: scripts pass an empty file to do without a ROM, which is how it is here.
+Result<void> check_no_rom(Properties& p) {
+  if (const auto file = p.take("romfile"); file && !file->empty())
+    return fail("romfile={} is not implemented: there are no option ROMs", *file);
+  if (const auto bar = p.take("rombar"); bar && *bar != "0" && *bar != "1" && !parse_switch(*bar))
+    return fail("rombar={} is neither 0 nor 1", *bar);
+  return {};
+}
+
 }  // namespace
 
 Plugger::Plugger(PlugPlaces places, Backends& backends, hw::AddressSpace& space,
                  hw::TimerQueue& timers, Log& log)
     : places_(std::move(places)), backends_(backends), space_(space), timers_(timers), log_(log) {
-  if (places_.root != nullptr) add_bus(*places_.root);
+  if (places_.root != nullptr) add_bus(*places_.root, root_bus_path());
 }
 
 Result<void> Plugger::plug(const OptionGroup& device, std::span<const OptionGroup> globals) {
@@ -76,7 +85,8 @@ Result<hw::FunctionPorts> Plugger::claim_pci(Properties& p) {
   }
   const bool multifunction = TRY(p.flag("multifunction", false));
   const bool intx = TRY(p.flag("intx", true));
-  hw::FunctionPorts ports = TRY(it->second->claim(slot, function));
+  TRY_VOID(check_no_rom(p));
+  hw::FunctionPorts ports = TRY(it->second.bus->claim(slot, function));
   ports.multifunction = multifunction;
   ports.intx = intx;
   return ports;
@@ -96,6 +106,16 @@ Result<hw::VirtioMmio*> Plugger::claim_mmio(Properties& p) {
   for (auto it = places_.mmio_slots.rbegin(); it != places_.mmio_slots.rend(); ++it)
     if ((*it)->empty()) return *it;
   return fail("every virtio-mmio slot is in use");
+}
+
+std::string Plugger::path_of(const hw::FunctionPorts& ports, std::string_view kind) const {
+  return pci_path(buses_.at(ports.bus->name()).path, ports.devfn, kind);
+}
+
+std::string Plugger::path_of(const hw::VirtioMmio& slot) const {
+  const auto& slots = places_.mmio_slots;
+  const auto index = static_cast<u64>(std::find(slots.begin(), slots.end(), &slot) - slots.begin());
+  return virtio_mmio_path(places_.mmio_base + index * hw::VirtioMmio::kSize);
 }
 
 void Plugger::add_serial_bus(hw::VirtioConsole& controller) {

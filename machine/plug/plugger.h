@@ -18,6 +18,7 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "machine/backends.h"
 #include "machine/config.h"
+#include "machine/plug/boot_order.h"
 #include "ui/display.h"
 
 namespace quince::machine {
@@ -30,6 +31,7 @@ struct PlugPlaces {
   ui::Display* display = nullptr;  ///< where heads and input devices are put; never null on a board
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
+  u64 mmio_base = 0;  ///< the address of the first one
 };
 
 /// Knows what is plugged in where; model tables call it to claim places and to keep what they make.
@@ -45,6 +47,8 @@ class Plugger {
   std::vector<std::unique_ptr<hw::Device>> take_devices() { return std::move(devices_); }
   /// The units among them that are reset and saved, in order.
   const std::vector<hw::Device*>& units() const { return units_; }
+  /// What firmware is to boot from.
+  const BootOrder& boot_order() const { return boot_order_; }
 
   // ---- For models, while they are in `plug` ----
 
@@ -60,12 +64,19 @@ class Plugger {
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 
-  /// Reads bus=, addr=, multifunction= and intx=.
+  /// Reads bus=, addr=, multifunction=, intx=, romfile= and rombar=.
   Result<hw::FunctionPorts> claim_pci(Properties& p);
   /// Reads bus=; the first free slot counts from the last one down, as on QEMU's board.
   Result<hw::VirtioMmio*> claim_mmio(Properties& p);
-  /// Offers the bus behind a port under its name.
-  void add_bus(hw::PciBus& bus) { buses_[bus.name()] = &bus; }
+  /// Offers the bus behind a port under its name.  `path`: the port's, for the boot order.
+  void add_bus(hw::PciBus& bus, std::string path) { buses_[bus.name()] = {&bus, std::move(path)}; }
+  /// Where a claimed place is, for the boot order; of a PCI function by what its class is called.
+  std::string path_of(const hw::FunctionPorts& ports, std::string_view kind) const;
+  std::string path_of(const hw::VirtioMmio& slot) const;
+  /// Reads bootindex= of a device that firmware can boot from.
+  Result<void> claim_boot(Properties& p, std::string path) {
+    return boot_order_.claim(p, std::move(path));
+  }
 
   /// Offers the ports of a controller under its name: ID.0, or virtio-serial-bus.N without an id.
   void add_serial_bus(hw::VirtioConsole& controller);
@@ -92,7 +103,11 @@ class Plugger {
   hw::AddressSpace& space_;
   hw::TimerQueue& timers_;
   Log& log_;
-  std::map<std::string, hw::PciBus*> buses_;
+  struct Bus {
+    hw::PciBus* bus;
+    std::string path;
+  };
+  std::map<std::string, Bus> buses_;
   struct SerialBus {
     std::string name;
     hw::VirtioConsole* controller;
@@ -102,6 +117,7 @@ class Plugger {
   std::vector<std::string> ids_;
   std::vector<std::unique_ptr<hw::Device>> devices_;
   std::vector<hw::Device*> units_;
+  BootOrder boot_order_;
   std::string name_;
   bool has_id_ = false;  // name_ is the option's id
   unsigned nics_ = 0;

@@ -26,6 +26,10 @@ struct VirtioKind {
   std::span<const PropertyInfo> properties;
   /// Makes one and keeps it; `features` are those of every type.
   Result<hw::VirtioDevice*> (*make)(Plugger& plugger, Properties& p, u64 features);
+  /// Of those that firmware can boot from: what OpenFirmware calls the function's class, and the
+  /// end of the path.
+  const char* boot_class = nullptr;
+  const char* boot_unit = nullptr;
 };
 
 constexpr PropertyInfo kCommonProperties[] = {
@@ -33,6 +37,9 @@ constexpr PropertyInfo kCommonProperties[] = {
     {"indirect_desc", "on/off", "offer VIRTIO_F_INDIRECT_DESC (on)"},
     {"packed", "off", "packed rings are not there"},
     {"iommu_platform", "off", "addresses are always physical"},
+};
+constexpr PropertyInfo kBootProperties[] = {
+    {"bootindex", "int32", "its place in the boot order, where firmware asks for one (none)"},
 };
 constexpr PropertyInfo kPciProperties[] = {
     {"vectors", "uint32", "MSI-X vectors, 0 for none (one for each queue and one more)"},
@@ -70,6 +77,8 @@ Result<void> plug_pci(Plugger& plugger, Properties& p) {
   if (!plugger.msi()) config.vectors = 0;
   const u64 features = TRY(common_features(p));
   hw::VirtioDevice& device = *TRY(K.make(plugger, p, features));
+  if constexpr (K.boot_unit != nullptr)
+    TRY_VOID(plugger.claim_boot(p, plugger.path_of(ports, K.boot_class) + K.boot_unit));
   plugger.keep(std::make_unique<hw::VirtioPci>(plugger.name() + "/pci", device, config, ports));
   return {};
 }
@@ -79,6 +88,8 @@ Result<void> plug_mmio(Plugger& plugger, Properties& p) {
   hw::VirtioMmio& slot = *TRY(plugger.claim_mmio(p));
   const u64 features = TRY(common_features(p));
   slot.plug(*TRY(K.make(plugger, p, features)));
+  if constexpr (K.boot_unit != nullptr)
+    TRY_VOID(plugger.claim_boot(p, plugger.path_of(slot) + K.boot_unit));
   return {};
 }
 
@@ -285,14 +296,17 @@ Result<hw::VirtioDevice*> make_9p(Plugger& plugger, Properties& p, u64 features)
 }
 
 constexpr VirtioKind k9p{"9p", "folder of the host", k9pProperties, make_9p};
-constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk};
-constexpr VirtioKind kNet{"net", "network card", kNetProperties, make_net};
+constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk, "scsi", "/disk@0,0"};
+constexpr VirtioKind kNet{"net",    "network card", kNetProperties,
+                          make_net, "ethernet",     "/ethernet-phy@0"};
 constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
 
 template <const VirtioKind& K>
 void add_kind(std::vector<DeviceModel>& to) {
   std::vector<PropertyInfo> properties(K.properties.begin(), K.properties.end());
   properties.insert(properties.end(), std::begin(kCommonProperties), std::end(kCommonProperties));
+  if constexpr (K.boot_unit != nullptr)
+    properties.insert(properties.end(), std::begin(kBootProperties), std::end(kBootProperties));
   to.push_back({.name = fmt::format("virtio-{}-device", K.type),
                 .into = PlugInto::VirtioMmio,
                 .help = K.help,

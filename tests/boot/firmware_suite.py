@@ -88,6 +88,36 @@ class FirmwareTests:
             if at < 0 or VALUE.to_bytes(8, "little") not in kept[at:at + 64]:
                 raise Failure("the variable is not in the flash image")
 
+    def test_edk2_boot_order(self):
+        """EDK2 tries disks in the order of their bootindex, and no others."""
+        with tempfile.TemporaryDirectory() as folder:
+            disks = [Disk(folder, f"disk{n}", "raw", 7 + n) for n in range(4)]
+            devices = ["virtio-blk-pci,drive=disk0,addr=3,bootindex=30",
+                       "pcie-root-port,id=port,addr=5",
+                       "virtio-blk-pci,drive=disk1,bus=port,bootindex=20",
+                       "virtio-blk-device,drive=disk2,bootindex=10",
+                       "virtio-blk-pci,drive=disk3,addr=2"]
+            args = self.firmware_args("-bios", firmware(EFI), "-boot", "strict=on,menu=on,splash-time=0")
+            for n, disk in enumerate(disks):
+                args += disk.drive(f"disk{n}")
+            for device in devices:
+                args += ["-device", device]
+            with self.start(*args) as g:
+                # There is nothing to start on any of them.
+                for path in ["VenHw(837DCA9E-E874-4D82-B29A-23FE0E23D1E2,003E000A00000000)",  # the last slot
+                             "PciRoot(0x0)/Pci(0x5,0x0)/Pci(0x0,0x0)",
+                             "PciRoot(0x0)/Pci(0x3,0x0)"]:
+                    g.expect("failed to load Boot")
+                    g.expect(f"from {path}: Not Found")
+                g.expect("UEFI Interactive Shell")
+                if g.log.count(b"failed to load Boot") != 3:
+                    g.fail("more than three disks were tried")
+                g.expect("any other key to continue")
+                g.send("\r")
+                g.expect("Shell> ")
+                g.send("reset -s\r")
+                g.finish()
+
     def test_edk2_boots_a_kernel(self):
         """EDK2 takes the kernel, its line and its initramfs from fw_cfg."""
         with tempfile.TemporaryDirectory() as folder:

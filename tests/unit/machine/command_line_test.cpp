@@ -96,7 +96,12 @@ const Good kGood[] = {
     {{"-fsdev", "local,id=rootfs,security_model=none,path=/srv", "-device", "virtio-9p-device,fsdev=rootfs,mount_tag=/dev/root"}, [](C c) { return c.fsdevs.size() == 1 && c.fsdevs[0].id == "rootfs" && c.fsdevs[0].folder.path == "/srv" && c.devices.size() == 1 && c.devices[0].kind == "virtio-9p-device"; }},
     {{"-virtfs", "local,path=/srv,mount_tag=host0,security_model=mapped,readonly=on"}, [](C c) { return c.fsdevs.size() == 1 && c.fsdevs[0].folder.read_only && c.devices.size() == 1 && c.devices[0].kind == "virtio-9p-pci" && c.devices[0].properties == PropertyList{{"fsdev", "host0"}, {"mount_tag", "host0"}}; }},
     {{"-M", "virt,its=off,msi=off"}, [](C c) { return !c.its && !c.msi; }},
+    {{"-M", "its=on", "-M", "virt"}, [](C c) { return c.its && c.msi; }},
+    {{"-M", "virt,its=on", "-M", "vmapple,its=off"}, [](C c) { return !c.its; }},
     {{"-fw_cfg", "name=opt/x,string=a b", "-fw_cfg", "opt/y,file=F"}, [](C c) { return c.fw_cfg.size() == 2 && c.fw_cfg[0].text == "a b" && c.fw_cfg[1].name == "opt/y"; }},
+    // Lima's.
+    {{"-M", "virt", "-boot", "order=c,splash-time=0,menu=on"}, [](C c) { return c.boot.menu && c.boot.splash_time_ms == 0 && !c.boot.strict && !c.boot.reboot_timeout_ms; }},
+    {{"-M", "virt", "-boot", "c", "-boot", "strict=on,reboot-timeout=-1", "-boot", "menu=off"}, [](C c) { return !c.boot.menu && c.boot.strict && c.boot.reboot_timeout_ms == -1; }},
     {{"-icount", "7"}, [](C c) { return c.clock.deterministic && c.clock.shift == 7 && !c.clock.sleep; }},
     {{"-icount", "shift=0,align=off,sleep=on"}, [](C c) { return c.clock.deterministic && c.clock.shift == 0 && c.clock.sleep; }},
     {{"-icount", "auto"}, [](C c) { return c.clock.deterministic && c.clock.shift == 3; }},
@@ -167,6 +172,9 @@ const Bad kBad[] = {
     {{"-machine", "bogus"}, "-machine: machine 'bogus' is not known; 'help' lists what is"},
     {{"-M", "virt,bogus=1"}, "-M: property 'bogus' is not known for machine 'virt'"},
     {{"-M", "virt,gic-version=2"}, "-M: gic-version=2 is not implemented (only 3)"},
+    {{"-M", "vmapple,its=on", "-kernel", "K"}, "-M: its=on: machine 'vmapple' has no ITS"},
+    {{"-M", "its=on", "-kernel", "K"}, "-M: its=on: machine 'vmapple' has no ITS"},
+    {{"-M", "virt,its=on,msi=off", "-kernel", "K"}, "-M: its=on: with msi=off there are no messages for it"},
     {{"-M", "virt,secure=on"}, "-M: secure=on is not implemented: the guest has EL0 and EL1"},
     {{"-M", "virt,mte=maybe"}, "-M: 'maybe' is neither on nor off"},
     {{"-M", "virt,accel=kvm", "-kernel", "K"}, "-M: accel=kvm is not implemented (only tcg)"},
@@ -241,6 +249,14 @@ const Bad kBad[] = {
     {{"-vga", "std"}, "-vga: 'std' is not implemented (only none)"},
     {{"-monitor", "stdio"}, "-monitor: 'stdio' is not implemented (only none)"},
     {{"-parallel", "null"}, "-parallel: 'null' is not implemented (only none)"},
+    {{"-boot", "z"}, "-boot: order=z: 'z' is no boot device (a to p)"},
+    {{"-boot", "order=cdc"}, "-boot: order=cdc: 'c' was given twice"},
+    {{"-boot", "order=c,once=d"}, "-boot: once= is not implemented: bootindex= of a device gives the order"},
+    {{"-boot", "menu=maybe"}, "-boot: menu: 'maybe' is neither on nor off"},
+    {{"-boot", "splash=p.bmp"}, "-boot: splash= is not implemented: firmware shows no picture"},
+    {{"-boot", "splash-time=65536"}, "-boot: splash-time=65536 is out of range (0 to 65535)"},
+    {{"-boot", "reboot-timeout=-2"}, "-boot: reboot-timeout=-2 is out of range (-1 to 65535)"},
+    {{"-boot", "c,bogus=1"}, "-boot: there is no property 'bogus'"},
     {{"-icount", "11"}, "-icount: shift=11 is out of range (0 to 10)"},
     {{"-icount", "shift=x"}, "-icount: 'x' is not a number"},
     {{"-icount", "3,align=on"}, "-icount: align=on is not implemented"},
@@ -278,28 +294,51 @@ struct Documented {
 };
 
 const Documented kDocumented[] = {
-    {"M", true},          {"cpu", true},
-    {"smp", true},        {"m", true},
-    {"kernel", true},     {"initrd", true},
-    {"append", true},     {"dtb", true},
-    {"bios", true},       {"device", true},
-    {"serial", true},     {"chardev", true},
-    {"global", true},     {"drive", true},
-    {"hda", true},        {"cdrom", true},
-    {"pflash", true},     {"snapshot", false},
-    {"netdev", true},     {"nic", true},
-    {"net", true},        {"object", true},
-    {"numa", true},       {"fw_cfg", true},
-    {"fsdev", true},      {"virtfs", true},
-    {"nographic", false}, {"display", true},
-    {"icount", true},     {"accel", true},
-    {"rtc", true},        {"seed", true},
-    {"no-reboot", false}, {"no-shutdown", false},
-    {"action", true},     {"S", false},
-    {"d", true},          {"D", true},
-    {"trace", true},      {"name", true},
-    {"compat", true},     {"h", false},
-    {"version", false},   {"screenshot", true},
+    {"M", true},
+    {"cpu", true},
+    {"smp", true},
+    {"m", true},
+    {"kernel", true},
+    {"initrd", true},
+    {"append", true},
+    {"dtb", true},
+    {"bios", true},
+    {"device", true},
+    {"boot", true},
+    {"serial", true},
+    {"chardev", true},
+    {"global", true},
+    {"drive", true},
+    {"hda", true},
+    {"cdrom", true},
+    {"pflash", true},
+    {"snapshot", false},
+    {"netdev", true},
+    {"nic", true},
+    {"net", true},
+    {"object", true},
+    {"numa", true},
+    {"fw_cfg", true},
+    {"fsdev", true},
+    {"virtfs", true},
+    {"nographic", false},
+    {"display", true},
+    {"screenshot", true},
+    {"icount", true},
+    {"accel", true},
+    {"rtc", true},
+    {"seed", true},
+    {"no-reboot", false},
+    {"no-shutdown", false},
+    {"action", true},
+    {"S", false},
+    {"d", true},
+    {"D", true},
+    {"trace", true},
+    {"name", true},
+    {"compat", true},
+    {"h", false},
+    {"version", false},
 };
 
 TEST(Options, HelpListsEveryOption) {
@@ -319,6 +358,29 @@ TEST(Options, WhatToolsAlwaysAskForIsAcceptedWithAWarning) {
             (std::vector<std::string>{
                 "warning: -M: virtualization=on is not there yet, the guest runs without it",
                 "warning: -M: mte=on is not there yet, the guest runs without it"}));
+}
+
+TEST(Options, ABootOrderThatNobodyReadsIsAWarning) {
+  const auto warnings = [](Args args) {
+    args.insert(args.end(), {"-kernel", "K"});
+    const auto line = parse(args);
+    EXPECT_TRUE(line) << joined(args);
+    return line ? line->warnings : std::vector<std::string>{};
+  };
+  using Lines = std::vector<std::string>;
+  const std::string order =
+      "warning: -boot: order= changes nothing; bootindex= of a device gives the order";
+  const auto unread = [](const char* what) {
+    return std::string("warning: ") + what +
+           ": firmware of machine 'vmapple' cannot ask for it, it changes nothing";
+  };
+  EXPECT_EQ(warnings({"-M", "virt", "-boot", "menu=on", "-device", "virtio-net-pci,bootindex=1"}),
+            Lines{});
+  EXPECT_EQ(warnings({"-M", "virt", "-boot", "c"}), Lines{order});
+  EXPECT_EQ(warnings({"-boot", "menu=on"}), Lines{unread("-boot")});
+  EXPECT_EQ(warnings({"-boot", "d"}), (Lines{order, unread("-boot")}));
+  EXPECT_EQ(warnings({"-device", "virtio-net-pci,bootindex=1"}), Lines{unread("bootindex=")});
+  EXPECT_EQ(warnings({"-global", "virtio-net-pci.bootindex=1"}), Lines{unread("bootindex=")});
 }
 
 TEST(Options, MemoryThatCannotBeAddedLaterIsAWarning) {

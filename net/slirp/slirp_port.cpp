@@ -2,6 +2,7 @@
 
 #include <libslirp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/listener.h"
 #include "net/packet.h"
 #include "net/slirp/guestfwd.h"
 #include "net/socket/tcp_stream.h"
@@ -39,6 +41,14 @@ int poll_of(unsigned events) {
   if ((events & EventLoop::HangUp) != 0) poll |= SLIRP_POLL_HUP;
   if ((events & EventLoop::Error) != 0) poll |= SLIRP_POLL_ERR;
   return poll;
+}
+
+/// The port that a socket of IPv4 got from the system.
+u16 bound_port(int fd) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  const bool ok = ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  return ok ? ntohs(address.sin_port) : u16{0};
 }
 
 const char* text_or_null(const std::string& s) { return s.empty() ? nullptr : s.c_str(); }
@@ -144,7 +154,9 @@ void SlirpPort::wake() {
 }
 
 void SlirpPort::send(std::span<const u8> frame, const Offload& offload) {
-  const bool sound = finisher_.finish(frame, offload, features(),
+  Features takes = features();
+  if (offload.segment == Offload::Segment::Tcp6) takes.segments = false;
+  const bool sound = finisher_.finish(frame, offload, takes,
                                       [this](std::span<const u8> f, const Offload&) { input(f); });
   if (!sound) host_.log.guest_error("net.user", "user network: a frame contradicts its header");
   // Connections may have come or gone, and answers wait in the queue.
@@ -197,6 +209,12 @@ s64 SlirpPort::prepare(std::vector<EventLoop::PollFd>& fds) {
         &fds);
     if (ms != UINT32_MAX && wait_ms < 0) wait_ms = ms;
     const s64 now_ms = now_ns() / 1'000'000;
+    if (rests_until_ms_ > now_ms) {
+      for (EventLoop::PollFd& p : fds)
+        if (is_listener(p.fd)) p.events = 0;
+      const s64 left = rests_until_ms_ - now_ms;
+      wait_ms = wait_ms < 0 ? left : std::min(wait_ms, left);
+    }
     for (const StackTimer& t : timers_)
       if (t.expires_ms >= 0) {
         const s64 left = std::max<s64>(t.expires_ms - now_ms, 0);
@@ -221,8 +239,24 @@ void SlirpPort::ready(std::span<const EventLoop::PollFd> fds) {
           return static_cast<std::size_t>(i) < list.size() ? poll_of(list[i].revents) : 0;
         },
         &fds);
+    if (std::any_of(fds.begin(), fds.end(), [this](const EventLoop::PollFd& p) {
+          return (p.revents & EventLoop::Readable) != 0 && is_listener(p.fd);
+        }))
+      rest_if_short();
     queue_.deliver(receiver_);
   });
+}
+
+bool SlirpPort::is_listener(int fd) const {
+  return std::find(listeners_.begin(), listeners_.end(), fd) != listeners_.end();
+}
+
+/// The stack does not say that it could not accept a connection, which stays where it is: we look
+/// whether there is a descriptor for one more, and else let the listeners rest as a Listener does.
+void SlirpPort::rest_if_short() {
+  if (const Fd probe(::dup(listeners_.front())); probe) return;
+  ++listener_rests_;
+  rests_until_ms_ = (now_ns() + Listener::kRestNs) / 1'000'000;
 }
 
 std::vector<int> SlirpPort::descriptors() const {
@@ -238,26 +272,21 @@ std::vector<int> SlirpPort::descriptors() const {
   return fds;
 }
 
-/// The port of the one socket that was not there `before`: the stack does not say which port it
-/// was given.
-u16 SlirpPort::bound_port(const std::vector<int>& before) const {
-  for (const int fd : descriptors()) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    if (std::find(before.begin(), before.end(), fd) == before.end() &&
-        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0)
-      return ntohs(address.sin_port);
-  }
-  return 0;
+/// The one socket that was not there `before`: the stack does not say which it made.
+int SlirpPort::new_descriptor(const std::vector<int>& before) const {
+  for (const int fd : descriptors())
+    if (std::find(before.begin(), before.end(), fd) == before.end()) return fd;
+  return -1;
 }
 
 Result<HostForward> SlirpPort::add(HostForward f) {
-  const bool any_port = f.host_port == 0;
-  const std::vector<int> before = any_port ? descriptors() : std::vector<int>();
+  const std::vector<int> before = descriptors();
   if (slirp_add_hostfwd(slirp_, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0)
     return fail("Could not set up host forwarding rule '{}': {}", f.rule, std::strerror(errno));
-  if (any_port) {
-    f.host_port = bound_port(before);
+  const int fd = new_descriptor(before);
+  if (!f.udp) listeners_.push_back(fd);
+  if (f.host_port == 0) {
+    f.host_port = bound_port(fd);
     host_.report("hostfwd: " + describe(f));
   }
   forwards_.push_back(f);
@@ -277,6 +306,9 @@ Result<void> SlirpPort::remove_hostfwd(const std::string& rule) {
   if (found == forwards_.end() || slirp_remove_hostfwd(slirp_, f.udp, f.host, f.host_port) < 0)
     return fail("host forwarding rule '{}' not found", rule);
   forwards_.erase(found);
+  const std::vector<int> left = descriptors();
+  std::erase_if(listeners_,
+                [&left](int fd) { return std::find(left.begin(), left.end(), fd) == left.end(); });
   wake();
   return {};
 }

@@ -4,9 +4,10 @@
 // forwarding in both directions, added and removed at run time.  Missing on purpose: SMB, and the
 // state of connections in a snapshot; a restored guest finds its connections reset.
 //
-// libslirp checks every checksum that it gets and takes TCP segments of any length that IP allows,
-// so a large segment is handed over whole with its checksum filled in (features()).  So is a datagram
-// that comes in fragments, once it is whole; what is too large for the guest libslirp fragments itself.
+// libslirp checks every checksum that it gets and takes TCP segments of any length that IPv4 allows,
+// so a large segment is handed over whole with its checksum filled in.  Packets of IPv6 over its MTU
+// it refuses, so there segments are cut.  Fragments of IPv4 it gets as one datagram when the last has
+// come; what is over its MTU on the way to the guest it fragments itself.
 #pragma once
 
 #include <list>
@@ -52,6 +53,8 @@ class SlirpPort final : public Port, private EventLoop::Poller {
 
   /// Frames that neither the guest nor the queue had room for.
   u64 dropped() const { return queue_.dropped(); }
+  /// How often the forwards' listeners were left alone because no descriptor was free.
+  u64 listener_rests() const { return listener_rests_; }
   /// Datagrams of the guest that wait for more fragments.
   std::size_t open_datagrams() const { return fragments_.open(); }
 
@@ -67,13 +70,15 @@ class SlirpPort final : public Port, private EventLoop::Poller {
   Result<void> start(const UserOptions& options);
   Result<HostForward> add(HostForward forward);
   Result<void> add_guestfwd(const GuestForward& forward);
-  u16 bound_port(const std::vector<int>& before) const;
+  int new_descriptor(const std::vector<int>& before) const;
   std::vector<int> descriptors() const;
 
   s64 prepare(std::vector<EventLoop::PollFd>& fds) override;
   void ready(std::span<const EventLoop::PollFd> fds) override;
   void input(std::span<const u8> frame);
   void wake();
+  bool is_listener(int fd) const;
+  void rest_if_short();
 
   Host host_;
   Slirp* slirp_ = nullptr;
@@ -83,6 +88,9 @@ class SlirpPort final : public Port, private EventLoop::Poller {
   Ipv4Reassembler fragments_;     ///< from the guest
   std::list<StackTimer> timers_;  ///< the stack keeps pointers to them
   std::vector<HostForward> forwards_;
+  std::vector<int> listeners_;  ///< the stack's, of TCP forwards
+  s64 rests_until_ms_ = 0;      ///< listeners_ do; of the host's monotonic clock
+  u64 listener_rests_ = 0;
   std::vector<std::unique_ptr<SlirpGuestForward>> guest_forwards_;
   bool woken_ = false;  ///< the loop was, and has not come round yet
   EventLoop::Watch watch_;

@@ -7,6 +7,7 @@
 
 #include "host_socket.h"
 #include "tests/support/net_guest.h"
+#include "tests/support/no_descriptors.h"
 
 namespace quince::net {
 namespace {
@@ -142,6 +143,47 @@ TEST_F(UserNet, TakesASegmentOf64KiB) {
   ASSERT_TRUE(bench_.until([&] { return c.acked == c.seq; }));
 }
 
+/// Asks fec0::2 for its hardware address, and so tells it fec0::15's (RFC 4861 section 4.3).
+Bytes neighbor_solicitation() {
+  Bytes f = from_hex(
+      "3333ff000002 525400123456 86dd 60000000 0020 3a ff"
+      "fec00000000000000000000000000015 ff0200000000000000000001ff000002"
+      "87 00 0000 00000000 fec00000000000000000000000000002 01 01 525400123456");
+  const std::span<const u8> addresses = std::span(f).subspan(22, 32);
+  const u32 pseudo = plain_sum(addresses) + 32u + 58u;
+  store_be16(&f[56], static_cast<u16>(~plain_sum(std::span(f).subspan(54), pseudo)));
+  return f;
+}
+
+// The stack answers what is over its MTU with "packet too big", and a guest that sent a segment to
+// be cut would not know what to do about it.
+TEST_F(UserNet, CutsSegmentsOfIpv6) {
+  start({{"ipv6", "on"}});
+  guest_->send(neighbor_solicitation());
+  Build b;
+  b.v6 = true;
+  b.target_mac = from_hex("525600000002");
+  b.source = from_hex("fec00000000000000000000000000015");
+  b.target = from_hex("fec00000000000000000000000000002");
+  b.flags = 0x10;
+  b.payload = numbered(4000);
+  b.open_csum = true;
+  Offload o;
+  o.needs_csum = true;
+  o.csum_start = static_cast<u16>(l4_offset(b));
+  o.csum_offset = 16;
+  o.segment = Offload::Segment::Tcp6;
+  o.segment_size = 1440;
+  guest_->send(build_packet(b), o);
+  bench_.settle();
+  unsigned resets = 0;  // there is no such connection
+  for (const Bytes& f : guest_->device.frames) {
+    EXPECT_FALSE(f[20] == 58 && f[54] == 2) << "packet too big";
+    if (f[20] == kIpTcp) resets += (parse_packet(f).flags & 4) != 0;
+  }
+  EXPECT_EQ(resets, 3u);
+}
+
 // Datagrams over the MTU, up to the largest, to a server of the host and back.
 TEST_F(UserNet, LargeDatagramsComeAndGoInFragments) {
   start();
@@ -255,6 +297,25 @@ TEST_F(UserNet, ForwardsComeAndGoAtRunTime) {
   const auto again = port_->remove_hostfwd(name);
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().message(), "host forwarding rule '" + name + "' not found");
+}
+
+TEST_F(UserNet, AForwardRestsWhileDescriptorsAreShort) {
+  start({{"hostfwd", "tcp:127.0.0.1:0-:22"}});
+  guest_->listen(22);
+  bench_.settle();
+  const Fd host = connect_to(port_->hostfwds()[0].host_port);
+  ASSERT_TRUE(host);
+  {
+    const NoDescriptors none;
+    bench_.settle();
+  }
+  EXPECT_EQ(port_->listener_rests(), 1u);
+  EXPECT_EQ(guest_->accepted(), nullptr);
+  write_all(host, numbered(100));
+  ASSERT_TRUE(bench_.until([&] {
+    return guest_->accepted() != nullptr && guest_->accepted()->received == numbered(100);
+  }));
+  EXPECT_EQ(port_->listener_rests(), 1u);
 }
 
 TEST_F(UserNet, ABusyPortIsSaidInTheWordsThatToolsLookFor) {

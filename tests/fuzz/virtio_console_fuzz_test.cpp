@@ -12,6 +12,7 @@
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_console.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/lying_driver.h"
 #include "tests/support/device_fuzz.h"
 #include "tests/support/virtio_driver.h"
 
@@ -20,103 +21,10 @@ namespace {
 
 using namespace hw;  // NOLINT: the names of virtio_spec.h
 
-constexpr u64 kMemory = 64 * KiB;
-constexpr u64 kBase = GuestMemory::kBase;
-constexpr unsigned kQueues = 8;  // that the driver starts
-constexpr u64 kQueueBytes = 0x400, kBuffers = kBase + kQueues * kQueueBytes,
-              kBufferBytes = kMemory - kQueues * kQueueBytes;
-constexpr u16 kSize = 16;
-
 /// What happened in a run, in both copies.
 struct Counts {
   u64 requests = 0;     ///< events in which chains were answered
   u64 in = 0, out = 0;  ///< bytes of back ends
-};
-
-/// The driver's side.
-class Driver {
- public:
-  /// `fill` writes a plausible request for a queue, and says whether the device is to write.
-  using Fill = bool (*)(GuestMemory&, unsigned queue, u64 at, u64 r);
-  Driver(GuestMemory& memory, DriverPort& port, Fill fill)
-      : memory_(memory), port_(port), fill_(fill) {}
-
-  /// Says how many chains were answered.
-  u64 event(FuzzBench& b, u64 r) {
-    const u64 before = answered();
-    const unsigned queue = (r >> 4) % kQueues;
-    const u64 rest = r >> 8;
-    switch (r & 15) {
-      case 0:
-        start(rest);
-        break;
-      case 1:
-        memory_.put<u64>(kBase + (rest % kMemory & ~u64{7}), (rest >> 16) * 0x9e37'79b9'7f4a'7c15);
-        break;
-      case 2:
-        memory_.put<u16>(ring(queue) + 0x100 + 2, static_cast<u16>(rest));  // the available index
-        break;
-      case 3:
-        b.output(port_.take_interrupts());
-        break;
-      case 4:
-        port_.reset_queue(queue);
-        setup(queue);
-        break;
-      case 5:
-        port_.notify(queue);
-        break;
-      default:
-        request(queue, rest);
-    }
-    return answered() != before ? 1 : 0;
-  }
-
- private:
-  static u64 ring(unsigned queue) { return kBase + queue * kQueueBytes; }
-  u64 answered() {
-    u64 sum = 0;
-    for (unsigned n = 0; n < kQueues; ++n) sum += memory_.get<u16>(ring(n) + 0x202);
-    return sum;
-  }
-  void setup(unsigned n) {
-    if (port_.queue_max(n) != 0)
-      port_.setup_queue(n, kSize, ring(n), ring(n) + 0x100, ring(n) + 0x200);
-  }
-  void start(u64 r) {
-    port_.set_status(0);
-    std::fill_n(memory_.host(kBase), kQueues * kQueueBytes, u8{0});
-    port_.set_status(VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER);
-    u64 features = port_.device_features();
-    if (r % 4 == 0) features &= (r >> 8) | feature_bits(VIRTIO_F_VERSION_1);
-    port_.set_driver_features(features);
-    port_.set_status(VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK);
-    for (unsigned n = 0; n < kQueues; ++n) setup(n);
-    port_.set_status(VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK);
-  }
-  /// One or two descriptors.
-  void request(unsigned queue, u64 r) {
-    const u16 idx = memory_.get<u16>(ring(queue) + 0x102);
-    const u16 head = static_cast<u16>(2 * (idx % 8));
-    const u64 at = kBuffers + r % (kBufferBytes - 4096);
-    const bool write = fill_(memory_, queue, at, r >> 16);
-    const u16 flags = write ? VIRTQ_DESC_F_WRITE : 0;
-    const bool two = r % 3 == 0;
-    const u32 length = static_cast<u32>(r % 5 == 0 ? (r >> 40) % 4096 : 64);
-    memory_.put_object(
-        ring(queue) + 16u * head,
-        VirtqDesc{at, length, static_cast<u16>(flags | (two ? VIRTQ_DESC_F_NEXT : 0)),
-                  static_cast<u16>(head + 1)});
-    memory_.put_object(ring(queue) + 16u * (head + 1u),
-                       VirtqDesc{at + length, static_cast<u32>((r >> 52) % 64), flags, 0});
-    memory_.put<u16>(ring(queue) + 0x104 + 2u * (idx % kSize), head);
-    memory_.put<u16>(ring(queue) + 0x102, static_cast<u16>(idx + 1));
-    if (r % 7 != 0) port_.notify(queue);
-  }
-
-  GuestMemory& memory_;
-  DriverPort& port_;
-  Fill fill_;
 };
 
 class FuzzChar final : public CharPort {
@@ -177,28 +85,28 @@ class SavedChar final : public Device {
 /// backwards.
 struct Rig {
   Rig(FuzzBench& b, Counts& counts) : first(b, counts), second(b, counts) {}
-  GuestMemory memory{kMemory};
+  GuestMemory memory{LyingDriver::kMemory};
   FuzzChar first, second;
   std::unique_ptr<VirtioDevice> device;
   std::unique_ptr<MmioDriverPort> port;
-  std::unique_ptr<Driver> driver;
+  std::unique_ptr<LyingDriver> driver;
 };
 
-void over_mmio(FuzzBench& b, Rig& rig, Driver::Fill fill) {
+void over_mmio(FuzzBench& b, Rig& rig, LyingDriver::Fill fill) {
   b.memory(rig.memory.bytes());
   auto& slot = b.unit<VirtioMmio>("slot", b.wire(0), rig.memory.port());
   slot.plug(*rig.device);
   b.window(slot, VirtioMmio::kSize);
   rig.port = std::make_unique<MmioDriverPort>(slot);
-  rig.driver = std::make_unique<Driver>(rig.memory, *rig.port, fill);
+  rig.driver = std::make_unique<LyingDriver>(rig.memory, *rig.port, fill);
 }
 
-bool fill_console(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
+LyingDriver::To fill_console(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
   if (queue == VirtioConsole::kControlTransmit)
     memory.put_object(
         at, VirtioConsoleControl{static_cast<u32>(r % 4), static_cast<u16>((r >> 4) % 3 * 3),
                                  static_cast<u16>((r >> 8) % 8 != 0)});
-  return queue % 2 == 0;
+  return queue % 2 == 0 ? LyingDriver::To::Driver : LyingDriver::To::Device;
 }
 
 void build_console(FuzzBench& b, Counts* counts) {
@@ -221,11 +129,11 @@ void build_console(FuzzBench& b, Counts* counts) {
   });
 }
 
-bool fill_balloon(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
+LyingDriver::To fill_balloon(GuestMemory& memory, unsigned queue, u64 at, u64 r) {
   for (u64 i = 0; i < 16; ++i)
-    memory.put<u32>(at + 4 * i,
-                    static_cast<u32>(kBase / kVirtioBalloonPage + 8 + (r >> (3 * i)) % 9));
-  return queue > VirtioBalloon::kStats;
+    memory.put<u32>(at + 4 * i, static_cast<u32>(LyingDriver::kBase / kVirtioBalloonPage + 8 +
+                                                 (r >> (3 * i)) % 9));
+  return queue > VirtioBalloon::kStats ? LyingDriver::To::Driver : LyingDriver::To::Device;
 }
 
 void build_balloon(FuzzBench& b, Counts* counts) {

@@ -5,9 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 #include "machine/cli/command_line.h"
 #include "machine/machine.h"
+#include "machine/pid_file.h"
 
 namespace {
 
@@ -43,9 +45,15 @@ int run(int argc, char** argv) {
     return std::fflush(stdout) == 0 ? 0 : 1;
   }
   for (const std::string& w : line->warnings) complain(w);
+  std::optional<PidFile> pid_file;  // goes after the machine
   auto machine = Machine::create(line->config);
   if (!machine) return fail_with(machine.error());
   if (!line->config.dumpdtb.empty()) return 0;
+  if (!line->config.pid_file.empty()) {
+    auto created = PidFile::create(line->config.pid_file);
+    if (!created) return fail_with(created.error().in("-pidfile"));
+    pid_file.emplace(std::move(*created));
+  }
   return (*machine)->run();
 }
 

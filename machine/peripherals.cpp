@@ -48,6 +48,7 @@ Result<void> Machine::build_backends() {
       }
     });
   };
+  chars.escape_key = config_.escape_key;
   chars.on_exit = [this](int status) { exit_by_guest(status); };
   chars.notice = [](std::string_view line) {
     std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());

@@ -109,8 +109,9 @@ void MuxPort::focus_next() {
 }
 
 void MuxPort::help() {
-  const std::string key = host_.escape_key <= 26 ? fmt::format("C-{:c}", 'a' + host_.escape_key - 1)
-                                                 : fmt::format("0x{:02x}", host_.escape_key);
+  const bool letter = host_.escape_key >= 1 && host_.escape_key <= 26;
+  const std::string key = letter ? fmt::format("C-{:c}", 'a' + host_.escape_key - 1)
+                                 : fmt::format("0x{:02x}", host_.escape_key);
   const std::string text = fmt::format(
       "\r\n{0} h    this help\r\n{0} x    exit the emulator\r\n{0} r    reset the machine\r\n"
       "{0} p    press the power button\r\n{0} s    stop or continue the machine\r\n"

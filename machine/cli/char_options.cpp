@@ -1,4 +1,4 @@
-// Character back ends: -chardev, -serial, -nographic.
+// Character back ends: -chardev, -serial, -nographic, -echr.
 #include <algorithm>
 
 #include "machine/cli/parser.h"
@@ -25,6 +25,13 @@ Result<void> on_serial(Parser& p, std::string_view v) {
 
 Result<void> on_nographic(Parser& p, std::string_view) {
   p.nographic = true;
+  return {};
+}
+
+Result<void> on_echr(Parser& p, std::string_view v) {
+  const u64 key = TRY(parse_number(v));
+  if (key > 0xff) return fail("{} is no character (0 to 255)", v);
+  p.out.config.escape_key = static_cast<u8>(key);
   return {};
 }
 

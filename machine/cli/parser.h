@@ -67,6 +67,7 @@ void finish_boot(Parser& p, const Board& board);
 Result<void> on_chardev(Parser& p, std::string_view v);
 Result<void> on_serial(Parser& p, std::string_view v);
 Result<void> on_nographic(Parser& p, std::string_view v);
+Result<void> on_echr(Parser& p, std::string_view v);
 /// Options whose only implemented value is "none".
 Result<void> only_none(Parser& p, std::string_view v);
 

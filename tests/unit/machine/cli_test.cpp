@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <libfdt.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -170,6 +171,9 @@ const Wrong kWrong[] = {
     {{"-M", "virt,dumpdtb=@/none/x"}, {"-M: dumpdtb: ", "'@/none/x'", "No such file"}},
     {{"-M", "virt,dumpdtb=@/directory"}, {"-M: dumpdtb: ", "'@/directory'", "directory"}},
     {{"-M", "virt,dumpdtb=/dev/full"}, {"-M: dumpdtb: ", "'/dev/full'", "No space left"}},
+    {{"-kernel", "@/spin", "-pidfile", "@/none/x"}, {"-pidfile: ", "'@/none/x'", "No such file"}},
+    {{"-kernel", "@/spin", "-pidfile", "@/directory"}, {"-pidfile: ", "'@/directory'", "directory"}},
+    {{"-kernel", "@/spin", "-pidfile", "/dev/full"}, {"-pidfile: ", "'/dev/full'", "No space left"}},
     {{"-kernel", "@/two\nlines"}, {"could not load kernel '@/two?lines'"}},
 };
 // clang-format on
@@ -321,6 +325,38 @@ TEST_F(Cli, SigtermEndsAPausedMachineWithStatusZero) {
     EXPECT_TRUE(o.err.starts_with("quince: terminating on signal 15 from pid ")) << o.err;
     EXPECT_EQ(o.err.find('\n'), o.err.size() - 1);
   }
+}
+
+TEST_F(Cli, ThePidFileIsThereWhileTheMachineIs) {
+  const auto before = files();
+  Outcome o =
+      quince({"-kernel", file("spin"), "-m", "64", "-S", "-pidfile", file("pid")}, pending_sigterm);
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(files(), before);
+  // What was in it, by a pipe, which keeps it and is not removed.
+  ASSERT_EQ(::mkfifo(file("pipe").c_str(), 0600), 0);
+  const Fd pipe(::open(file("pipe").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  o = quince({"-kernel", file("spin"), "-m", "64", "-S", "-pidfile", file("pipe")},
+             pending_sigterm);
+  EXPECT_EQ(o.status, 0) << o.err;
+  char text[32] = {};
+  ASSERT_GT(::read(pipe.get(), text, sizeof text - 1), 0);
+  int pid = 0, length = 0;
+  EXPECT_EQ(std::sscanf(text, "%d\n%n", &pid, &length), 1) << text;
+  EXPECT_EQ(std::string(text), std::to_string(pid) + "\n");
+  EXPECT_TRUE(fs::is_fifo(file("pipe")));
+}
+
+TEST_F(Cli, EchrChoosesTheEscapeKey) {
+  const Outcome o =
+      quince({"-kernel", file("spin"), "-m", "64", "-serial", "mon:stdio", "-echr", "0x14"}, [] {
+        ::alarm(100);  // without the key it runs for ever
+        int ends[2];
+        if (::pipe(ends) != 0 || ::write(ends[1], "\x14hx\x14x", 5) != 5 || ::dup2(ends[0], 0) != 0)
+          ::_exit(98);
+      });
+  EXPECT_EQ(o.status, 0);
+  EXPECT_NE(o.out.find("C-t x    exit the emulator"), std::string::npos) << o.out;
 }
 
 TEST_F(Cli, TheNameStandsInWhatTheMachineSaysOfItself) {

@@ -135,6 +135,12 @@ TEST_F(MuxPortTest, AnotherEscapeKey) {
   EXPECT_EQ(escapes, std::vector{CharEscape::Exit});
   screen->receiver->receive(bytes("\x14h"));
   EXPECT_NE(screen->screen.find("C-t x"), std::string::npos);
+  h.escape_key = 0;  // not a letter with Ctrl
+  auto nul_terminal = std::make_unique<Terminal>();
+  Terminal* nul_screen = nul_terminal.get();
+  MuxPort nul(h, std::move(nul_terminal));
+  nul_screen->receiver->receive(bytes(std::string_view("\0h", 2)));
+  EXPECT_NE(nul_screen->screen.find("0x00 x"), std::string::npos);
 }
 
 TEST_F(MuxPortTest, OnlyAMuxHasRoomForTwo) {

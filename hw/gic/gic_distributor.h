@@ -6,19 +6,17 @@
 #pragma once
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/gic/gic_core.h"
 
 namespace quince::hw {
 
 /// A window of 64 KiB.  Its state is the core's: reset and snapshot are Gicv3's.
-class GicDistributor final : public RegMapDevice<GicDistributor> {
+class GicDistributor final : public Stateless<RegMapDevice<GicDistributor>> {
  public:
   static constexpr u64 kSize = 64 * KiB;
 
-  GicDistributor(std::string_view name, GicCore& core) : RegMapDevice(name), core_(core) {}
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
+  GicDistributor(std::string_view name, GicCore& core) : Stateless(name), core_(core) {}
 
   static std::span<const Reg<GicDistributor>> regs();
   void sync() { core_.sync(); }

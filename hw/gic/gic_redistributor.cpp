@@ -117,7 +117,7 @@ std::span<const Reg<GicRedistributor>> GicRedistributor::regs() {
   return kRegs;
 }
 
-GicRedistributors::GicRedistributors(std::string_view name, GicCore& core) : MmioDevice(name) {
+GicRedistributors::GicRedistributors(std::string_view name, GicCore& core) : Stateless(name) {
   for (unsigned c = 0; c < core.cpus(); ++c) frames_.emplace_back(core, c);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/gic/gic_core.h"
 
 namespace quince::hw {
@@ -54,12 +55,9 @@ class GicRedistributor {
 };
 
 /// The window of all redistributors.  Its state is the core's: reset and snapshot are Gicv3's.
-class GicRedistributors final : public MmioDevice {
+class GicRedistributors final : public Stateless<> {
  public:
   GicRedistributors(std::string_view name, GicCore& core);
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
 
   u64 size() const { return frames_.size() * GicRedistributor::kSize; }
   Bus read(u64 off, Access a, u64& out) override;

@@ -12,6 +12,7 @@
 
 #include "hw/core/irq.h"
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 
 namespace quince::hw {
 
@@ -22,19 +23,16 @@ struct Gicv2mConfig {
   bool valid_bit = false;  ///< MSI_TYPER bit 31
 };
 
-class Gicv2m final : public RegMapDevice<Gicv2m> {
+/// The frame has no state: the pending interrupt is the GIC's.
+class Gicv2m final : public Stateless<RegMapDevice<Gicv2m>> {
  public:
   /// Offset of MSI_SETSPI_NS, which is where devices write.
   static constexpr u64 kSetSpi = 0x40;
 
   /// Registers in 4 KiB; a larger window has nothing behind them.  `spis` takes SPI numbers.
   Gicv2m(std::string_view name, IrqSink& spis, const Gicv2mConfig& config)
-      : RegMapDevice(name), spis_(spis), config_(config) {}
+      : Stateless(name), spis_(spis), config_(config) {}
 
-  // The frame has no state: the pending interrupt is the GIC's.
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
   static std::span<const Reg<Gicv2m>> regs();
   void sync() {}
 

@@ -15,6 +15,7 @@
 
 #include "hw/core/dma.h"
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/core/timer.h"
 #include "hw/gic/gic_core.h"
 
@@ -47,12 +48,9 @@ class GicIts final : public RegMapDevice<GicIts> {
   using Op = RegOps<GicIts>;
   using Command = std::array<u64, 4>;
 
-  class Frame final : public MmioDevice {
+  class Frame final : public Stateless<> {
    public:
-    Frame(std::string_view name, GicIts& its) : MmioDevice(name), its_(its) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Frame(std::string_view name, GicIts& its) : Stateless(name), its_(its) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
 

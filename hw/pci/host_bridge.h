@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "hw/core/address_space.h"
 #include "hw/core/irq.h"
-#include "hw/core/mmio.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/pci_bus.h"
 
 namespace quince::hw {
@@ -47,12 +47,9 @@ class PciHostBridge final : public Device, private PciUpstream {
   const PciDecode& decoded();
 
  private:
-  class Ecam final : public MmioDevice {
+  class Ecam final : public Stateless<> {
    public:
-    Ecam(std::string_view name, PciHostBridge& host) : MmioDevice(name), host_(host) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Ecam(std::string_view name, PciHostBridge& host) : Stateless(name), host_(host) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
 
@@ -60,13 +57,10 @@ class PciHostBridge final : public Device, private PciUpstream {
     PciFunction* function(u64 off) const;
     PciHostBridge& host_;
   };
-  class Window final : public MmioDevice {
+  class Window final : public Stateless<> {
    public:
     Window(std::string_view name, PciHostBridge& host, u64 base, bool io)
-        : MmioDevice(name), host_(host), base_(base), io_(io) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+        : Stateless(name), host_(host), base_(base), io_(io) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
     std::string reg_name(u64 off) const override;

@@ -25,6 +25,7 @@
 #include <array>
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/pci_function.h"
 
 namespace quince::hw {
@@ -53,12 +54,9 @@ class IrqTestdev final : public PciFunction {
     std::array<bool, kShadows> enabled{};
   };
 
-  class Registers final : public RegMapDevice<Registers> {
+  class Registers final : public Stateless<RegMapDevice<Registers>> {
    public:
-    Registers(std::string_view name, IrqTestdev& dev) : RegMapDevice(name), s_(dev.s_), dev_(dev) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Registers(std::string_view name, IrqTestdev& dev) : Stateless(name), s_(dev.s_), dev_(dev) {}
     static std::span<const Reg<Registers>> regs();
     void sync() { dev_.set_intx(s_.intx); }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "hw/core/mmio.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/msi.h"
 
 namespace quince::hw {
@@ -63,12 +63,9 @@ class Msix {
   };
   static constexpr unsigned kWords = 4;
 
-  class Table final : public MmioDevice {
+  class Table final : public Stateless<> {
    public:
-    Table(std::string_view name, Msix& msix) : MmioDevice(name), msix_(msix) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Table(std::string_view name, Msix& msix) : Stateless(name), msix_(msix) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
     std::size_t reg_count() const override { return kWords; }
@@ -77,12 +74,9 @@ class Msix {
    private:
     Msix& msix_;
   };
-  class Pba final : public MmioDevice {
+  class Pba final : public Stateless<> {
    public:
-    Pba(std::string_view name, Msix& msix) : MmioDevice(name), msix_(msix) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Pba(std::string_view name, Msix& msix) : Stateless(name), msix_(msix) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
     std::size_t reg_count() const override { return 1; }

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/pci_function.h"
 
 namespace quince::hw {
@@ -26,12 +27,9 @@ class PciTestdev final : public PciFunction {
 
   /// One of the BARs: the header of the selected test, and the bytes that are written to.
   template <bool Io>
-  class Window final : public RegMapDevice<Window<Io>> {
+  class Window final : public Stateless<RegMapDevice<Window<Io>>> {
    public:
-    Window(std::string_view name, PciTestdev& dev) : RegMapDevice<Window<Io>>(name), dev_(dev) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Window(std::string_view name, PciTestdev& dev) : Window::Stateless(name), dev_(dev) {}
     static std::span<const Reg<Window<Io>>> regs();
     void sync() {}
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/pci_function.h"
 #include "hw/virtio/virtio_device.h"
 
@@ -128,12 +129,9 @@ class VirtioPci final : public PciFunction, private VirtioTransport {
   };
 
   /// Notification registers (4.1.4.4): the queue is the address, the value is not needed.
-  class Notification final : public RegMapDevice<Notification> {
+  class Notification final : public Stateless<RegMapDevice<Notification>> {
    public:
-    Notification(std::string_view name, VirtioPci& f) : RegMapDevice(name), f_(f) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    Notification(std::string_view name, VirtioPci& f) : Stateless(name), f_(f) {}
     void sync() {}
     static std::span<const Reg<Notification>> regs();
 
@@ -148,12 +146,9 @@ class VirtioPci final : public PciFunction, private VirtioTransport {
   };
 
   /// The device's configuration space (4.1.4.6).
-  class DeviceConfig final : public MmioDevice {
+  class DeviceConfig final : public Stateless<> {
    public:
-    DeviceConfig(std::string_view name, VirtioPci& f) : MmioDevice(name), f_(f) {}
-    void reset() override {}
-    void snapshot(Archive&) override {}
-    void restored() override {}
+    DeviceConfig(std::string_view name, VirtioPci& f) : Stateless(name), f_(f) {}
     Bus read(u64 off, Access a, u64& out) override;
     Bus write(u64 off, Access a, u64 in) override;
 

@@ -2,6 +2,7 @@
 // the test devices' registers.
 #include "hw/core/address_space.h"
 #include "hw/core/ram.h"
+#include "hw/core/stateless.h"
 #include "hw/gic/gicv2m.h"
 #include "hw/pci/host_bridge.h"
 #include "hw/pci/irq_testdev.h"
@@ -16,12 +17,9 @@ constexpr u64 kRam = 0x7000'0000, kFrame = 0x1fff'0000, kMmio = 0x5000'0000;
 constexpr u64 kPages = 8;  // where BARs are mostly put
 
 /// A part of a device's window, with rows so that the harness aims.
-struct Part final : hw::MmioDevice {
+struct Part final : hw::Stateless<> {
   Part(std::string_view name, hw::MmioDevice& d, u64 from, std::vector<hw::RegInfo> r = {})
-      : MmioDevice(name), device(d), base(from), rows(std::move(r)) {}
-  void reset() override {}
-  void restored() override {}
-  void snapshot(Archive&) override {}
+      : Stateless(name), device(d), base(from), rows(std::move(r)) {}
   hw::Bus read(u64 off, hw::Access a, u64& out) override { return device.read(base + off, a, out); }
   hw::Bus write(u64 off, hw::Access a, u64 in) override { return device.write(base + off, a, in); }
   std::size_t reg_count() const override { return rows.size(); }

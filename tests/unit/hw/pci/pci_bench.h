@@ -7,18 +7,16 @@
 #include <vector>
 
 #include "hw/core/archive.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/host_bridge.h"
 #include "tests/support/pin.h"
 
 namespace quince::test {
 
 /// A window of bytes: what is written can be read back.
-class Bytes final : public hw::MmioDevice {
+class Bytes final : public hw::Stateless<> {
  public:
-  using MmioDevice::MmioDevice;
-  void reset() override {}
-  void restored() override {}
-  void snapshot(Archive&) override {}
+  using Stateless::Stateless;
   hw::Bus read(u64 off, hw::Access a, u64& out) override;
   hw::Bus write(u64 off, hw::Access a, u64 in) override;
   std::string log;              ///< sizes of the accesses, in order
@@ -26,7 +24,7 @@ class Bytes final : public hw::MmioDevice {
 };
 
 /// Takes writes of bus masters and remembers them.
-class Doorbell final : public hw::MmioDevice {
+class Doorbell final : public hw::Stateless<> {
  public:
   struct Ring {
     u16 requester;
@@ -34,10 +32,7 @@ class Doorbell final : public hw::MmioDevice {
     unsigned size;
     bool operator==(const Ring&) const = default;
   };
-  using MmioDevice::MmioDevice;
-  void reset() override {}
-  void restored() override {}
-  void snapshot(Archive&) override {}
+  using Stateless::Stateless;
   hw::Bus read(u64, hw::Access, u64&) override { return hw::Bus::WriteOnly; }
   hw::Bus write(u64 off, hw::Access a, u64 in) override {
     rings.push_back({a.requester, off, in, a.size});

@@ -80,8 +80,8 @@ struct MachineConfig {
   bool paused = false;           ///< -S
   bool single_thread = false;    ///< -accel tcg,thread=single
   std::string name;
-  u8 escape_key = 1;     ///< -echr: of terminals that several share; 1 is Ctrl-A
-  std::string pid_file;  ///< -pidfile; empty: none
+  u8 escape_key = 1;             ///< -echr: of terminals that several share; 1 is Ctrl-A
+  std::string pid_file;          ///< -pidfile; empty: none
   u32 boot_time = 0;             ///< the date at power-on, in seconds since 1970, if rtc_fixed
   bool rtc_fixed = false;        ///< boot_time was given
   bool rtc_host = false;         ///< the host's date was asked for, also for a deterministic run

@@ -8,7 +8,9 @@
 #include "block/chain.h"
 #include "block/host_file.h"
 #include "block/qcow2/create.h"
+#include "tests/support/block_io.h"
 #include "tests/support/fault_image.h"
+#include "tests/support/no_descriptors.h"
 #include "tests/support/temp_dir.h"
 
 namespace quince::test {
@@ -132,6 +134,35 @@ TEST_F(OpenTest, AGuessIsNotBelievedTwice) {
   // With its format given, it is what its owner says it is.
   const std::string honest = qcow2("honest.qcow2", 1 * MiB, "disk.img", "qcow2");
   EXPECT_EQ(error({.file = honest}), "");
+}
+
+// 004i: the warning names what the host lacks and what follows; and the disk works.
+TEST_F(OpenTest, AHostWithoutIoUringIsAWarningAndThreads) {
+  const Bytes content = pattern(4096, 3);
+  std::vector<std::string> warnings;
+  OpenOptions o{.file = raw("disk", content), .format = "raw", .aio = Aio::IoUring};
+  o.warn = [&](const std::string& line) { warnings.push_back(line); };
+  TestCompletions completions;
+  make_disk(open({.file = o.file, .format = "raw"}), {}, completions);  // UBSan looks at it once
+  auto image = open(o);
+  ASSERT_NE(image, nullptr);
+  std::unique_ptr<Disk> disk;
+  {
+    const NoDescriptors none;  // a ring is a descriptor
+    disk = make_disk(std::move(image), o, completions);
+  }
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_TRUE(warnings[0].starts_with("aio=io_uring: the host refuses io_uring: ")) << warnings[0];
+  EXPECT_TRUE(warnings[0].ends_with("; aio=threads is used")) << warnings[0];
+  Bytes got(content.size());
+  iovec part{got.data(), got.size()};
+  Status status = Status::io_error;
+  Request r{.op = Op::Read, .length = got.size(), .parts = {&part, 1}, .context = &status};
+  r.done = [](Request& request, Status s) { *static_cast<Status*>(request.context) = s; };
+  disk->submit(r);
+  disk->drain();
+  EXPECT_EQ(status, kOk);
+  EXPECT_EQ(got, content);
 }
 
 TEST_F(OpenTest, ALoopOfBackingFilesEnds) {

@@ -133,6 +133,27 @@ TEST_F(PciBar, WideAccessesToPortsAreSplit) {
   EXPECT_EQ(b.read(PciBench::kIo + 0x100, 8), 0x0807'0605'0403'0201u);
 }
 
+// 003s: what a function registered goes with it, every time; nothing of it answers afterwards.
+TEST_F(PciBar, NothingIsLeftOfAFunctionThatGoes) {
+  const std::size_t before = b.host->decoded().memory.entries().size();
+  for (unsigned n = 0; n < 1000; ++n) {
+    const auto ports = b.host->root().claim(1);
+    ASSERT_TRUE(ports) << n;
+    {
+      PlainFunction f("guest", PciBench::kIdentity, *ports);
+      f.add_bar(0, BarType::Mem32, 0x1000, first);
+      b.write(bar(1, 0), PciBench::kMmio);
+      b.command(1, kMemoryOn);
+      b.write(PciBench::kMmio, n);
+      ASSERT_EQ(b.read(PciBench::kMmio), n);
+      ASSERT_EQ(b.read(PciBench::cfg(1, 0)), 0x5678'1234u);
+    }
+    ASSERT_EQ(b.read(PciBench::kMmio), 0xffff'ffffu);
+    ASSERT_EQ(b.read(PciBench::cfg(1, 0)), 0xffff'ffffu);
+    ASSERT_EQ(b.host->decoded().memory.entries().size(), before);
+  }
+}
+
 TEST_F(PciBar, ResetAndSnapshotMoveItToo) {
   PlainFunction& f = b.plug(1);
   f.add_bar(0, BarType::Mem32, 0x1000, first);

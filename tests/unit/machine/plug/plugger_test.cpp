@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -29,6 +31,12 @@ Result<std::unique_ptr<Machine>> machine(Args args) {
 std::string error(const Args& args) {
   const auto m = machine(args);
   return m ? "no error" : m.error().message();
+}
+
+/// -drive for an empty disk 'd' in the folder.
+std::string disk_in(const test::TempDir& folder) {
+  std::ofstream(folder / "disk") << std::string(512, 0);
+  return "if=none,id=d,format=raw,file=" + (folder / "disk");
 }
 
 // Scripts switch QEMU's boot ROM of network cards off like this.
@@ -59,6 +67,27 @@ TEST(Plugger, AnOptionRomIsRefusedByName) {
             "-device virtio-rng-pci: rombar=2 is neither 0 nor 1");
   EXPECT_EQ(error({"-device", "virtio-net-device,romfile="}),
             "-device virtio-net-device: there is no property 'romfile'");
+}
+
+// 003t: devices go before what they hold on to, in whatever order they were plugged in.  ASan looks.
+TEST(Plugger, EveryOrderOfDevicesComesAndGoes) {
+  const test::TempDir folder;
+  const std::string drive = disk_in(folder);
+  const Args kGroups[] = {
+      {"-device", "pcie-root-port,id=port", "-device", "virtio-blk-pci,drive=d,bus=port"},
+      {"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=c"},
+      {"-device", "virtio-net-device,netdev=n"},
+      {"-device", "virtio-rng-pci"},
+  };
+  std::array<unsigned, std::size(kGroups)> order{0, 1, 2, 3};
+  do {
+    Args args{"-drive", drive.c_str(), "-chardev", "ringbuf,id=c", "-netdev", "user,id=n"};
+    for (const unsigned group : order)
+      args.insert(args.end(), kGroups[group].begin(), kGroups[group].end());
+    const auto m = machine(args);
+    ASSERT_TRUE(m) << m.error().message();
+    (*m)->reset();
+  } while (std::next_permutation(order.begin(), order.end()));
 }
 
 // ---- What firmware is told about booting.  Paths and values are those that QEMU's board of the
@@ -107,12 +136,6 @@ class Firmware {
 std::string file(const Args& args, std::string_view name = "bootorder") {
   const auto m = machine(args);
   return m ? Firmware(**m).file(name) : m.error().message();
-}
-
-/// -drive for an empty disk 'd' in the folder.
-std::string disk_in(const test::TempDir& folder) {
-  std::ofstream(folder / "disk") << std::string(512, 0);
-  return "if=none,id=d,format=raw,file=" + (folder / "disk");
 }
 
 std::string terminated(std::string s) { return s + '\0'; }

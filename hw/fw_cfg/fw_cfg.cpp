@@ -72,13 +72,22 @@ void FwCfg::add(Key key, std::vector<u8> bytes) {
   if (it != items_.end())
     it->bytes = std::move(bytes);
   else
-    items_.push_back({key, "", std::move(bytes)});
+    items_.push_back({.key = key, .file = "", .bytes = std::move(bytes)});
 }
 
 void FwCfg::add_u16(Key key, u16 value) { add(key, little_endian(value)); }
 void FwCfg::add_u32(Key key, u32 value) { add(key, little_endian(value)); }
 
 Result<void> FwCfg::add_file(std::string_view name, std::vector<u8> bytes) {
+  return add_file({.file = std::string(name), .bytes = std::move(bytes)});
+}
+
+Result<void> FwCfg::add_file(std::string_view name, FwCfgWritable& owner) {
+  return add_file({.file = std::string(name), .bytes = {}, .owner = &owner});
+}
+
+Result<void> FwCfg::add_file(Item item) {
+  const std::string& name = item.file;
   if (name.empty() || name.size() > kMaxName)
     return fail("the name '{}' is not 1 to {} characters long", name, kMaxName);
   std::size_t files = 0;
@@ -87,7 +96,8 @@ Result<void> FwCfg::add_file(std::string_view name, std::vector<u8> bytes) {
     if (!i.file.empty()) ++files;
   }
   if (files == kMaxFiles) return fail("more than {} files", kMaxFiles);
-  items_.push_back({static_cast<u16>(kFirstFile + files), std::string(name), std::move(bytes)});
+  item.key = static_cast<u16>(kFirstFile + files);
+  items_.push_back(std::move(item));
   rebuild_directory();
   return {};
 }
@@ -103,7 +113,7 @@ void FwCfg::rebuild_directory() {
   append_be(out, static_cast<u32>(files.size()));
   for (const Item* f : files) {
     const std::size_t end = out.size() + kDirectoryEntry;
-    append_be(out, static_cast<u32>(f->bytes.size()));
+    append_be(out, static_cast<u32>(f->data().size()));
     append_be(out, f->key);
     append_be(out, u16{0});
     out.insert(out.end(), f->file.begin(), f->file.end());
@@ -155,7 +165,7 @@ u64 FwCfg::read_data(unsigned size) {
   u64 value = 0;
   for (unsigned n = 0; n < size; ++n) {
     u8 byte = 0;
-    if (item != nullptr && s_.offset < item->bytes.size()) byte = item->bytes[s_.offset++];
+    if (item != nullptr && s_.offset < item->data().size()) byte = item->data()[s_.offset++];
     value |= u64{byte} << (8 * n);  // big-endian on the bus: byte 0 is at the lowest address
   }
   return value;
@@ -193,9 +203,8 @@ void FwCfg::start_dma() {
     s_.selector = static_cast<u16>(s_.control >> 16);
     s_.offset = 0;
   }
-  // Nothing that this device offers may be written.
-  if ((s_.control & (kControlRead | kControlSkip)) == 0 && (s_.control & kControlWrite) != 0)
-    return finish_dma(true);
+  if ((s_.control & kControlRead) == 0 && (s_.control & kControlWrite) != 0)
+    return finish_dma(!write_file());
   s_.busy = true;
   continue_dma();
 }
@@ -210,15 +219,26 @@ void FwCfg::continue_dma() {
   sync();
 }
 
+/// Writes the whole request into the file, if it is one that may be written and has so many bytes.
+bool FwCfg::write_file() {
+  const Item* item = selected();
+  if (item == nullptr || item->owner == nullptr) return false;
+  const std::span<u8> bytes = item->owner->file_bytes();
+  if (s_.offset > bytes.size() || s_.length > bytes.size() - s_.offset) return false;
+  if (!dma_.read(PhysAddr(s_.address), bytes.subspan(s_.offset, s_.length))) return false;
+  s_.offset += s_.length;
+  item->owner->file_written();
+  return true;
+}
+
 /// Moves the next `size` bytes of the item to memory, or past them.
 bool FwCfg::transfer(u64 size) {
   const Item* item = selected();
-  const u64 left =
-      item != nullptr && s_.offset < item->bytes.size() ? item->bytes.size() - s_.offset : 0;
+  const std::span<const u8> bytes = item != nullptr ? item->data() : std::span<const u8>();
+  const u64 left = s_.offset < bytes.size() ? bytes.size() - s_.offset : 0;
   const u64 data = std::min(size, left);
   if ((s_.control & kControlRead) != 0) {
-    if (!dma_.write(PhysAddr(s_.address),
-                    std::span(item != nullptr ? item->bytes.data() + s_.offset : nullptr, data)))
+    if (data != 0 && !dma_.write(PhysAddr(s_.address), bytes.subspan(s_.offset, data)))
       return false;
     for (u64 done = data; done < size;) {  // zeroes behind the end
       const std::span<u8> part = dma_.map_write(PhysAddr(s_.address) + done, size - done);

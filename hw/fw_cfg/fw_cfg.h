@@ -23,6 +23,18 @@
 
 namespace quince::hw {
 
+/// A file that the guest writes, which belongs to another device.
+class FwCfgWritable {
+ public:
+  /// What the file holds; always as many bytes.
+  virtual std::span<u8> file_bytes() = 0;
+  /// The guest wrote some of them.
+  virtual void file_written() = 0;
+
+ protected:
+  ~FwCfgWritable() = default;
+};
+
 class FwCfg final : public RegMapDevice<FwCfg> {
  public:
   /// Items with numbers of their own.
@@ -56,6 +68,9 @@ class FwCfg final : public RegMapDevice<FwCfg> {
   /// Adds a file; the directory follows.  Fails when the name is taken or too long, or there are
   /// too many.
   Result<void> add_file(std::string_view name, std::vector<u8> bytes);
+  /// The same for one that the guest may write by DMA.  Its owner saves and resets it, and outlives
+  /// the machine's run.
+  Result<void> add_file(std::string_view name, FwCfgWritable& owner);
 
   Bus read(u64 off, Access a, u64& out) override;
   void reset() override;
@@ -72,7 +87,12 @@ class FwCfg final : public RegMapDevice<FwCfg> {
     u16 key = 0;
     std::string file;  // empty: no file
     std::vector<u8> bytes;
+    FwCfgWritable* owner = nullptr;  // has the bytes
+    std::span<const u8> data() const {
+      return owner != nullptr ? owner->file_bytes() : std::span<const u8>(bytes);
+    }
   };
+  Result<void> add_file(Item item);
   struct State {
     u16 selector = 0;
     u32 offset = 0;  // into the item
@@ -92,6 +112,7 @@ class FwCfg final : public RegMapDevice<FwCfg> {
   void start_dma();
   void continue_dma();
   bool transfer(u64 size);
+  bool write_file();
   void finish_dma(bool error);
   u32 dma_high() const;
   u32 dma_low() const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "hw/display/ramfb.h"
 #include "hw/virtio/gpu/virtio_gpu.h"
 #include "machine/plug/model.h"
 #include "machine/plug/plugger.h"
@@ -112,8 +113,25 @@ Result<hw::VirtioDevice*> make_gpu(Plugger& plugger, Properties& p, u64 features
 
 constexpr VirtioKind kGpu{"gpu", "display, 2D", kGpuProperties, make_gpu};
 
+// ---- ramfb -------------------------------------------------------------------------------------
+
+Result<void> plug_ramfb(Plugger& plugger, Properties&) {
+  if (plugger.fw_cfg() == nullptr)
+    return fail("this board has no fw_cfg device, by which firmware sets it up");
+  ui::Console& console = plugger.display().add_console(plugger.name());
+  hw::Ramfb& ramfb = plugger.keep(std::make_unique<hw::Ramfb>(
+      plugger.name(), console, hw::DmaPort(plugger.space(), 0), plugger.log()));
+  return plugger.fw_cfg()->add_file(hw::Ramfb::kFile, ramfb);
+}
+
 }  // namespace
 
-void add_display_models(std::vector<DeviceModel>& to) { add_virtio_kind<kGpu>(to); }
+void add_display_models(std::vector<DeviceModel>& to) {
+  add_virtio_kind<kGpu>(to);
+  to.push_back({.name = "ramfb",
+                .into = PlugInto::System,
+                .help = "framebuffer in memory, which firmware sets up",
+                .plug = plug_ramfb});
+}
 
 }  // namespace quince::machine

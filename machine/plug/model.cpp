@@ -31,6 +31,8 @@ std::span<const PropertyInfo> place_properties(PlugInto p) {
       return kMmioProperties;
     case PlugInto::VirtioSerialBus:
       return kSerialProperties;
+    case PlugInto::System:
+      return {};
   }
   return {};
 }
@@ -53,6 +55,8 @@ const char* to_string(PlugInto p) {
       return "virtio-bus";
     case PlugInto::VirtioSerialBus:
       return "virtio-serial-bus";
+    case PlugInto::System:
+      return "System";
   }
   return "?";
 }

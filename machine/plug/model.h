@@ -21,7 +21,7 @@ struct PropertyInfo {
 };
 
 /// The kind of place that a device goes to.
-enum class PlugInto : u8 { Pci, VirtioMmio, VirtioSerialBus };
+enum class PlugInto : u8 { Pci, VirtioMmio, VirtioSerialBus, System };
 const char* to_string(PlugInto p);
 
 struct DeviceModel {

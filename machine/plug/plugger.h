@@ -13,6 +13,7 @@
 #include "hw/core/address_space.h"
 #include "hw/core/device.h"
 #include "hw/core/timer.h"
+#include "hw/fw_cfg/fw_cfg.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
@@ -29,6 +30,7 @@ struct PlugPlaces {
   bool msi = true;             ///< PCI functions may have MSI and MSI-X
   unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
   ui::Display* display = nullptr;  ///< where heads and input devices are put; never null on a board
+  hw::FwCfg* fw_cfg = nullptr;     ///< null where the board has none
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
   u64 mmio_base = 0;  ///< the address of the first one
@@ -61,6 +63,7 @@ class Plugger {
   bool msi() const { return places_.msi; }
   unsigned cpus() const { return places_.cpus; }
   ui::Display& display() { return *places_.display; }
+  hw::FwCfg* fw_cfg() { return places_.fw_cfg; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 

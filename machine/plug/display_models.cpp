@@ -6,6 +6,7 @@
 
 #include "hw/display/ramfb.h"
 #include "hw/virtio/gpu/virtio_gpu.h"
+#include "hw/virtio/virtio_input.h"
 #include "machine/plug/model.h"
 #include "machine/plug/plugger.h"
 #include "machine/plug/virtio_kind.h"
@@ -113,6 +114,27 @@ Result<hw::VirtioDevice*> make_gpu(Plugger& plugger, Properties& p, u64 features
 
 constexpr VirtioKind kGpu{"gpu", "display, 2D", kGpuProperties, make_gpu};
 
+// ---- Input -------------------------------------------------------------------------------------
+
+constexpr PropertyInfo kInputProperties[] = {
+    {"serial", "str", "what the guest reads as its serial number"},
+};
+
+template <hw::VirtioInputKind K>
+Result<hw::VirtioDevice*> make_input(Plugger& plugger, Properties& p, u64 features) {
+  const hw::VirtioInputConfig c{.features = features, .kind = K, .serial = p.take_or("serial", "")};
+  TRY_VOID(c.check());
+  return &plugger.own(std::make_unique<hw::VirtioInput>(
+      plugger.name(), c, plugger.display().input(), plugger.log(), plugger.timers()));
+}
+
+constexpr VirtioKind kKeyboard{"keyboard", "keyboard", kInputProperties,
+                               make_input<hw::VirtioInputKind::Keyboard>};
+constexpr VirtioKind kMouse{"mouse", "mouse", kInputProperties,
+                            make_input<hw::VirtioInputKind::Mouse>};
+constexpr VirtioKind kTablet{"tablet", "pointer that says where it is", kInputProperties,
+                             make_input<hw::VirtioInputKind::Tablet>};
+
 // ---- ramfb -------------------------------------------------------------------------------------
 
 Result<void> plug_ramfb(Plugger& plugger, Properties&) {
@@ -128,6 +150,9 @@ Result<void> plug_ramfb(Plugger& plugger, Properties&) {
 
 void add_display_models(std::vector<DeviceModel>& to) {
   add_virtio_kind<kGpu>(to);
+  add_virtio_kind<kKeyboard>(to);
+  add_virtio_kind<kMouse>(to);
+  add_virtio_kind<kTablet>(to);
   to.push_back({.name = "ramfb",
                 .into = PlugInto::System,
                 .help = "framebuffer in memory, which firmware sets up",

@@ -142,7 +142,10 @@ Result<void> Machine::build_virtio_slots() {
 
 /// Everything that the command line plugs in.
 Result<void> Machine::plug_devices() {
-  PlugPlaces places{.root = &devices_->pcie->root(), .msi = config_.msi, .cpus = config_.cpus};
+  PlugPlaces places{.root = &devices_->pcie->root(),
+                    .msi = config_.msi,
+                    .cpus = config_.cpus,
+                    .conditional_intr_mapping = board_->conditional_intr_mapping};
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);
   Result<void> done;

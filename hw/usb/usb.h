@@ -234,6 +234,8 @@ class UsbPort {
   /// What the host made of the port.  Resumed ports have their transfers tried again; when one is
   /// no longer enabled, transfers that are pending are taken back.
   void set_state(State state);
+  /// After a load, from the owner's restored(): the state without its consequences.
+  void restore_state(State state) { state_ = state; }
   /// The host resets the port: the device goes to its default state, and the port is enabled.
   void reset();
 
@@ -283,6 +285,8 @@ class UsbBus {
   virtual void suspended(UsbDevice& device) = 0;
   /// What waited for a device may be tried again.
   virtual void resumed(UsbDevice& device) = 0;
+  /// A device was taken out, after unreachable(): nothing leads to it any more.
+  virtual void removed(UsbDevice& device) = 0;
   /// A device is being destroyed while it is plugged in: its transfers are dropped, and it is not
   /// called any more.
   virtual void destroyed(UsbDevice& device) = 0;

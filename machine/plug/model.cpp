@@ -20,6 +20,10 @@ constexpr PropertyInfo kMmioProperties[] = {
 constexpr PropertyInfo kSerialProperties[] = {
     {"bus", "str", "the controller: ID.0"},
 };
+constexpr PropertyInfo kUsbProperties[] = {
+    {"bus", "str", "the controller: ID.0"},
+    {"port", "str", "the port, and those of hubs before it: 1, 1.2 (the first free one)"},
+};
 
 std::span<const PropertyInfo> place_properties(PlugInto p) {
   switch (p) {
@@ -29,6 +33,8 @@ std::span<const PropertyInfo> place_properties(PlugInto p) {
       return kMmioProperties;
     case PlugInto::VirtioSerialBus:
       return kSerialProperties;
+    case PlugInto::Usb:
+      return kUsbProperties;
   }
   return {};
 }
@@ -36,6 +42,7 @@ std::span<const PropertyInfo> place_properties(PlugInto p) {
 std::vector<DeviceModel> make_models() {
   std::vector<DeviceModel> all;
   add_pci_models(all);
+  add_usb_models(all);
   add_virtio_models(all);
   return all;
 }
@@ -50,6 +57,8 @@ const char* to_string(PlugInto p) {
       return "virtio-bus";
     case PlugInto::VirtioSerialBus:
       return "virtio-serial-bus";
+    case PlugInto::Usb:
+      return "usb-bus";
   }
   return "?";
 }

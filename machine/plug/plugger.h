@@ -14,6 +14,7 @@
 #include "hw/core/device.h"
 #include "hw/core/timer.h"
 #include "hw/pci/pci_bus.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "machine/backends.h"
@@ -26,6 +27,7 @@ struct PlugPlaces {
   hw::PciBus* root = nullptr;  ///< "pcie.0", or null
   bool msi = true;             ///< PCI functions may have MSI and MSI-X
   unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
+  bool conditional_intr_mapping = false;  ///< the default of that property
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
 };
@@ -54,6 +56,7 @@ class Plugger {
   Log& log() { return log_; }
   bool msi() const { return places_.msi; }
   unsigned cpus() const { return places_.cpus; }
+  bool conditional_intr_mapping() const { return places_.conditional_intr_mapping; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 
@@ -68,6 +71,12 @@ class Plugger {
   void add_serial_bus(hw::VirtioConsole& controller);
   /// Reads bus=; without it, the first controller.
   Result<hw::VirtioConsole*> claim_serial(Properties& p);
+
+  /// Offers the ports of a controller under its name: ID.0, or usb-bus.N without an id.
+  void add_usb_bus(hw::UsbBus& bus);
+  /// Reads bus= and port=; without them, the first free port of the first controller, or of a hub
+  /// behind it, that has one of the device's speeds.  The model then attaches its device.
+  Result<hw::UsbPort*> claim_usb(Properties& p, hw::UsbSpeeds speeds);
 
   /// Keeps a device that is a unit of its own.
   template <std::derived_from<hw::Device> D>
@@ -95,6 +104,7 @@ class Plugger {
     hw::VirtioConsole* controller;
   };
   std::vector<SerialBus> serial_buses_;
+  std::vector<std::pair<std::string, hw::UsbBus*>> usb_buses_;
   std::map<std::string, unsigned> counts_;  // of devices without an id, by driver
   std::vector<std::string> ids_;
   std::vector<std::unique_ptr<hw::Device>> devices_;

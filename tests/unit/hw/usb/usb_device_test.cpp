@@ -21,6 +21,7 @@ class OnePort final : public hw::UsbBus, public hw::UsbPortOwner {
   void unreachable(hw::UsbDevice&) override {}
   void suspended(hw::UsbDevice&) override {}
   void resumed(hw::UsbDevice&) override {}
+  void removed(hw::UsbDevice&) override {}
   void destroyed(hw::UsbDevice&) override {}
   void attached(UsbPort&) override {}
   void detached(UsbPort&) override {}

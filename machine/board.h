@@ -40,6 +40,8 @@ struct Board {
   unsigned pcie_wires;     ///< for INTx: SPIs in a row from that of Slot::PcieMmio on
   unsigned msi_spis;       ///< of the message frame, in a row from its own
   bool msi_valid_bit;      ///< MSI_TYPER bit 31 of the frame
+  /// USB controllers send every event to ring 0 while they have no messages: macOS expects it.
+  bool conditional_intr_mapping;
   u64 counter_hz;
   unsigned uart_clock_hz;
   unsigned power_key_line; ///< PL061 input

@@ -147,7 +147,8 @@ Result<void> Machine::plug_devices() {
                     .msi = config_.msi,
                     .cpus = config_.cpus,
                     .display = &display_,
-                    .fw_cfg = devices_->fw_cfg.get()};
+                    .fw_cfg = devices_->fw_cfg.get(),
+                    .conditional_intr_mapping = board_->conditional_intr_mapping};
   if (board_->has(Slot::VirtioMmio)) places.mmio_base = board_->entry(Slot::VirtioMmio).base;
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);

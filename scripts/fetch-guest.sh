@@ -10,11 +10,14 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/own-apt.sh"
 
 readonly kAll=(cloud standard busybox)
-# The drivers that the cloud kernel has as modules and the boot tests want, each behind those that
-# it needs.
-readonly kModules=(
+# The drivers that a kernel has as modules and the boot tests want, each behind those that it needs.
+# The cloud kernel has no USB.
+readonly kModulesCloud=(
   virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio
   virtio_blk failover net_failover virtio_net virtio-rng virtio_console virtio_balloon
+)
+readonly kModulesStandard=(
+  usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev
 )
 
 usage() {
@@ -22,7 +25,8 @@ usage() {
 usage: fetch-guest.sh [--update] DEST [cloud|standard|busybox]...
   cloud     DEST/kernel-cloud, DEST/config-cloud, DEST/version-cloud, DEST/modules-cloud/:
             virtio drivers, and `order`, in which they are to be inserted
-  standard  DEST/kernel-standard, DEST/config-standard, DEST/version-standard
+  standard  DEST/kernel-standard, DEST/config-standard, DEST/version-standard,
+            DEST/modules-standard/: USB drivers, and `order`
   busybox   DEST/busybox, DEST/version-busybox
   --update  looks for newer packages even when the files are there
 Without a name, everything.
@@ -37,9 +41,16 @@ die() {
 # The files that a name stands for.
 outputs() {
   case $1 in
-    cloud) echo "kernel-$1 config-$1 version-$1 modules-$1/order" ;;
-    standard) echo "kernel-$1 config-$1 version-$1" ;;
+    cloud | standard) echo "kernel-$1 config-$1 version-$1 modules-$1/order" ;;
     busybox) echo "busybox version-busybox" ;;
+  esac
+}
+
+# The modules of a kernel, one a line.
+module_order() {
+  case $1 in
+    cloud) printf '%s.ko\n' "${kModulesCloud[@]}" ;;
+    standard) printf '%s.ko\n' "${kModulesStandard[@]}" ;;
   esac
 }
 
@@ -49,7 +60,7 @@ have() {
     [[ -s $dest/$f ]] || return 1
   done
   # An older list of modules is not good enough.
-  [[ $1 != cloud ]] || cmp -s "$dest/modules-cloud/order" <(printf '%s.ko\n' "${kModules[@]}")
+  [[ $1 == busybox ]] || cmp -s "$dest/modules-$1/order" <(module_order "$1")
 }
 
 update_lists() {
@@ -88,17 +99,18 @@ extract() {
   mv "$part" "$dest/$3"
 }
 
-# extract_modules DEB OUTPUT: kModules in a folder, whole or not at all.
+# extract_modules DEB KERNEL: its modules in a folder, whole or not at all.
 extract_modules() {
-  local stage=$dest/.$2.part
-  local -a paths=("${kModules[@]/#/*/}")
-  rm -rf "$stage" "${dest:?}/$2"
+  local output=modules-$2 stage=$dest/.modules-$2.part
+  local -a modules
+  mapfile -t modules < <(module_order "$2")
+  rm -rf "$stage" "${dest:?}/$output"
   mkdir "$stage"
-  printf '%s.ko\n' "${kModules[@]}" >"$stage/order"
+  module_order "$2" >"$stage/order"
   dpkg-deb --fsys-tarfile "$1" |
-    tar -x -C "$stage" --transform 's,.*/,,' --wildcards "${paths[@]/%/.ko}" ||
-    die "'$1' has not all of the modules ${kModules[*]}"
-  mv "$stage" "$dest/$2"
+    tar -x -C "$stage" --transform 's,.*/,,' --wildcards "${modules[@]/#/*/}" ||
+    die "'$1' has not all of the modules ${modules[*]}"
+  mv "$stage" "$dest/$output"
 }
 
 fetch_kernel() {
@@ -109,7 +121,7 @@ fetch_kernel() {
   fetch_package "$name" "$package" || return 0
   extract "$deb" './boot/vmlinuz-*' "kernel-$name" 644
   extract "$deb" './boot/config-*' "config-$name" 644
-  if [[ $name == cloud ]]; then extract_modules "$deb" "modules-$name"; fi
+  extract_modules "$deb" "$name"
   finish "$name" "$package"
 }
 

@@ -8,9 +8,10 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: make-initramfs.sh [--virtio] OUTPUT.cpio.gz [BUSYBOX]
+usage: make-initramfs.sh [--virtio | --usb] OUTPUT.cpio.gz [BUSYBOX]
   BUSYBOX   a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
-  --virtio  packs virtio-checks.sh and the modules beside BUSYBOX as well
+  --virtio  packs virtio-checks.sh and the cloud kernel's modules beside BUSYBOX as well
+  --usb     the same with usb-checks.sh and the standard kernel's modules
 END
 }
 
@@ -24,6 +25,7 @@ write_init() {
 #!/bin/busybox sh
 # Process 1 of the quince guest.  Words on the kernel command line:
 #   quince.virtio  use the virtio devices (an initramfs made with --virtio)
+#   quince.usb     use the USB devices (an initramfs made with --usb)
 #   quince.exit    power off as soon as the system is up
 #   quince.reboot  reset instead
 #   quince.panic   make the kernel panic instead
@@ -45,6 +47,7 @@ echo "quince: the guest is up: $(uname -a)"
 for word in $(cat /proc/cmdline); do
   case $word in
     quince.virtio) /virtio-checks ;;
+    quince.usb) /usb-checks ;;
     quince.exit) poweroff -f ;;
     quince.reboot) reboot -f ;;
     # The end of process 1 is a panic in every configuration of Linux.
@@ -58,21 +61,23 @@ poweroff -f
 END
 }
 
-# pack_virtio FOLDER: the modules of FOLDER/modules-cloud, and what uses them.
-pack_virtio() {
+# pack_checks KIND MODULES: the modules of a folder, and what uses them: KIND-checks.sh.
+pack_checks() {
   local scripts
   scripts=$(dirname "${BASH_SOURCE[0]}")
-  [[ -s $1/modules-cloud/order ]] || die "there are no modules at '$1/modules-cloud'"
-  cp -r "$1/modules-cloud" "$stage/root/modules"
-  install -m 755 "$scripts/virtio-checks.sh" "$stage/root/virtio-checks"
+  [[ -s $2/order ]] || die "there are no modules at '$2'"
+  cp -r "$2" "$stage/root/modules"
+  install -m 755 "$scripts/$1-checks.sh" "$stage/root/$1-checks"
 }
 
 main() {
-  local virtio=""
-  if [[ ${1:-} == --virtio ]]; then
-    virtio=yes
-    shift
-  fi
+  local checks=""
+  case ${1:-} in
+    --virtio | --usb)
+      checks=${1#--}
+      shift
+      ;;
+  esac
   case ${1:-} in
     -h | --help)
       usage
@@ -92,7 +97,10 @@ main() {
   ln -s busybox "$stage/root/bin/sh"
   write_init >"$stage/root/init"
   chmod 755 "$stage/root/init"
-  if [[ -n $virtio ]]; then pack_virtio "$(dirname "$busybox")"; fi
+  case $checks in
+    virtio) pack_checks virtio "$(dirname "$busybox")/modules-cloud" ;;
+    usb) pack_checks usb "$(dirname "$busybox")/modules-standard" ;;
+  esac
   find "$stage/root" -exec touch -h -d @0 {} +
 
   (cd "$stage/root" && find . -print0 | LC_ALL=C sort -z |

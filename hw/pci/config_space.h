@@ -66,7 +66,13 @@ class ConfigSpace {
   /// Appends a capability of `size` bytes, header included, to the list; returns its offset, a
   /// multiple of 4.  Its bytes are zero and read-only.  Running out of room is our own mistake.
   unsigned add_capability(u8 id, unsigned size);
-  /// The same above 256 bytes.
+  /// The next capability goes to this offset, which no earlier one has reached: where a device that
+  /// is modelled has it.
+  void next_capability_at(unsigned off) {
+    QUINCE_ASSERT(off >= free_ && off % 4 == 0);
+    free_ = off;
+  }
+  /// add_capability() above 256 bytes.
   unsigned add_extended_capability(u16 id, u8 version, unsigned size);
   /// The offset of the first capability with an id, or 0.
   unsigned find_capability(u8 id) const;

@@ -22,6 +22,10 @@ constexpr PropertyInfo kMmioProperties[] = {
 constexpr PropertyInfo kSerialProperties[] = {
     {"bus", "str", "the controller: ID.0"},
 };
+constexpr PropertyInfo kUsbProperties[] = {
+    {"bus", "str", "the controller: ID.0"},
+    {"port", "str", "the port, and those of hubs before it: 1, 1.2 (the first free one)"},
+};
 
 std::span<const PropertyInfo> place_properties(PlugInto p) {
   switch (p) {
@@ -33,6 +37,8 @@ std::span<const PropertyInfo> place_properties(PlugInto p) {
       return kSerialProperties;
     case PlugInto::System:
       return {};
+    case PlugInto::Usb:
+      return kUsbProperties;
   }
   return {};
 }
@@ -40,6 +46,7 @@ std::span<const PropertyInfo> place_properties(PlugInto p) {
 std::vector<DeviceModel> make_models() {
   std::vector<DeviceModel> all;
   add_pci_models(all);
+  add_usb_models(all);
   add_virtio_models(all);
   add_display_models(all);
   return all;
@@ -57,6 +64,8 @@ const char* to_string(PlugInto p) {
       return "virtio-serial-bus";
     case PlugInto::System:
       return "System";
+    case PlugInto::Usb:
+      return "usb-bus";
   }
   return "?";
 }

@@ -132,4 +132,27 @@ Result<hw::VirtioConsole*> Plugger::claim_serial(Properties& p) {
   return fail("there is no virtio-serial device before it");
 }
 
+void Plugger::add_usb_bus(hw::UsbBus& bus) {
+  usb_buses_.emplace_back(has_id_ ? name_ + ".0" : fmt::format("usb-bus.{}", counts_["usb-bus"]++),
+                          &bus);
+}
+
+Result<hw::UsbPort*> Plugger::claim_usb(Properties& p, hw::UsbSpeeds speeds) {
+  const auto bus = p.take("bus");
+  const auto port = p.take("port");
+  if (usb_buses_.empty()) return fail("there is no USB controller before it");
+  for (const auto& [name, controller] : usb_buses_) {
+    if (bus && name != *bus) continue;
+    if (port) {
+      hw::UsbPort* const found = TRY(controller->find(*port));
+      if (found->device() != nullptr) return fail("port={} is in use", *port);
+      return found;
+    }
+    if (hw::UsbPort* const found = controller->first_free(speeds); found != nullptr) return found;
+    if (bus) return fail("bus={} has no free port for it", *bus);
+  }
+  if (bus) return fail("bus={}: there is no such bus", *bus);
+  return fail("no USB controller has a free port for it");
+}
+
 }  // namespace quince::machine

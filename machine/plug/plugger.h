@@ -15,6 +15,7 @@
 #include "hw/core/timer.h"
 #include "hw/fw_cfg/fw_cfg.h"
 #include "hw/pci/pci_bus.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "machine/backends.h"
@@ -31,6 +32,7 @@ struct PlugPlaces {
   unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
   ui::Display* display = nullptr;  ///< where heads and input devices are put; never null on a board
   hw::FwCfg* fw_cfg = nullptr;     ///< null where the board has none
+  bool conditional_intr_mapping = false;  ///< the default of that property
   /// Empty slots, by number; slots that are taken stay in the list.
   std::vector<hw::VirtioMmio*> mmio_slots = {};
   u64 mmio_base = 0;  ///< the address of the first one
@@ -64,6 +66,7 @@ class Plugger {
   unsigned cpus() const { return places_.cpus; }
   ui::Display& display() { return *places_.display; }
   hw::FwCfg* fw_cfg() { return places_.fw_cfg; }
+  bool conditional_intr_mapping() const { return places_.conditional_intr_mapping; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }
 
@@ -85,6 +88,12 @@ class Plugger {
   void add_serial_bus(hw::VirtioConsole& controller);
   /// Reads bus=; without it, the first controller.
   Result<hw::VirtioConsole*> claim_serial(Properties& p);
+
+  /// Offers the ports of a controller under its name: ID.0, or usb-bus.N without an id.
+  void add_usb_bus(hw::UsbBus& bus);
+  /// Reads bus= and port=; without them, the first free port of the first controller, or of a hub
+  /// behind it, that has one of the device's speeds.  The model then attaches its device.
+  Result<hw::UsbPort*> claim_usb(Properties& p, hw::UsbSpeeds speeds);
 
   /// Keeps a device that is a unit of its own.
   template <std::derived_from<hw::Device> D>
@@ -116,6 +125,7 @@ class Plugger {
     hw::VirtioConsole* controller;
   };
   std::vector<SerialBus> serial_buses_;
+  std::vector<std::pair<std::string, hw::UsbBus*>> usb_buses_;
   std::map<std::string, unsigned> counts_;  // of devices without an id, by driver
   std::vector<std::string> ids_;
   std::vector<std::unique_ptr<hw::Device>> devices_;

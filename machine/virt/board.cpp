@@ -39,6 +39,7 @@ const Board kVirt = {
     .pcie_wires = 4,
     .msi_spis = 64,
     .msi_valid_bit = false,
+    .conditional_intr_mapping = false,
     .counter_hz = 62'500'000,
     .uart_clock_hz = 24'000'000,
     .power_key_line = 3,

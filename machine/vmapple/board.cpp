@@ -41,6 +41,7 @@ const Board kVmapple = {
     .pcie_wires = 16,
     .msi_spis = 128,
     .msi_valid_bit = true,
+    .conditional_intr_mapping = true,
     .counter_hz = 24'000'000,
     .uart_clock_hz = 24'000'000,
     .power_key_line = 3,

@@ -18,6 +18,7 @@
 #include "hw/pci/irq_testdev.h"
 #include "hw/rtc/pl031.h"
 #include "hw/uart/pl011.h"
+#include "hw/usb/xhci/xhci_pci.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "hw/virtio/virtio_rng.h"
@@ -88,6 +89,18 @@ std::string virtio_tables(Log& log, hw::TimerQueue& timers) {
   return out;
 }
 
+std::string usb_tables(hw::PciBus& bus, hw::TimerQueue& timers) {
+  hw::XhciPci function("xhci", {}, bus.claim(2).value(), timers);
+  hw::Xhci& c = function.controller();
+  std::string out = register_table("xHCI: capability (BAR 0)", c.capability());
+  out += register_table("xHCI: operational (BAR 0 + 0x40)", c.operational());
+  out += register_table("xHCI: a port (BAR 0 + 0x440 + 0x10 * (port - 1))", c.port_registers(1));
+  out += register_table("xHCI: runtime (BAR 0 + 0x1000)", c.runtime());
+  out += register_table("xHCI: interrupter n (BAR 0 + 0x1020 + 0x20 * n)", c.interrupter(0));
+  out += register_table("xHCI: doorbells (BAR 0 + 0x2000)", c.doorbells());
+  return out;
+}
+
 TEST(GeneratedDocs, Registers) {
   Log log;
   hw::TimerQueue timers;
@@ -116,6 +129,7 @@ TEST(GeneratedDocs, Registers) {
   const hw::IrqTestdev irq_testdev("irq-testdev", *pcie.root().claim(1));
   out += register_table("quince-irq-testdev, BAR 0", *irq_testdev.bar_target(0, 0).device);
   out += register_table("quince-irq-testdev, BAR 1: MSI-X", *irq_testdev.bar_target(1, 0).device);
+  out += usb_tables(pcie.root(), timers);
   expect_golden("docs/generated/registers.md", out);
 }
 

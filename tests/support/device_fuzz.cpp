@@ -233,7 +233,7 @@ DeviceFuzzer::Step DeviceFuzzer::next_step(FuzzBench& b) {
   } else if (pick < 48) {
     s.kind = Kind::Late;
     s.value = choose_time(b);
-  } else if (pick < 112 && b.event_) {
+  } else if (b.event_ && (pick < 112 || b.windows_.empty())) {
     s.kind = Kind::Event;
     s.value = random_.next();
   } else {
@@ -296,6 +296,7 @@ void DeviceFuzzer::count(const Step& s, const Outcome& out) {
       return;
     case Kind::Event:
       ++report_.events;
+      if (touched_.empty()) ++accesses_;  // there are no windows
       return;
     case Kind::Reset:
       ++report_.resets;

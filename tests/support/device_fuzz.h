@@ -69,7 +69,8 @@ class FuzzBench final : private hw::IrqSink {
     units_.push_back(std::move(made));
     return ref;
   }
-  /// Offers the registers of a unit, or of a part of one, to random accesses.
+  /// Offers the registers of a unit, or of a part of one, to random accesses.  A bench without any
+  /// (what it has is no register device) has events instead of accesses.
   void window(hw::MmioDevice& device, u64 size);
   /// Constructs something that the units need and that has no state to save: a port, a sink.
   template <class T, class... A>

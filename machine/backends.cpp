@@ -118,7 +118,8 @@ block::Disk& Backends::disk_of(Drive& drive) {
         std::make_unique<TimedCompletions>(host_.timers, drive.config.id + "/completions");
   else
     drive.completions = std::make_unique<LoopCompletions>(host_.loop, host_.io_lock);
-  drive.disk = block::make_disk(std::move(drive.image), drive.config.open, *drive.completions);
+  drive.disk = std::make_unique<MeteredDisk>(
+      block::make_disk(std::move(drive.image), drive.config.open, *drive.completions), meters_);
   return *drive.disk;
 }
 
@@ -162,7 +163,8 @@ Result<net::Port*> Backends::take_netdev(const std::string& id) {
   for (const auto& n : netdevs_) {
     if (n->netdev.id != id) continue;
     if (std::exchange(n->taken, true)) return fail("netdev '{}' is in use", id);
-    return n->netdev.port.get();
+    n->metered = std::make_unique<MeteredPort>(*n->netdev.port, meters_);
+    return n->metered.get();
   }
   return fail("there is no netdev '{}'", id);
 }

@@ -18,6 +18,7 @@
 #include "machine/chardev/chardev.h"
 #include "machine/config.h"
 #include "machine/drive_config.h"
+#include "machine/meters.h"
 #include "net/netdev.h"
 
 namespace quince::machine {
@@ -86,6 +87,9 @@ class Backends {
 
   hw::EntropySource& entropy();
 
+  /// What went through disks and networks; to be read on any thread.
+  const Meters& meters() const { return meters_; }
+
   /// Waits until every disk is idle and has flushed, and every folder is idle: before a snapshot
   /// and at the end.
   void quiesce();
@@ -97,12 +101,14 @@ class Backends {
   net::Host net_host();
 
   BackendHost host_;
+  Meters meters_;
   class Entropy;
   std::unique_ptr<Entropy> entropy_;
   std::vector<std::unique_ptr<Drive>> drives_;
   net::Hubs hubs_;
   struct Nic {
     net::Netdev netdev;
+    std::unique_ptr<MeteredPort> metered;  ///< what a device has of it
     bool taken = false;
   };
   std::vector<std::unique_ptr<Nic>> netdevs_;

@@ -182,6 +182,7 @@ Result<void> Machine::build_devices() {
 Result<void> Machine::build_cpus(cpu::CpuModel model) {
   model_ = std::move(model);
   power_ = std::make_unique<std::atomic<CpuPower>[]>(config_.cpus);
+  executed_ = std::make_unique<std::atomic<u64>[]>(config_.cpus);
   for (unsigned i = 0; i < config_.cpus; ++i) {
     hw::Gicv3& gic = *devices_->gic;
     auto timer = std::make_unique<hw::GenericTimer>(

@@ -14,6 +14,7 @@
 #include "machine/drive_config.h"
 #include "machine/memory_backend.h"
 #include "net/config.h"
+#include "ui/window_options.h"
 
 namespace quince::machine {
 
@@ -48,6 +49,13 @@ struct ActionConfig {
 
 /// What a person sees.
 struct DisplayConfig {
+  enum class Front : u8 {
+    Default,  ///< a window, where there is a head and a desktop to show it on
+    None,
+    Sdl,
+  };
+  Front front = Front::Default;
+  ui::WindowOptions window;
   std::string screenshot;  ///< -screenshot: written on SIGUSR1 and at the end; empty: none
 };
 

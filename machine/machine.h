@@ -77,6 +77,13 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   void exit_by_guest(int status);
   RunState state() const { return state_; }
 
+  // Meters, on any thread:
+  bool running() const { return state_ == RunState::Running; }
+  /// Of all CPUs, as of the last time that each left its loop.  Those that run leave it soon after
+  /// this was called, unless a run has to be the same with and without somebody who looks.
+  u64 look_at_instructions();
+  const Backends& backends() const { return *backends_; }
+
   const MachineConfig& config() const { return config_; }
   const Board& board() const { return *board_; }
   Log& log() { return log_; }
@@ -194,8 +201,10 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
 
   /// PSCI power of each CPU.
   std::unique_ptr<std::atomic<CpuPower>[]> power_;
+  /// Instructions of each CPU when it last left its loop.
+  std::unique_ptr<std::atomic<u64>[]> executed_;
 
-  RunState state_ = RunState::Paused;
+  std::atomic<RunState> state_{RunState::Paused};
   std::atomic<bool> stop_requested_{false};
   std::atomic<u8> stop_cause_{0};
   std::atomic<int> guest_status_{0};  ///< of StopCause::GuestExit

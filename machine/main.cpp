@@ -4,12 +4,16 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
+#include <thread>
 
 #include "machine/cli/command_line.h"
+#include "machine/control.h"
 #include "machine/machine.h"
 #include "machine/pid_file.h"
+#include "ui/sdl/front.h"
 
 namespace {
 
@@ -19,6 +23,19 @@ void complain(std::string text) {
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   std::fputs(("quince: " + text + "\n").c_str(), stderr);
+}
+
+constexpr int kInternalError = 125;
+
+/// Calls `fn`; where a library has run out of something, says so and returns kInternalError.
+template <class F>
+int guarded(F fn) {
+  try {
+    return fn();
+  } catch (const std::exception& e) {
+    complain(std::string("internal error: ") + e.what());
+    return kInternalError;
+  }
 }
 
 int fail_with(const quince::Error& e) {
@@ -33,8 +50,45 @@ void occupy_standard_descriptors() {
     if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != fd) return;
 }
 
+using namespace quince::machine;
+
+/// Whether a desktop is there to show a window on.
+bool has_desktop() {
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  return set("DISPLAY") || set("WAYLAND_DISPLAY");
+}
+
+/// The machine on a thread of its own, because windows want the first one.
+int run_beside(Machine& machine, quince::ui::sdl::Front& front) {
+  int status = 0;
+  std::jthread thread([&] {
+    status = guarded([&] { return machine.run(); });
+    front.stop();
+  });
+  front.run();
+  thread.join();
+  return status;
+}
+
+int run_machine(Machine& machine) {
+  using Wish = DisplayConfig::Front;
+  const DisplayConfig& wanted = machine.config().display;
+  const bool has_head = !machine.display().consoles().empty();
+  if (wanted.front == Wish::None || (wanted.front == Wish::Default && !(has_head && has_desktop())))
+    return machine.run();
+  MachineControl control(machine);
+  auto front = quince::ui::sdl::Front::create(machine.display(), control, wanted.window);
+  if (front) return run_beside(machine, **front);
+  if (wanted.front == Wish::Sdl) return fail_with(front.error().in("-display: sdl"));
+  // Nobody asked for a window, and a desktop that the environment names need not be there.
+  complain("warning: no window (-display none says so): " + front.error().message());
+  return machine.run();
+}
+
 int run(int argc, char** argv) {
-  using namespace quince::machine;
   block_signals();
   const auto line =
       parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)},
@@ -54,7 +108,7 @@ int run(int argc, char** argv) {
     if (!created) return fail_with(created.error().in("-pidfile"));
     pid_file.emplace(std::move(*created));
   }
-  return (*machine)->run();
+  return run_machine(**machine);
 }
 
 }  // namespace
@@ -63,10 +117,5 @@ int main(int argc, char** argv) {
   occupy_standard_descriptors();
   // A reader that went away is an error of that write, not the end of the machine.
   std::signal(SIGPIPE, SIG_IGN);
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {  // a library ran out of something
-    complain(std::string("internal error: ") + e.what());
-    return 125;
-  }
+  return guarded([&] { return run(argc, argv); });
 }

@@ -92,6 +92,16 @@ void Machine::power_button() {
   devices_->power_key->press();
 }
 
+u64 Machine::look_at_instructions() {
+  u64 sum = 0;
+  for (const auto& c : cpus_) sum += executed_[c->index()].load(std::memory_order_relaxed);
+  if (threaded())
+    loop_.post([this] {
+      for (const auto& c : cpus_) c->request_exit();
+    });
+  return sum;
+}
+
 // ---- Timers ------------------------------------------------------------------------------------
 
 void Machine::run_timers() {
@@ -156,6 +166,7 @@ void Machine::cpu_thread(CpuThread& t) {
     }
     c.set_parked(false);
     const cpu::RunExit why = c.run(kLongRun);
+    executed_[c.index()].store(c.instructions(), std::memory_order_relaxed);
     if (why == cpu::RunExit::Wfi) {
       while (!c.interrupt_pending() && go_now()) wait_for_wake(t, hw::kNever);
     } else if (why == cpu::RunExit::Wfe) {
@@ -251,6 +262,7 @@ bool Machine::run_slice(std::size_t index) {
   in_slice_ = &c;
   const cpu::RunExit why = c.run(budget);
   in_slice_ = nullptr;
+  executed_[index].store(c.instructions(), std::memory_order_relaxed);
   c.set_parked(true);
   clock_.run(nullptr, nullptr);
   if (why == cpu::RunExit::Wfi) c.s.waiting = cpu::Wait::Interrupt;

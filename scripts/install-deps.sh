@@ -6,7 +6,7 @@ set -euo pipefail
 readonly kBuild=(
   cmake ninja-build g++ pkg-config ccache
   libfmt-dev libexpected-dev libglib2.0-dev libfdt-dev libslirp-dev zlib1g-dev libzstd-dev
-  liburing-dev libpixman-1-dev libpng-dev libgtest-dev libgmock-dev libbenchmark-dev
+  liburing-dev libpixman-1-dev libpng-dev libsdl2-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 # What ./demo needs to fetch and pack a guest.
 readonly kDemo=(cpio)
@@ -17,6 +17,8 @@ readonly kCheck=(
   # tests/images and what tests/boot/disk_test.py does with them.
   binutils dpkg-dev e2fsprogs fakeroot fdisk iperf3 mtools openssh-client qemu-efi-aarch64
   qemu-utils u-boot-qemu
+  # tests/window: a desktop to show windows on.
+  jwm xdotool xvfb
 )
 
 usage() {

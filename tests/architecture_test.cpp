@@ -62,6 +62,24 @@ TEST(Architecture, IncludesOnlyPointDownwards) {
   EXPECT_GT(seen, 20u);
 }
 
+TEST(Architecture, OnlyTheWindowKnowsSdl) {
+  const fs::path root = QUINCE_SOURCE_DIR;
+  unsigned seen = 0;
+  for (const auto& [layer, _] : kMayInclude)
+    for (const auto& f : fs::recursive_directory_iterator(root / layer)) {
+      const std::string rel = fs::relative(f.path(), root).generic_string();
+      if (!f.is_regular_file() || !is_source(f.path()) || rel.starts_with("ui/sdl/")) continue;
+      std::ifstream in(f.path());
+      for (std::string line; std::getline(in, line);) {
+        EXPECT_FALSE(line.starts_with("#include <SDL")) << rel;
+        if (!included(line).starts_with("ui/sdl/")) continue;
+        EXPECT_EQ(rel, "machine/main.cpp");
+        ++seen;
+      }
+    }
+  EXPECT_EQ(seen, 1u);
+}
+
 TEST(Architecture, EveryFolderHasAReadme) {
   const fs::path root = QUINCE_SOURCE_DIR;
   for (const auto& [layer, _] : kMayInclude)

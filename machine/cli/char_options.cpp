@@ -25,6 +25,7 @@ Result<void> on_serial(Parser& p, std::string_view v) {
 
 Result<void> on_nographic(Parser& p, std::string_view) {
   p.nographic = true;
+  p.out.config.display.front = DisplayConfig::Front::None;
   return {};
 }
 

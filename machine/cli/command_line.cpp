@@ -79,7 +79,8 @@ constexpr Option kOptions[] = {
     {"fw_cfg",       "name=NAME,file=FILE|string=TEXT",    "a file for firmware (virt)", on_fw_cfg},
     {"nographic",    nullptr,                              "serial port on the terminal (Ctrl-A h for help)", on_nographic},
     {"echr",         "N",                                  "the escape key of a shared terminal by its code (1: Ctrl-A)", on_echr},
-    {"display",      "none",                               "no window", only_none},
+    {"display",      "none|sdl[,scale=N][,full-screen=on]...", "where heads are shown ('-display help' lists options and the window's keys)", on_display},
+    {"full-screen",  nullptr,                              "the window covers the screen", on_full_screen},
     {"screenshot",   "FILE",                               "a PNG of the first head, on SIGUSR1 and at the end", on_screenshot},
     {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
     {"accel",        "tcg[,thread=single|multi]",          "engine threads", on_accel},
@@ -121,6 +122,7 @@ Result<void> finish(Parser& p) {
   c.serial = p.serial ? *p.serial : TRY(parse_serial(p.nographic ? "mon:stdio" : "null"));
   TRY_VOID(finish_drives(p));
   finish_nics(p);
+  TRY_VOID(finish_display(p));
   const Board& board = *find_board(c.board);
   TRY_VOID(finish_machine(p, board));
   finish_boot(p, board);

@@ -23,6 +23,7 @@ struct Parser {
   bool nographic = false;
   bool its_asked = false;    // by -M its=on; without it, an ITS is there where the board has one
   bool boot_asked = false;   // by -boot
+  bool full_screen = false;  // -full-screen
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
 };
@@ -84,7 +85,11 @@ Result<void> on_snapshot(Parser& p, std::string_view v);
 Result<void> finish_drives(Parser& p);
 
 // display_options.cpp
+Result<void> on_display(Parser& p, std::string_view v);
+Result<void> on_full_screen(Parser& p, std::string_view v);
 Result<void> on_screenshot(Parser& p, std::string_view v);
+/// Brings -full-screen and -screenshot to the window.
+Result<void> finish_display(Parser& p);
 
 // fs_options.cpp
 Result<void> on_fsdev(Parser& p, std::string_view v);

@@ -34,6 +34,7 @@ std::string joined(const Args& args) {
 }
 
 using Kind = CharOptions::Kind;
+using Front = DisplayConfig::Front;
 using C = const MachineConfig&;
 
 struct Good {
@@ -129,6 +130,18 @@ const Good kGood[] = {
     {{"-trace", "mmio.*", "-trace", "enable=gic.irq,file=L"}, [](C c) { return c.traces == std::vector<std::string>{"mmio.*", "gic.irq"} && c.log_file == "L"; }},
     {{"-name", "some, name"}, [](C c) { return c.name == "some, name"; }},
     {{"-display", "none", "-nodefaults", "-no-user-config", "-parallel", "none", "-vga", "none", "-net", "none", "-nic", "none", "-monitor", "none"}, [](C c) { return c.serial.kind == Kind::Null; }},
+    {{"-display", "none"}, [](C c) { return c.display.front == Front::None; }},
+    {{"-name", "x"}, [](C c) { return c.display.front == Front::Default; }},
+    {{"-nographic"}, [](C c) { return c.display.front == Front::None; }},
+    {{"-nographic", "-display", "sdl"}, [](C c) { return c.display.front == Front::Sdl; }},
+    {{"-display", "sdl"}, [](C c) { return c.display.front == Front::Sdl && c.display.window.scale == 0 && c.display.window.scaling == ui::Scaling::Smooth && c.display.window.window_close && !c.display.window.full_screen && !c.display.window.grab && !c.display.window.show_cursor; }},
+    {{"-display", "sdl,scale=3,scaling=integer,gl=off"}, [](C c) { return c.display.window.scale == 3 && c.display.window.scaling == ui::Scaling::Integer; }},
+    {{"-display", "sdl,fullscreen=on,grab=on"}, [](C c) { return c.display.window.full_screen && c.display.window.grab; }},
+    {{"-display", "type=sdl,full-screen=on,scale=fit"}, [](C c) { return c.display.window.full_screen && c.display.window.scale == 0; }},
+    {{"-full-screen"}, [](C c) { return c.display.front == Front::Sdl && c.display.window.full_screen; }},
+    {{"-display", "sdl,show-cursor=on,window-close=off,grab-mod=rctrl"}, [](C c) { return c.display.window.show_cursor && !c.display.window.window_close && c.display.window.modifier == ui::HotKeyModifier::RightCtrl; }},
+    {{"-display", "sdl,grab-mod=lshift-lctrl-lalt"}, [](C c) { return c.display.window.modifier == ui::HotKeyModifier::LeftShiftCtrlAlt; }},
+    {{"-screenshot", "s.png", "-display", "sdl"}, [](C c) { return c.display.screenshot == "s.png" && c.display.window.screenshot == "s.png"; }},
     // KUnit's line.
     {{"-nodefaults", "-m", "1024", "-append", "x", "-no-reboot", "-nographic", "-serial", "stdio", "-machine", "virt", "-accel", "kvm", "-accel", "tcg"}, [](C c) { return c.board == "virt" && c.ram == GiB && c.actions.reboot_is_shutdown && c.serial.kind == Kind::Stdio && !c.serial.mux; }},
 };
@@ -247,7 +260,16 @@ const Bad kBad[] = {
     {{"-object", "memory-backend-ram,id=m,size=1G", "-M", "memory-backend=m", "-m", "2G", "-kernel", "K"}, "-m: 2147483648 bytes, and memory-backend 'm' has 1073741824"},
     {{"-numa", "dist"}, "-numa: only 'node' is implemented"},
     {{"-fw_cfg", "name=x"}, "-fw_cfg: either file= or string= is needed"},
-    {{"-display", "sdl"}, "-display: 'sdl' is not implemented (only none)"},
+    {{"-display", "gtk"}, "-display: 'gtk' is not implemented (none, sdl; 'help' says more)"},
+    {{"-display", "vnc=:1"}, "-display: 'vnc=:1' is not implemented (none, sdl; 'help' says more)"},
+    {{"-display", "sdl,gl=on"}, "-display: gl=on is not implemented (only off)"},
+    {{"-display", "sdl,alt_grab=on"}, "-display: there is no property 'alt_grab'"},
+    {{"-display", "none,scale=2"}, "-display: there is no property 'scale'"},
+    {{"-display", "sdl,scale=0"}, "-display: scale '0' is neither 'fit' nor a whole number from 1 to 16"},
+    {{"-display", "sdl,scale=1.5"}, "-display: scale '1.5' is neither 'fit' nor a whole number from 1 to 16"},
+    {{"-display", "sdl,scaling=nearest"}, "-display: scaling=nearest is not one of smooth, integer"},
+    {{"-display", "sdl,grab-mod=super"}, "-display: grab-mod=super is not one of lctrl-lalt, lshift-lctrl-lalt, rctrl"},
+    {{"-display", "none", "-full-screen", "-kernel", "K"}, "-full-screen: there is no window"},
     {{"-vga", "std"}, "-vga: 'std' is not implemented (only none)"},
     {{"-monitor", "stdio"}, "-monitor: 'stdio' is not implemented (only none)"},
     {{"-parallel", "null"}, "-parallel: 'null' is not implemented (only none)"},
@@ -322,6 +344,7 @@ const Documented kDocumented[] = {
     {"trace", true},      {"name", true},
     {"compat", true},     {"h", false},
     {"version", false},
+    {"full-screen", false},
 };
 
 TEST(Options, HelpListsEveryOption) {
@@ -418,6 +441,8 @@ TEST(Options, WhatHelpsPrint) {
       {{"-device", "?"}, "name \"virtconsole\", bus virtio-serial-bus"},
       {{"-device", "virtserialport,help"}, "nr=<uint32>"},
       {{"-chardev", "help"}, "socket"},
+      {{"-display", "help"}, "  sdl    a window"},
+      {{"-display", "?"}, "  S      writes a screenshot"},
       {{"-netdev", "help"}, "\nuser\n"},
       {{"-accel", "help"}, "tcg\n"},
       {{"-M", "none", "-accel", "help"}, "tcg\n"},

@@ -54,6 +54,7 @@ class Board {
 
   void root();
   void chosen();
+  void framebuffer(const FdtFramebuffer& f);
   void memory();
   void cpus();
   void psci();
@@ -105,6 +106,21 @@ void Board::chosen() {
   }
   if (c.kaslr_seed) w_.cells64("kaslr-seed", {*c.kaslr_seed});
   if (!c.rng_seed.empty()) w_.bytes("rng-seed", c.rng_seed);
+  if (d_.framebuffer) framebuffer(*d_.framebuffer);
+}
+
+/// Inside of /chosen, which therefore has cells.
+void Board::framebuffer(const FdtFramebuffer& f) {
+  w_.cells("#address-cells", {2});
+  w_.cells("#size-cells", {2});
+  w_.flag("ranges");
+  const auto node = w_.node(at("framebuffer", f.memory.start));
+  w_.string("compatible", "simple-framebuffer");
+  reg(f.memory);
+  w_.cells("width", {f.width});
+  w_.cells("height", {f.height});
+  w_.cells("stride", {f.stride});
+  w_.string("format", "x8r8g8b8");
 }
 
 void Board::memory() {

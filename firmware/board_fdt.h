@@ -2,7 +2,8 @@
 //
 // Bindings: Linux, Documentation/devicetree/bindings/ (arm/cpus.yaml, arm/psci.yaml, arm/pmu.yaml,
 // arm/pl011 and the PrimeCells, interrupt-controller/arm,gic-v3.yaml, timer/arm,arch_timer.yaml,
-// input/gpio-keys.yaml, pci/host-generic-pci.yaml, virtio/mmio.yaml).  The tree describes what the
+// input/gpio-keys.yaml, pci/host-generic-pci.yaml, virtio/mmio.yaml,
+// display/simple-framebuffer.yaml).  The tree describes what the
 // description says is there and nothing else; it does not know any board.
 // Deliberately missing: caches, CPU topology, NUMA, EL2's interrupts.
 #pragma once
@@ -61,6 +62,13 @@ struct FdtTimer {
   u32 hypervisor = 10;
 };
 
+/// Pixels in memory that firmware set up: 32 bits each, x8r8g8b8.
+struct FdtFramebuffer {
+  Range memory = {};  ///< in none of the board's banks
+  u32 width = 0, height = 0;
+  u32 stride = 0;  ///< bytes
+};
+
 /// What /chosen says; empty members are left out.
 struct FdtChosen {
   std::string bootargs = {};
@@ -87,6 +95,7 @@ struct BoardDescription {
   std::vector<WiredDevice> virtio_mmio = {};
   std::vector<Range> flash = {};  ///< banks of one CFI flash, 32 bits wide
   std::optional<Range> fw_cfg = {};
+  std::optional<FdtFramebuffer> framebuffer = {};
   FdtChosen chosen = {};
 };
 

@@ -114,6 +114,7 @@ Result<void> Machine::build() {
   TRY_VOID(build_fw_cfg());
   TRY_VOID(build_virtio_slots());
   TRY_VOID(plug_devices());
+  TRY_VOID(build_display());
   TRY_VOID(build_cpus(std::move(*model)));
   TRY_VOID(describe_hardware());
   if (!config_.dumpdtb.empty()) {
@@ -216,7 +217,7 @@ Result<void> Machine::describe_hardware() {
   firmware::BoardDescription b;
   b.model = fmt::format("quince {}", board_->name);
   b.compatible = board_->compatible;
-  b.memory = {{PhysAddr(board_->entry(Slot::Ram).base), config_.ram}};
+  b.memory = {guest_memory()};
   for (const auto& c : cpus_) b.cpus.push_back({.mpidr = c->mpidr()});
   b.gic.distributor = range_of(board_->entry(Slot::GicDist));
   b.gic.redistributors = range_of(board_->entry(Slot::GicRedist));
@@ -228,6 +229,7 @@ Result<void> Machine::describe_hardware() {
   b.power_key_line = board_->power_key_line;
   describe_pcie(b);
   describe_peripherals(b);
+  describe_display(b);
   b.chosen.kaslr_seed = random_();
   for (unsigned i = 0; i < 4; ++i) {
     const u64 r = random_();
@@ -273,7 +275,7 @@ Result<void> Machine::load_for_firmware() {
 
 Result<void> Machine::load_images() {
   images_ = std::make_unique<Images>();
-  const firmware::Range ram{PhysAddr(board_->entry(Slot::Ram).base), config_.ram};
+  const firmware::Range ram = guest_memory();
   const Slot first = board_->has(Slot::Firmware) ? Slot::Firmware : Slot::Flash0;
   u64 start = board_->entry(first).base, x0 = 0;
   if (!config_.bios.empty() && first == Slot::Firmware) {

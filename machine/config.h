@@ -47,6 +47,13 @@ struct ActionConfig {
   bool shutdown_is_pause = false;
 };
 
+/// Whether a board's own display is there.
+enum class BoardDisplay : u8 {
+  Auto,  ///< when no other display is plugged in
+  On,
+  Off
+};
+
 /// What a person sees.
 struct DisplayConfig {
   enum class Front : u8 {
@@ -56,6 +63,8 @@ struct DisplayConfig {
   };
   Front front = Front::Default;
   ui::WindowOptions window;
+  BoardDisplay board = BoardDisplay::Auto;  ///< -M display=
+  u32 width = 1920, height = 1080;          ///< -M display-mode=: pixels of the board's own
   std::string screenshot;  ///< -screenshot: written on SIGUSR1 and at the end; empty: none
 };
 

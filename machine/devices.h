@@ -17,6 +17,7 @@
 #include "hw/timer/generic_timer.h"
 #include "hw/uart/pl011.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "hw/vmapple/gpu.h"
 #include "machine/machine.h"
 
 namespace quince::machine {
@@ -40,6 +41,7 @@ struct Machine::Devices {
   std::vector<Flash> flash;
   std::unique_ptr<hw::FwCfg> fw_cfg;
   std::vector<std::unique_ptr<hw::VirtioMmio>> virtio_slots;
+  std::unique_ptr<hw::VmappleGpu> display;  ///< the board's own
   std::vector<std::unique_ptr<hw::Device>> plugged;  ///< -device, in order
 
   ~Devices() {

@@ -31,6 +31,7 @@
 
 namespace quince::firmware {
 struct BoardDescription;
+struct Range;
 }
 
 namespace quince::hw {
@@ -132,11 +133,16 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> build_fw_cfg();
   Result<void> build_virtio_slots();
   Result<void> plug_devices();
+  Result<void> build_display();  // display.cpp
+  void describe_display(firmware::BoardDescription& b) const;
+  u64 framebuffer() const;
+  firmware::Range guest_memory() const;
   Result<void> tell_boot_order(const BootOrder& order);
   Result<void> build_cpus(cpu::CpuModel model);
   Result<void> load_images();
   Result<void> load_for_firmware();
   bool starts_in_firmware() const;
+  bool board_display_ = false;  ///< whether the board's own display is there
   bool has_its() const { return config_.msi && config_.its && board_->has(Slot::Its); }
   Result<void> describe_hardware();
   void describe_pcie(firmware::BoardDescription& b) const;         // pcie.cpp

@@ -160,10 +160,6 @@ Result<void> Machine::plug_devices() {
   devices_->plugged = plugger.take_devices();
   device_list_.insert(device_list_.end(), plugger.units().begin(), plugger.units().end());
   TRY_VOID(done);
-  if (!config_.display.screenshot.empty() && display_.consoles().empty())
-    return fail("-screenshot: the machine has no display device");
-  if (config_.display.front == DisplayConfig::Front::Sdl && display_.consoles().empty())
-    return fail("-display: sdl: the machine has no display device");
   return tell_boot_order(plugger.boot_order());
 }
 

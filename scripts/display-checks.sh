@@ -37,8 +37,8 @@ listen() {
 }
 
 while read -r module; do
-  insmod "/modules-standard/$module" || echo "display: error insmod $module $?"
-done </modules-standard/order
+  insmod "/modules/$module" || echo "display: error insmod $module $?"
+done </modules/order
 # The console of a framebuffer comes a little later than its driver.
 for _ in $(seq 50); do
   [ ! -e /dev/fb0 ] || break

@@ -18,6 +18,8 @@ readonly kModulesCloud=(
 )
 readonly kModulesStandard=(
   usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev
+  virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio virtio_input
+  drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu
 )
 
 usage() {
@@ -26,7 +28,7 @@ usage: fetch-guest.sh [--update] DEST [cloud|standard|busybox]...
   cloud     DEST/kernel-cloud, DEST/config-cloud, DEST/version-cloud, DEST/modules-cloud/:
             virtio drivers, and `order`, in which they are to be inserted
   standard  DEST/kernel-standard, DEST/config-standard, DEST/version-standard,
-            DEST/modules-standard/: USB drivers, and `order`
+            DEST/modules-standard/: drivers of USB, displays and virtio input, and `order`
   busybox   DEST/busybox, DEST/version-busybox
   --update  looks for newer packages even when the files are there
 Without a name, everything.

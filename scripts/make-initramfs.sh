@@ -8,10 +8,11 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: make-initramfs.sh [--virtio | --usb] OUTPUT.cpio.gz [BUSYBOX]
+usage: make-initramfs.sh [--virtio | --usb | --display] OUTPUT.cpio.gz [BUSYBOX]
   BUSYBOX   a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
   --virtio  packs virtio-checks.sh and the cloud kernel's modules beside BUSYBOX as well
-  --usb     the same with usb-checks.sh and the standard kernel's modules
+  --usb, --display
+            the same with usb-checks.sh or display-checks.sh and the standard kernel's modules
 END
 }
 
@@ -25,6 +26,7 @@ write_init() {
 #!/bin/busybox sh
 # Process 1 of the quince guest.  Words on the kernel command line:
 #   quince.virtio  use the virtio devices (an initramfs made with --virtio)
+#   quince.display use displays and input devices (an initramfs made with --display)
 #   quince.usb     use the USB devices (an initramfs made with --usb)
 #   quince.exit    power off as soon as the system is up
 #   quince.reboot  reset instead
@@ -48,6 +50,7 @@ for word in $(cat /proc/cmdline); do
   case $word in
     quince.virtio) /virtio-checks ;;
     quince.usb) /usb-checks ;;
+    quince.display) /display-checks ;;
     quince.exit) poweroff -f ;;
     quince.reboot) reboot -f ;;
     # The end of process 1 is a panic in every configuration of Linux.
@@ -73,7 +76,7 @@ pack_checks() {
 main() {
   local checks=""
   case ${1:-} in
-    --virtio | --usb)
+    --virtio | --usb | --display)
       checks=${1#--}
       shift
       ;;
@@ -99,7 +102,7 @@ main() {
   chmod 755 "$stage/root/init"
   case $checks in
     virtio) pack_checks virtio "$(dirname "$busybox")/modules-cloud" ;;
-    usb) pack_checks usb "$(dirname "$busybox")/modules-standard" ;;
+    usb | display) pack_checks "$checks" "$(dirname "$busybox")/modules-standard" ;;
   esac
   find "$stage/root" -exec touch -h -d @0 {} +
 

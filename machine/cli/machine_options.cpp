@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cpu/model.h"
+#include "hw/display/edid.h"
 #include "machine/cli/parser.h"
 
 namespace quince::machine::cli {
@@ -34,6 +35,9 @@ std::string board_options_help(std::string_view name) {
   std::string s = fmt::format(
       "{} options:\n"
       "  accel=<string>         - tcg\n"
+      "  display=<string>       - on, off or auto: the board's own, where it has one (auto: on\n"
+      "                           without another)\n"
+      "  display-mode=<W>x<H>   - its size in pixels (1920x1080)\n"
       "  dumpdtb=<file>         - write the generated device tree and exit\n"
       "  gic-version=<string>   - 3\n"
       "  memory-backend=<id>    - an -object memory-backend-*: the guest's memory\n"
@@ -42,6 +46,13 @@ std::string board_options_help(std::string_view name) {
   if (board != nullptr && board->has(Slot::Its))
     s += "  its=<bool>             - messages go through an ITS (on)\n";
   return s;
+}
+
+Result<void> set_board_display(DisplayConfig& c, std::string_view value) {
+  const auto on = parse_switch(value);
+  if (!on && value != "auto") return fail("display={} is none of on, off, auto", value);
+  c.board = value == "auto" ? BoardDisplay::Auto : *on ? BoardDisplay::On : BoardDisplay::Off;
+  return {};
 }
 
 }  // namespace
@@ -59,6 +70,12 @@ Result<void> on_machine(Parser& p, std::string_view v) {
       c.board = value;
     } else if (key == "dumpdtb") {
       c.dumpdtb = value;
+    } else if (key == "display") {
+      TRY_VOID(set_board_display(c.display, value));
+    } else if (key == "display-mode") {
+      const hw::DisplayMode mode = TRY(hw::parse_display_mode(value));
+      c.display.width = mode.width;
+      c.display.height = mode.height;
     } else if (key == "gic-version") {
       if (value != "3" && value != "max")
         return fail("gic-version={} is not implemented (only 3)", value);

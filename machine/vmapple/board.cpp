@@ -17,7 +17,7 @@ constexpr MapEntry kMap[] = {
     {Slot::Gpio,        0x2006'0000,  0x0000'1000,  "gpio",          0x05},
     {Slot::Pvpanic,     0x2007'0000,  0x0000'0002,  "pvpanic",       -1,   false},
     {Slot::Bdif,        0x3000'0000,  0x0020'0000,  "bdif",          -1,   false},
-    {Slot::Gpu,         0x3020'0000,  0x0001'0000,  "gpu",           0x11, false},
+    {Slot::Gpu,         0x3020'0000,  0x0001'0000,  "gpu",           0x11},
     {Slot::IoSurface,   0x3021'0000,  0x0001'0000,  "iosurface",     0x10, false},
     {Slot::Aes1,        0x3022'0000,  0x0000'4000,  "aes",           0x12, false},
     {Slot::Aes2,        0x3023'0000,  0x0000'4000,  "aes-2",         -1,   false},

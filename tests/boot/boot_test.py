@@ -13,6 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from display_suite import DisplayTests  # noqa: E402
 from firmware_suite import FirmwareTests  # noqa: E402
 from machine import Failure, Guest  # noqa: E402
 from usb_suite import UsbTests  # noqa: E402
@@ -21,7 +22,7 @@ from virtio_suite import VirtioTests  # noqa: E402
 VERSION_LINE = "Linux version "
 
 
-class Suite(VirtioTests, UsbTests, FirmwareTests):
+class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
     def __init__(self, binary, guest):
         self.binary = binary
         self.guest = guest

@@ -22,9 +22,11 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "hw/virtio/virtio_rng.h"
+#include "hw/vmapple/gpu.h"
 #include "machine/board.h"
 #include "machine/machine.h"
 #include "tests/golden/golden.h"
+#include "tests/support/ui_host.h"
 
 namespace quince::test {
 namespace {
@@ -124,6 +126,10 @@ TEST(GeneratedDocs, Registers) {
   out += register_table("PL031 RTC", rtc);
   out += register_table("PL061 GPIO", gpio);
   out += register_table("fw_cfg", fw_cfg);
+  UiHost host;
+  ui::Console console("gpu", host);
+  const hw::VmappleGpu gpu("gpu", {}, hw::IrqLine(), console, hw::DmaPort(space, 0));
+  out += register_table("vmapple GPU", gpu);
   out += virtio_tables(log, timers);
   hw::PciHostBridge pcie("pcie", space, std::vector<hw::IrqLine>(1));
   const hw::IrqTestdev irq_testdev("irq-testdev", *pcie.root().claim(1));

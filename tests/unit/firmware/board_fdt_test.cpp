@@ -83,6 +83,25 @@ TEST(BoardFdt, RootMemoryAndChosen) {
   EXPECT_EQ(t.bytes("/chosen", "rng-seed"), (Bytes{1, 2, 3}));
 }
 
+TEST(BoardFdt, AFramebufferIsInChosen) {
+  BoardDescription b = full();
+  b.framebuffer = FdtFramebuffer{
+      .memory = {PhysAddr(0x1'afff'0000), 0x7e'9000}, .width = 1920, .height = 1080, .stride = 7680};
+  const Tree t(b);
+  const char* fb = "/chosen/framebuffer@1afff0000";
+  EXPECT_EQ(t.text(fb, "compatible"), "simple-framebuffer");
+  EXPECT_EQ(t.cells(fb, "reg"), (Cells{1, 0xafff'0000, 0, 0x7e'9000}));
+  EXPECT_EQ(t.cells(fb, "width"), Cells{1920});
+  EXPECT_EQ(t.cells(fb, "height"), Cells{1080});
+  EXPECT_EQ(t.cells(fb, "stride"), Cells{7680});
+  EXPECT_EQ(t.text(fb, "format"), "x8r8g8b8");
+  // Linux reads the address by the cells of /chosen.
+  EXPECT_EQ(t.cells("/chosen", "#address-cells"), Cells{2});
+  EXPECT_EQ(t.cells("/chosen", "#size-cells"), Cells{2});
+  EXPECT_EQ(t.bytes("/chosen", "ranges"), Bytes{});
+  EXPECT_FALSE(Tree(full()).bytes("/chosen", "#address-cells"));
+}
+
 TEST(BoardFdt, CpusStartByPsci) {
   const Tree t(full());
   EXPECT_EQ(t.cells("/cpus", "#address-cells"), Cells{1});

@@ -72,7 +72,7 @@ class Front {
   std::optional<Clock::time_point> message_ends_;
   std::string title_;
   u64 frames_ = 0;
-  bool grabbed_ = false, status_shown_ = false, running_ = true, quitting_ = false;
+  bool grabbed_ = false, status_shown_ = false, running_ = true;
   u32 stop_event_ = 0;
   std::atomic<bool> stopped_{false};
 };

@@ -343,8 +343,7 @@ const Documented kDocumented[] = {
     {"d", true},          {"D", true},
     {"trace", true},      {"name", true},
     {"compat", true},     {"h", false},
-    {"version", false},
-    {"full-screen", false},
+    {"version", false},   {"full-screen", false},
 };
 
 TEST(Options, HelpListsEveryOption) {

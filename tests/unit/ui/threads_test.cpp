@@ -10,7 +10,7 @@
 namespace quince::ui {
 namespace {
 
-constexpr unsigned kRounds = 300;
+constexpr unsigned kRounds = 100;
 
 /// Every row is one colour: a torn row would show that a copy was made while it was drawn.
 bool rows_are_whole(const Picture& p) {

@@ -18,6 +18,7 @@ readonly kModulesCloud=(
 )
 readonly kModulesStandard=(
   usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev
+  scsi_common scsi_mod crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi sd_mod usb-storage
 )
 
 usage() {

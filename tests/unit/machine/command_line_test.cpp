@@ -128,6 +128,14 @@ const Good kGood[] = {
     {{"-D", "log"}, [](C c) { return c.log_file == "log"; }},
     {{"-trace", "mmio.*", "-trace", "enable=gic.irq,file=L"}, [](C c) { return c.traces == std::vector<std::string>{"mmio.*", "gic.irq"} && c.log_file == "L"; }},
     {{"-name", "some, name"}, [](C c) { return c.name == "some, name"; }},
+    // 001n
+    {{}, [](C c) { return c.usb_input && c.devices.empty(); }},
+    {{"-nodefaults"}, [](C c) { return !c.usb_input && !c.usb; }},
+    {{"-M", "vmapple,usb=off"}, [](C c) { return !c.usb_input && !c.usb; }},
+    {{"-M", "virt"}, [](C c) { return !c.usb_input && !c.usb; }},
+    {{"-M", "virt,usb=on"}, [](C c) { return !c.usb_input && c.usb; }},
+    {{"-M", "virt", "-usb"}, [](C c) { return !c.usb_input && c.usb; }},
+    {{"-nodefaults", "-usbdevice", "tablet", "-usbdevice", "keyboard"}, [](C c) { return c.usb && !c.usb_input && c.devices.size() == 2 && c.devices[0].kind == "usb-tablet" && c.devices[0].option == "-usbdevice tablet" && c.devices[1].kind == "usb-kbd"; }},
     {{"-display", "none", "-nodefaults", "-no-user-config", "-parallel", "none", "-vga", "none", "-net", "none", "-nic", "none", "-monitor", "none"}, [](C c) { return c.serial.kind == Kind::Null; }},
     // KUnit's line.
     {{"-nodefaults", "-m", "1024", "-append", "x", "-no-reboot", "-nographic", "-serial", "stdio", "-machine", "virt", "-accel", "kvm", "-accel", "tcg"}, [](C c) { return c.board == "virt" && c.ram == GiB && c.actions.reboot_is_shutdown && c.serial.kind == Kind::Stdio && !c.serial.mux; }},
@@ -212,6 +220,8 @@ const Bad kBad[] = {
     {{"-fsdev", "local,id=f,path=/"}, "-fsdev: security_model= is missing (none, passthrough, mapped, mapped-xattr)"},
     {{"-fsdev", "local,id=f,path=/,security_model=none", "-fsdev", "local,id=f,path=/,security_model=none"}, "-fsdev: there are two fsdevs 'f'"},
     {{"-virtfs", "local,path=/,security_model=none"}, "-virtfs: mount_tag= is missing"},
+    {{"-usbdevice", "braille"}, "-usbdevice: 'braille' is not known (keyboard, mouse, tablet); -device has the others"},
+    {{"-M", "usb=x"}, "-M: 'x' is neither on nor off"},
     {{"-device", "bogus"}, "-device: 'bogus' is not a valid device model name"},
     {{"-device", "id=x"}, "-device: '' is not a valid device model name"},
     {{"-device", "loader"}, "-device loader: it needs a file, data, or both addr and cpu-num"},

@@ -42,6 +42,7 @@ struct Board {
   bool msi_valid_bit;      ///< MSI_TYPER bit 31 of the frame
   /// USB controllers send every event to ring 0 while they have no messages: macOS expects it.
   bool conditional_intr_mapping;
+  bool usb_input;  ///< it has a USB controller, keyboard and tablet by itself
   u64 counter_hz;
   unsigned uart_clock_hz;
   unsigned power_key_line; ///< PL061 input

@@ -87,6 +87,8 @@ struct MachineConfig {
   std::vector<p9::FsdevOptions> fsdevs;  ///< -fsdev, and -virtfs's share of it
   std::vector<OptionGroup> objects;      ///< others
   std::vector<OptionGroup> devices;      ///< -device, and what short forms of it make
+  bool usb = false;                      ///< a USB controller, if `devices` has none
+  bool usb_input = false;                ///< and the keyboard and tablet of the board itself
   std::vector<OptionGroup> globals;      ///< -global: defaults for a driver's properties
   std::vector<FwCfgFile> fw_cfg;
   BootConfig boot;

@@ -7,6 +7,7 @@
 
 #include "firmware/board_fdt.h"
 #include "machine/devices.h"
+#include "machine/plug/default_devices.h"
 #include "machine/plug/plugger.h"
 
 namespace quince::machine {
@@ -153,7 +154,7 @@ Result<void> Machine::plug_devices() {
   for (const auto& slot : devices_->virtio_slots) places.mmio_slots.push_back(slot.get());
   Plugger plugger(std::move(places), *backends_, space_, timers_, log_);
   Result<void> done;
-  for (const OptionGroup& d : config_.devices) {
+  for (const OptionGroup& d : devices_to_plug(config_)) {
     done = plugger.plug(d, config_.globals);
     if (!done) break;
   }

@@ -20,6 +20,7 @@ readonly kModulesStandard=(
   usb-common usbcore xhci-hcd xhci-pci hid usbhid hid-generic evdev
   virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio virtio_input
   drm drm_kms_helper drm_shmem_helper virtio_dma_buf virtio-gpu
+  scsi_common scsi_mod crct10dif_common crc-t10dif crc64 crc64-rocksoft t10-pi sd_mod usb-storage
 )
 
 usage() {

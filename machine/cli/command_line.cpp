@@ -76,6 +76,9 @@ constexpr Option kOptions[] = {
     {"chardev",      "BACKEND,id=ID...",                   "a named character back end ('-chardev help')", on_chardev},
     {"object",       "memory-backend-ram|file|memfd,id=ID,size=S...", "memory for -M memory-backend=ID; also rng-builtin, rng-random, filter-dump", on_object},
     {"numa",         "node,memdev=ID",                     "the same by QEMU's other name", on_numa},
+    {"usb",          nullptr,                              "a USB controller, if no -device is one", on_usb},
+    {"usbdevice",    "keyboard|mouse|tablet",              "a USB device by its short name", on_usbdevice},
+    {"nodefaults",   nullptr,                              "without the keyboard, tablet and USB controller that vmapple has by itself", on_nodefaults},
     {"fw_cfg",       "name=NAME,file=FILE|string=TEXT",    "a file for firmware (virt)", on_fw_cfg},
     {"nographic",    nullptr,                              "serial port on the terminal (Ctrl-A h for help)", on_nographic},
     {"echr",         "N",                                  "the escape key of a shared terminal by its code (1: Ctrl-A)", on_echr},
@@ -101,7 +104,6 @@ constexpr Option kOptions[] = {
     {"help",         nullptr,                              nullptr, on_help},
     {"version",      nullptr,                              "the version", on_version},
     // Accepted because callers of QEMU pass them; there is nothing here that they would change.
-    {"nodefaults",   nullptr, nullptr, accept},
     {"no-user-config", nullptr, nullptr, accept},
     {"parallel",     "none",  nullptr, only_none},
     {"vga",          "none",  nullptr, only_none},
@@ -125,6 +127,7 @@ Result<void> finish(Parser& p) {
   TRY_VOID(finish_display(p));
   const Board& board = *find_board(c.board);
   TRY_VOID(finish_machine(p, board));
+  finish_usb(p, board);
   finish_boot(p, board);
   if (c.cpus > board.max_cpus)
     return fail("-smp: Invalid SMP CPUs {}. The max CPUs supported by machine '{}' is {}", c.cpus,

@@ -43,6 +43,8 @@ std::string board_options_help(std::string_view name) {
       "  memory-backend=<id>    - an -object memory-backend-*: the guest's memory\n"
       "  msi=<bool>             - PCI functions have MSI and MSI-X (on)\n",
       name);
+  s += fmt::format("  usb=<bool>             - there is a USB controller ({})\n",
+                   board != nullptr && board->usb_input ? "on" : "off");
   if (board != nullptr && board->has(Slot::Its))
     s += "  its=<bool>             - messages go through an ITS (on)\n";
   return s;
@@ -86,6 +88,8 @@ Result<void> on_machine(Parser& p, std::string_view v) {
     } else if (key == "its") {
       c.its = TRY(parse_switch(value));
       p.its_asked = c.its;
+    } else if (key == "usb") {
+      p.usb = TRY(parse_switch(value));
     } else if (key == "accel") {
       add_accel(p, value, fmt::format("-M: accel={} is not implemented (only tcg)", value));
     } else if (key == "virtualization" || key == "mte") {

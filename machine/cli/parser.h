@@ -24,6 +24,8 @@ struct Parser {
   bool its_asked = false;    // by -M its=on; without it, an ITS is there where the board has one
   bool boot_asked = false;   // by -boot
   bool full_screen = false;  // -full-screen
+  std::optional<bool> usb;   // by -usb, -usbdevice and -M usb=
+  bool no_defaults = false;  // -nodefaults
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
 };
@@ -100,6 +102,13 @@ Result<void> on_netdev(Parser& p, std::string_view v);
 Result<void> on_nic(Parser& p, std::string_view v);
 Result<void> on_net(Parser& p, std::string_view v);
 void finish_nics(Parser& p);
+
+// usb_options.cpp
+Result<void> on_usb(Parser& p, std::string_view v);
+Result<void> on_usbdevice(Parser& p, std::string_view v);
+Result<void> on_nodefaults(Parser& p, std::string_view v);
+/// What a board has by itself, unless -nodefaults is there.
+void finish_usb(Parser& p, const Board& board);
 
 // control_options.cpp
 Result<void> on_action(Parser& p, std::string_view v);

@@ -47,6 +47,7 @@ std::vector<DeviceModel> make_models() {
   std::vector<DeviceModel> all;
   add_pci_models(all);
   add_usb_models(all);
+  add_usb_device_models(all);
   add_virtio_models(all);
   add_display_models(all);
   return all;

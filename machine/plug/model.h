@@ -45,9 +45,11 @@ const DeviceModel* find_device_model(std::string_view name);
 std::string device_list_help();
 std::string device_help(const DeviceModel& model);
 
-// pci_models.cpp, usb_models.cpp, virtio_models.cpp, display_models.cpp: parts of the table.
+// pci_models.cpp, usb_models.cpp, usb_device_models.cpp, virtio_models.cpp, display_models.cpp: parts
+// of the table.
 void add_pci_models(std::vector<DeviceModel>& to);
 void add_usb_models(std::vector<DeviceModel>& to);
+void add_usb_device_models(std::vector<DeviceModel>& to);
 void add_virtio_models(std::vector<DeviceModel>& to);
 void add_display_models(std::vector<DeviceModel>& to);
 

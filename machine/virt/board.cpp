@@ -40,6 +40,7 @@ const Board kVirt = {
     .msi_spis = 64,
     .msi_valid_bit = false,
     .conditional_intr_mapping = false,
+    .usb_input = false,
     .counter_hz = 62'500'000,
     .uart_clock_hz = 24'000'000,
     .power_key_line = 3,

@@ -42,6 +42,7 @@ const Board kVmapple = {
     .msi_spis = 128,
     .msi_valid_bit = true,
     .conditional_intr_mapping = true,
+    .usb_input = true,
     .counter_hz = 24'000'000,
     .uart_clock_hz = 24'000'000,
     .power_key_line = 3,

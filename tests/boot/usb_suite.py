@@ -1,7 +1,11 @@
 """USB, used by Linux's drivers: what scripts/usb-checks.sh says."""
 
+import hashlib
 import itertools
 import re
+import tempfile
+
+from virtio_suite import COPY_BYTES, DISK_BYTES, Disk
 
 
 class UsbSaid:
@@ -72,3 +76,70 @@ class UsbTests:
 
     def test_usb_nec(self):
         self.usb_controller("virt", ",intrs=4,slots=8", "ITS-MSI", model="nec-usb-xhci")
+
+    # ---- Devices.
+
+    KEYBOARD, TABLET, MOUSE = "Quince Quince USB Keyboard", "Quince Quince USB Tablet", "Quince Quince USB Mouse"
+
+    def test_usb_defaults_of_vmapple(self):
+        """001n: a keyboard and a tablet, with no option."""
+        said = self.usb_run(board="vmapple")
+        said.expect("controller", "0000:00:01.0", "xhci_hcd")
+        said.expect("input", *self.KEYBOARD.split())
+        said.expect("input", *self.TABLET.split())
+        said.expect("interface", "1-1:1.0", "usbhid")
+        said.expect("interface", "1-2:1.0", "usbhid")
+
+    def test_usb_nodefaults(self):
+        """001n: no controller on the bus."""
+        for option in ["-nodefaults"], ["-M", "vmapple,usb=off"]:
+            said = self.usb_run(*option, board="vmapple")
+            if found := said.all("controller") + said.all("input"):
+                said.guest.fail(f"there is something: {found}")
+
+    def test_usb_short_forms(self):
+        said = self.usb_run("-usb", "-usbdevice", "mouse", "-usbdevice", "keyboard", board="virt")
+        said.expect("input", *self.MOUSE.split())
+        said.expect("input", *self.KEYBOARD.split())
+
+    def test_usb_devices_behind_hubs(self):
+        """Input at both speeds, two hubs in a row, and a disk behind them."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "stick", "raw", seed=41)
+            said = self.usb_run(
+                "-device", "qemu-xhci,id=usb", "-device", "usb-hub,bus=usb.0,port=1,ports=4",
+                "-device", "usb-hub,bus=usb.0,port=1.4", "-device", "usb-kbd,usb_version=1,bus=usb.0,port=1.1",
+                "-device", "usb-mouse,bus=usb.0,port=1.4.8", *disk.drive("stick"),
+                "-device", "usb-storage,drive=stick,removable=on,bus=usb.0,port=1.2", board="virt")
+            said.expect("device", "1-1", "480", "0409:55aa", "09")
+            said.expect("device", "1-1.4", "480", "0409:55aa", "09")
+            said.expect("device", "1-1.1", "12", "0627:0001", "00")
+            said.expect("device", "1-1.4.8", "480", "0627:0001", "00")
+            said.expect("interface", "1-1.2:1.0", "usb-storage")
+            said.expect("disk", "sda", str(DISK_BYTES), "1", "0")
+            self.usb_disk_is_right(said, disk)
+
+    def usb_disk_is_right(self, said, disk):
+        digest = hashlib.sha256(disk.data).hexdigest()
+        said.expect("first", "sda", digest)
+        said.expect("second", "sda", digest)
+        disk.check()
+
+    def test_usb_storage(self):
+        """At SuperSpeed; every byte of the image is compared afterwards."""
+        for board in "vmapple", "virt":
+            with tempfile.TemporaryDirectory() as folder:
+                disk = Disk(folder, "stick", "qcow2", seed=42)
+                said = self.usb_run("-device", "nec-usb-xhci", *disk.drive("stick", "serial=0123456789AB"),
+                                    "-device", "usb-storage,drive=stick", board=board)
+                said.expect("device", "2-1", "5000", "46f4:0001", "00")
+                said.expect("disk", "sda", str(DISK_BYTES), "0", "0")
+                self.usb_disk_is_right(said, disk)
+
+    def test_usb_storage_read_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "stick", "raw", seed=43)
+            said = self.usb_run("-device", "qemu-xhci", *disk.drive("stick", "readonly=on"),
+                                "-device", "usb-storage,drive=stick,logical_block_size=4096", board="virt")
+            said.expect("disk", "sda", str(DISK_BYTES), "0", "1")
+            said.expect("first", "sda", hashlib.sha256(disk.data).hexdigest())

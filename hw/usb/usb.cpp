@@ -170,7 +170,7 @@ void UsbPort::detach() {
   if (device_ == nullptr) return;
   set_state(State::Disabled);
   // A port that was disabled already may still have slots that name the device.
-  if (UsbBus* b = bus(); b != nullptr) for_tree(*device_, [&](UsbDevice& d) { b->unreachable(d); });
+  if (UsbBus* b = bus(); b != nullptr) for_tree(*device_, [&](UsbDevice& d) { b->removed(d); });
   owner_.detached(*this);
   UsbDevice& gone = *device_;
   device_ = nullptr;

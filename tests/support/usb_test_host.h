@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <deque>
 
@@ -21,9 +22,9 @@ class UsbTestBus final : public hw::UsbBus, public hw::UsbPortOwner {
   hw::UsbPort* port(unsigned n) override { return n == 1 ? &port_ : nullptr; }
   hw::UsbPort& port() { return port_; }
 
-  std::vector<u8> woken;              ///< endpoints
-  std::vector<std::string> lost;      ///< names of devices that became unreachable
-  unsigned wakes = 0;                 ///< remote wakeups
+  std::vector<u8> woken;          ///< endpoints
+  std::vector<std::string> lost;  ///< names of devices that became unreachable or were taken out
+  unsigned wakes = 0;             ///< remote wakeups
   unsigned connects = 0, losses = 0;  ///< of the port
   /// Called for each wakeup after it was remembered, as a controller would try again.
   std::function<void(hw::UsbDevice&, u8)> on_wakeup;
@@ -33,14 +34,18 @@ class UsbTestBus final : public hw::UsbBus, public hw::UsbPortOwner {
     woken.push_back(endpoint);
     if (on_wakeup) on_wakeup(device, endpoint);
   }
-  void unreachable(hw::UsbDevice& d) override { lost.push_back(d.name()); }
+  void unreachable(hw::UsbDevice& d) override { lose(d); }
   void suspended(hw::UsbDevice&) override {}
   void resumed(hw::UsbDevice&) override {}
-  void removed(hw::UsbDevice&) override {}
+  void removed(hw::UsbDevice& d) override { lose(d); }
   void destroyed(hw::UsbDevice&) override {}
   void attached(hw::UsbPort&) override { ++connects; }
   void detached(hw::UsbPort&) override { ++losses; }
   void remote_wakeup(hw::UsbPort&) override { ++wakes; }
+
+  void lose(const hw::UsbDevice& d) {
+    if (std::find(lost.begin(), lost.end(), d.name()) == lost.end()) lost.push_back(d.name());
+  }
 
   hw::UsbPort port_;
 };

@@ -129,7 +129,7 @@ const Wrong kWrong[] = {
     {{}, {"nothing to boot"}},
     {{"-bogus"}, {"-bogus: invalid option"}},
     {{"-kernel"}, {"-kernel: requires an argument"}},
-    {{"-kernel", "@/spin", "-display", "sdl"}, {"-display: sdl: the machine has no display device"}},
+    {{"-kernel", "@/spin", "-M", "vmapple,display=off", "-display", "sdl"}, {"-display: sdl: the machine has no display device"}},
     {{"-kernel", "@/none"}, {"-kernel: could not load kernel '@/none'", "No such file"}},
     {{"-kernel", "@/directory"}, {"-kernel: could not load kernel '@/directory'", "is a directory"}},
     {{"-kernel", "@/empty"}, {"-kernel: could not load kernel '@/empty'", "empty"}},

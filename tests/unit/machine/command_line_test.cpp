@@ -354,6 +354,8 @@ const Documented kDocumented[] = {
     {"trace", true},      {"name", true},
     {"compat", true},     {"h", false},
     {"version", false},   {"full-screen", false},
+    {"usb", false},       {"usbdevice", true},
+    {"nodefaults", false},
 };
 
 TEST(Options, HelpListsEveryOption) {

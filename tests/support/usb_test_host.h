@@ -6,8 +6,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <deque>
 
 #include "tests/support/usb_test_device.h"

@@ -5,12 +5,16 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 namespace quince {
 
 struct EventLoop::Impl {
   GMainContext* context = g_main_context_new();
+  std::mutex lock;
+  std::vector<std::function<void()>> posted;  // under the lock
   ~Impl() { g_main_context_unref(context); }
 };
 
@@ -117,11 +121,6 @@ void poller_finalize(GSource* source) {
 GSourceFuncs poller_functions = {poller_prepare,  poller_check, poller_dispatch,
                                  poller_finalize, nullptr,      nullptr};
 
-gboolean on_posted(gpointer data) {
-  (*static_cast<std::function<void()>*>(data))();
-  return G_SOURCE_REMOVE;
-}
-
 }  // namespace
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
@@ -169,13 +168,14 @@ EventLoop::Watch EventLoop::add_poller(Poller& poller) {
   return w;
 }
 
+// Not as sources of GLib's: its locks are no pthread mutexes, so TSan would not see that one thread
+// hands over what the other runs.
 void EventLoop::post(std::function<void()> fn) {
-  GSource* source = g_idle_source_new();
-  g_source_set_priority(source, G_PRIORITY_DEFAULT);
-  g_source_set_callback(source, on_posted, new std::function<void()>(std::move(fn)),
-                        [](gpointer p) { delete static_cast<std::function<void()>*>(p); });
-  g_source_attach(source, impl_->context);
-  g_source_unref(source);
+  {
+    const std::lock_guard guard(impl_->lock);
+    impl_->posted.push_back(std::move(fn));
+  }
+  wake();
 }
 
 void EventLoop::run_once(s64 timeout_ns) {
@@ -193,6 +193,13 @@ void EventLoop::run_once(s64 timeout_ns) {
     g_source_destroy(timeout);
     g_source_unref(timeout);
   }
+  // What is posted from now on ends the next wait.
+  std::vector<std::function<void()>> todo;
+  {
+    const std::lock_guard guard(impl_->lock);
+    todo.swap(impl_->posted);
+  }
+  for (const auto& fn : todo) fn();
 }
 
 void EventLoop::wake() { g_main_context_wakeup(impl_->context); }

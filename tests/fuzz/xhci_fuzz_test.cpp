@@ -17,15 +17,20 @@ using hw::UsbStatus;
 constexpr u64 kRam = 0x4000'0000, kRamSize = 128 * KiB;
 // What is where in memory.
 constexpr u64 kDcbaa = kRam, kContexts = kRam + 0x1000, kInput = kRam + 0x3000,
-              kCommands = kRam + 0x4000, kTables = kRam + 0x5000, kEvents = kRam + 0x6000,
+              kCommands = kRam + 0x4000, kTables = kRam + 0x5000, kEvents = kRam + 0x18000,
               kRings = kRam + 0x8000, kStreams = kRam + 0xc000, kBuffers = kRam + 0x10000;
-constexpr unsigned kRingBlocks = 16, kSegmentBlocks = 16;
+constexpr unsigned kRingBlocks = 16, kSegmentBlocks = 128;
+
+/// What the runs of one test came to, so that a test which only knocks at the door fails.
+struct Reached {
+  u64 transfers = 0, requests = 0, streams = 0;
+};
 
 /// Whose answers follow from what it was asked; it keeps nothing but numbers.
 class FuzzUsb final : public hw::UsbDescribedDevice {
  public:
-  FuzzUsb(std::string_view name, FuzzBench& bench)
-      : UsbDescribedDevice(name, UsbTestDevice::description()), bench_(bench) {}
+  FuzzUsb(std::string_view name, FuzzBench& bench, Reached& reached)
+      : UsbDescribedDevice(name, UsbTestDevice::description()), bench_(bench), reached_(reached) {}
   void reset() override {
     ready_ = 0;
     count_ = 0;
@@ -45,11 +50,14 @@ class FuzzUsb final : public hw::UsbDescribedDevice {
   UsbStatus class_request(const hw::UsbSetup& s, std::span<const u8> data,
                           hw::UsbReply& reply) override {
     bench_.output(data.size());
+    ++reached_.requests;
     reply.assign(s.wLength % 64, s.bRequest);
     return s.bRequest % 3 == 0 ? UsbStatus::Stall : UsbStatus::Ok;
   }
   UsbStatus transfer(hw::UsbPacket& p) override {
     ++count_;
+    ++reached_.transfers;
+    if (p.stream() != 0) ++reached_.streams;
     if (count_ % 29 == 0) return UsbStatus::Stall;
     if (count_ % 31 == 0) return UsbStatus::Babble;
     if (count_ % 37 == 0) return UsbStatus::TransactionError;
@@ -67,17 +75,18 @@ class FuzzUsb final : public hw::UsbDescribedDevice {
 
  private:
   FuzzBench& bench_;
+  Reached& reached_;
   u32 ready_ = 0, count_ = 0;
 };
 
 struct World {
-  explicit World(FuzzBench& b, const hw::XhciPciConfig& config)
+  World(FuzzBench& b, const hw::XhciPciConfig& config, Reached& reached)
       : bench(b),
         ram(std::move(*hw::GuestRam::create("ram", kRamSize))),
         host(space, b),
         xhci(b.unit<hw::XhciPci>("xhci", config, *host.bridge.root().claim(1), b.timers())),
-        first(b.unit<FuzzUsb>("first", b)),
-        second(b.unit<FuzzUsb>("second", b)) {
+        first(b.unit<FuzzUsb>("first", b, reached)),
+        second(b.unit<FuzzUsb>("second", b, reached)) {
     if (!space.map_ram(PhysAddr(kRam), *ram)) std::abort();
     b.memory({ram->data(), ram->size()});
     plug(first, 1);
@@ -139,12 +148,12 @@ struct World {
     for (unsigned n = 0; n < 2; ++n) {
       const u64 table = kTables + 0x100 * n, segments = 1 + (r >> (8 * n)) % 3;
       for (u64 i = 0; i < segments; ++i) {
-        put64(table + 16 * i, kEvents + 0x1000 * n + kTrbSize * kSegmentBlocks * i);
+        put64(table + 16 * i, kEvents + 0x2000 * n + kTrbSize * kSegmentBlocks * i);
         put64(table + 16 * i + 8, kSegmentBlocks);
       }
       auto& i = c.interrupter(n);
       wr(i, 0x08, static_cast<u32>(segments));
-      wr(i, 0x18, static_cast<u32>(kEvents + 0x1000 * n));
+      wr(i, 0x18, static_cast<u32>(kEvents + 0x2000 * n));
       wr(i, 0x1c, 0);
       wr(i, 0x10, static_cast<u32>(table));
       wr(i, 0x14, 0);
@@ -155,10 +164,21 @@ struct World {
     command_ = 0;
     for (const unsigned port : {1u, 3u}) wr(c.port_registers(port), 0, kPp | kPr);
   }
+  /// A controller that is halted gets a driver again, mostly.
+  void ensure(u64 r) {
+    u64 status = 0;
+    (void)xhci.controller().operational().read(4, {}, status);
+    if ((status & (kHcHalted | kHce)) == 0 || r % 8 == 0) return;
+    bring_up(r);
+    for (const u32 slot : {1u, 2u}) {
+      address(slot, slot == 1 ? 1 : 3, r);
+      configure(slot, r);
+    }
+  }
   void xhci_config(unsigned off, u32 v) { xhci.config_write(off, 2, v); }
 
-  void command(TrbType type, u32 control, u64 parameter) {
-    Trb t{.parameter = parameter, .control = Trb::type_bits(type) | control};
+  void command(TrbType type, u32 control, u64 parameter, u32 status = 0) {
+    Trb t{.parameter = parameter, .status = status, .control = Trb::type_bits(type) | control};
     // A fresh ring for each: CRCR only counts while the ring does not run, so it is stopped first.
     auto& op = xhci.controller().operational();
     wr(op, 0x18, kCommandStop);
@@ -171,8 +191,7 @@ struct World {
     wr(xhci.controller().doorbells(), 0, 0);
   }
 
-  void address(u64 r) {
-    const u32 slot = 1 + static_cast<u32>(r % 3), port = (r >> 8) % 2 == 0 ? 1 : 3;
+  void address(u32 slot, u32 port, u64 r) {
     command(TrbType::EnableSlot, 0, 0);
     std::vector<u8> nothing(33 * kContextSize);
     put(kInput, nothing);
@@ -185,8 +204,7 @@ struct World {
     command(TrbType::AddressDevice, slot << 24 | ((r >> 24) % 5 == 0 ? kBsr : 0), kInput);
   }
 
-  void configure(u64 r) {
-    const u32 slot = 1 + static_cast<u32>(r % 3);
+  void configure(u32 slot, u64 r) {
     u32 add = 1;
     const bool streams = (r >> 16) % 4 == 0;
     constexpr EpType kTypes[] = {EpType::BulkOut,     EpType::BulkIn,   EpType::InterruptOut,
@@ -233,10 +251,12 @@ struct World {
   /// Some blocks of an endpoint's ring, from its start.
   void transfer(u64 r) {
     const u32 slot = 1 + static_cast<u32>(r % 3), dci = 2 + static_cast<u32>((r >> 8) % 6);
-    const u64 at = ring(slot * 8 + dci);
+    const u32 stream = dci < 4 ? static_cast<u32>((r >> 53) % 8) : 0;
+    const u64 at = ring(slot * 8 + (stream != 0 ? stream : dci));
     command(TrbType::StopEndpoint, slot << 24 | dci << 16, 0);
     command(TrbType::ResetEndpoint, slot << 24 | dci << 16, 0);
     command(TrbType::SetTrDequeuePointer, slot << 24 | dci << 16, at | 1);
+    command(TrbType::SetTrDequeuePointer, slot << 24 | dci << 16, at | 1 << 1 | 1, stream << 16);
     const u64 n = 1 + (r >> 16) % 8;
     for (u64 i = 0; i < n; ++i) {
       const u64 pick = r >> (20 + 4 * i) & 15;
@@ -247,11 +267,11 @@ struct World {
       block(at + 16 * i, type, flags, kBuffers + 0x100 * pick,
             static_cast<u32>(pick * 64 | (pick % 3) << 22));
     }
-    if ((r >> 60) % 4 == 0)
-      block(at + 16 * n, TrbType::Link, (r >> 58) % 2 ? kToggleCycle : 0, at, 0);
+    if ((r >> 12) % 4 == 0)
+      block(at + 16 * n, TrbType::Link, (r >> 14) % 2 ? kToggleCycle : 0, at, 0);
     else
       block(at + 16 * n, TrbType::Normal, 0, 0, 0, false);
-    wr(xhci.controller().doorbells(), 4 * slot, dci | static_cast<u32>((r >> 56) % 8) << 16);
+    wr(xhci.controller().doorbells(), 4 * slot, dci | stream << 16);
   }
 
   /// One word of what the controller reads is something else.
@@ -264,23 +284,24 @@ struct World {
 
   void acknowledge(u64 r) {
     auto& i = xhci.controller().interrupter(r % 2);
-    // Somewhere in its ring.
-    const u64 at = kEvents + 0x1000 * (r % 2) + kTrbSize * ((r >> 8) % (2 * kSegmentBlocks));
+    // Somewhere in its first segment.
+    const u64 at = kEvents + 0x2000 * (r % 2) + kTrbSize * ((r >> 8) % kSegmentBlocks);
     wr(i, 0x18, static_cast<u32>(at) | kEhb);
     wr(i, 0x00, kIe | kIp);
   }
 
   void event(u64 r) {
     const u64 rest = r >> 8;
+    ensure(rest);
     switch (r % 16) {
       case 0:
-        return bring_up(rest);
+        return rest % 8 == 0 ? bring_up(rest) : transfer(rest >> 3);
       case 1:
       case 2:
-        return address(rest);
+        return address(1 + static_cast<u32>(rest % 3), (rest >> 8) % 2 == 0 ? 1 : 3, rest);
       case 3:
       case 4:
-        return configure(rest);
+        return configure(1 + static_cast<u32>(rest % 3), rest);
       case 5:
       case 6:
       case 7:
@@ -321,19 +342,28 @@ struct World {
 };
 
 TEST(XhciFuzz, PinWithMapping) {
-  fuzz("xhci", [](FuzzBench& b) {
-    b.keep<World>(b, hw::XhciPciConfig{.controller = {.intrs = 2}, .msix = false});
+  Reached reached;
+  fuzz("xhci", [&](FuzzBench& b) {
+    b.keep<World>(b, hw::XhciPciConfig{.controller = {.intrs = 2}, .msix = false}, reached);
   });
+  const u64 accesses = FuzzOptions::from_environment().accesses;
+  EXPECT_GT(reached.transfers, accesses / 300);
+  EXPECT_GT(reached.requests, accesses / 10'000);
+  EXPECT_GT(reached.streams, accesses / 3'000);
 }
 
 TEST(XhciFuzz, NecWithoutStreams) {
-  fuzz("nec-xhci", [](FuzzBench& b) {
+  Reached reached;
+  fuzz("nec-xhci", [&](FuzzBench& b) {
     b.keep<World>(
         b,
         hw::XhciPciConfig{
             .controller = {.intrs = 4, .streams = false, .conditional_mapping = true, .nec = true},
-            .msix = false});
+            .msix = false},
+        reached);
   });
+  EXPECT_GT(reached.transfers, FuzzOptions::from_environment().accesses / 300);
+  EXPECT_EQ(reached.streams, 0u);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "hw/core/ram.h"
+#include "hw/core/stateless.h"
 #include "hw/pci/host_bridge.h"
 #include "hw/usb/xhci/xhci_pci.h"
 #include "tests/support/pin.h"
@@ -15,12 +16,9 @@
 namespace quince::test {
 
 /// Takes messages and remembers their data.
-class MessageBox final : public hw::MmioDevice {
+class MessageBox final : public hw::Stateless<> {
  public:
-  using MmioDevice::MmioDevice;
-  void reset() override {}
-  void restored() override {}
-  void snapshot(Archive&) override {}
+  using Stateless::Stateless;
   hw::Bus read(u64, hw::Access, u64&) override { return hw::Bus::WriteOnly; }
   hw::Bus write(u64, hw::Access, u64 in) override {
     messages.push_back(static_cast<u32>(in));

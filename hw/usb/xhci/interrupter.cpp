@@ -200,19 +200,25 @@ void XhciInterrupter::load_counter() { s_.moderated_until_ns = core_.now() + kIm
 
 /// IP, when there is something to tell, the last time was told and is over, and the counter has
 /// run down (4.17.2).
-void XhciInterrupter::check() {
-  if (!s_.pending || s_.ip || s_.ehb || core_.now() < s_.moderated_until_ns) return;
-  s_.ip = s_.ehb = true;
-  core_.usbsts |= kEint;
+bool XhciInterrupter::due() const {
+  return s_.pending && !s_.ip && !s_.ehb && core_.now() >= s_.moderated_until_ns;
 }
 
 void XhciInterrupter::sync() {
-  check();
+  if (due()) {
+    s_.ip = s_.ehb = true;
+    core_.usbsts |= kEint;
+  }
   if (asserts() && (core_.usbcmd & kInte) != 0 && core_.signals.messages()) {
     s_.ip = false;  // by the message (5.5.2.1)
     load_counter();
     core_.signals.send(number_);
   }
+  follow();
+}
+
+/// The timer and the wire, from the state.
+void XhciInterrupter::follow() {
   const bool waits = s_.pending && !s_.ip && !s_.ehb;
   const u64 deadline = waits ? s_.moderated_until_ns : kNever;
   if (moderation_.deadline() != deadline) moderation_.arm(deadline);

@@ -35,7 +35,7 @@ class XhciInterrupter final : public RegMapDevice<XhciInterrupter> {
   static std::span<const Reg<XhciInterrupter>> regs();
   void reset() override;
   void snapshot(Archive& ar) override;
-  void restored() override { sync(); }
+  void restored() override { follow(); }
   /// IP where it is due, messages, the wire's part, the timer.
   void sync();
 
@@ -80,7 +80,7 @@ class XhciInterrupter final : public RegMapDevice<XhciInterrupter> {
     u64 address() const { return base + xhci::kTrbSize * index; }
   };
 
-  u32 iman() const { return (s_.ip ? xhci::kIp : 0) | (s_.ie ? xhci::kIe : 0); }
+  u32 iman() const { return (shows_ip() ? xhci::kIp : 0) | (s_.ie ? xhci::kIe : 0); }
   void set_iman(u32 v);
   u32 imod() const;
   void set_imod(u32 v);
@@ -107,7 +107,10 @@ class XhciInterrupter final : public RegMapDevice<XhciInterrupter> {
   void drain();
   void moved();
   void load_counter();
-  void check();
+  bool due() const;
+  /// The same whether the timer has come already or not.
+  bool shows_ip() const { return s_.ip || (due() && !core_.signals.messages()); }
+  void follow();
 
   static const std::array<Reg<XhciInterrupter>, 7> kRegs;
   XhciCore& core_;

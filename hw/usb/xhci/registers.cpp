@@ -84,7 +84,7 @@ std::span<const Reg<XhciDoorbells>> XhciDoorbells::regs() { return kRegs; }
 // ---- Capability --------------------------------------------------------------------------------
 
 XhciCapability::XhciCapability(const XhciCore& core)
-    : RegMapDevice(core.name + ".capability"), core_(core) {}
+    : Stateless(core.name + ".capability"), core_(core) {}
 
 u32 XhciCapability::hcsparams1() const {
   const XhciConfig& c = core_.config;
@@ -132,8 +132,7 @@ void XhciOperational::set_usbsts(u32 v) {
 
 // ---- Runtime and doorbells ---------------------------------------------------------------------
 
-XhciRuntime::XhciRuntime(const XhciCore& core)
-    : RegMapDevice(core.name + ".runtime"), core_(core) {}
+XhciRuntime::XhciRuntime(const XhciCore& core) : Stateless(core.name + ".runtime"), core_(core) {}
 
 u32 XhciRuntime::mfindex() const {
   if (!core_.running()) return 0;
@@ -141,6 +140,6 @@ u32 XhciRuntime::mfindex() const {
 }
 
 XhciDoorbells::XhciDoorbells(const XhciCore& core, XhciControl& control)
-    : RegMapDevice(core.name + ".doorbells"), control_(control) {}
+    : Stateless(core.name + ".doorbells"), control_(control) {}
 
 }  // namespace quince::hw

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "hw/core/reg_map.h"
+#include "hw/core/stateless.h"
 #include "hw/usb/xhci/xhci_core.h"
 
 namespace quince::hw {
@@ -27,14 +28,11 @@ class XhciControl {
   ~XhciControl() = default;
 };
 
-class XhciCapability final : public RegMapDevice<XhciCapability> {
+class XhciCapability final : public Stateless<RegMapDevice<XhciCapability>> {
  public:
   static constexpr u64 kSize = 0x40;
   explicit XhciCapability(const XhciCore& core);
   static std::span<const Reg<XhciCapability>> regs();
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
   void sync() {}
 
  private:
@@ -85,14 +83,11 @@ class XhciOperational final : public RegMapDevice<XhciOperational> {
 };
 
 /// MFINDEX; the interrupters are devices of their own.
-class XhciRuntime final : public RegMapDevice<XhciRuntime> {
+class XhciRuntime final : public Stateless<RegMapDevice<XhciRuntime>> {
  public:
   static constexpr u64 kOffset = 0x1000, kSize = 0x20;
   explicit XhciRuntime(const XhciCore& core);
   static std::span<const Reg<XhciRuntime>> regs();
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
   void sync() {}
 
  private:
@@ -103,14 +98,11 @@ class XhciRuntime final : public RegMapDevice<XhciRuntime> {
   const XhciCore& core_;
 };
 
-class XhciDoorbells final : public RegMapDevice<XhciDoorbells> {
+class XhciDoorbells final : public Stateless<RegMapDevice<XhciDoorbells>> {
  public:
   static constexpr u64 kOffset = 0x2000;
   XhciDoorbells(const XhciCore& core, XhciControl& control);
   static std::span<const Reg<XhciDoorbells>> regs();
-  void reset() override {}
-  void snapshot(Archive&) override {}
-  void restored() override {}
   void sync() {}
 
  private:

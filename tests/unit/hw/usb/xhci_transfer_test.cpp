@@ -401,6 +401,33 @@ TEST_F(TransferTest, HaltTakesBackAndRunGoesOn) {
   EXPECT_EQ(event().pointer, at);
 }
 
+// 001p: a reset in the middle takes back what devices have, and nothing comes later.
+TEST_F(TransferTest, ResetsInTheMiddle) {
+  for (const bool machine : {false, true}) {
+    device.pend = true;
+    normal(kOut, 10);
+    d.doorbell(slot, kOut);
+    ASSERT_EQ(device.pending.size(), 1u);
+    const unsigned cancels = device.cancels;
+    if (machine)
+      b.xhci.reset();
+    else
+      b.write(D::kUsbcmd, kHcReset);
+    EXPECT_EQ(device.cancels, cancels + 1);
+    EXPECT_TRUE(device.pending.empty());
+    const std::vector<u8> before(b.ram->data(), b.ram->data() + XhciBench::kRamSize);
+    device.queue(0x82, pattern(8));
+    b.advance(hw::kSecond);
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), b.ram->data())) << "no event is written";
+    device.pend = false;
+    b.enable();
+    d.start();
+    slot = d.enumerate(1, UsbSpeed::Super);
+    EXPECT_EQ(d.configure(slot, {{kOut, EpType::BulkOut, 1024}}), Code::Success);
+    d.take();
+  }
+}
+
 TEST_F(TransferTest, ASuspendedPortIsSilent) {
   normal(kIn, 8);
   d.set_portsc(1, kLws | 3u << 5);

@@ -8,6 +8,7 @@
 #include "block/host_file.h"
 #include "block/qcow2/create.h"
 #include "block/qcow2/image.h"
+#include "block/slice.h"
 
 namespace quince::block {
 
@@ -95,6 +96,7 @@ Result<std::unique_ptr<Image>> open_image(const OpenOptions& o) {
   c.warn = o.warn;
   const std::string path = TRY(local_path(o.file));
   std::unique_ptr<Image> image = TRY(open_chain(path, o.format, c));
+  if (o.offset != 0) image = TRY(from_offset(std::move(image), o.offset));
   if (throwaway) image = TRY(make_overlay(std::move(image), o));
   Policy p;
   p.read_only = o.read_only;

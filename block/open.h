@@ -30,6 +30,7 @@ struct OpenOptions {
   DetectZeroes detect_zeroes = DetectZeroes::Off;
   Locking locking = Locking::Auto;
   bool share_rw = false;
+  u64 offset = 0;  ///< bytes of a raw image that are not of the disk: a header
   /// Gets warnings, each one line without an end; empty: nobody wants them.
   std::function<void(const std::string&)> warn = {};
 };

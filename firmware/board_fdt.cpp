@@ -39,6 +39,7 @@ class Board {
     power_key();
     flash();
     fw_cfg();
+    pvpanic();
     for (const WiredDevice& v : d_.virtio_mmio) virtio(v);
     pcie();
     return w_.finish();
@@ -68,6 +69,7 @@ class Board {
   void power_key();
   void flash();
   void fw_cfg();
+  void pvpanic();
   void virtio(const WiredDevice& v);
   void pcie();
   void pcie_ranges(const FdtPcie& p);
@@ -282,6 +284,13 @@ void Board::fw_cfg() {
   w_.string("compatible", "qemu,fw-cfg-mmio");
   reg(*d_.fw_cfg);
   w_.flag("dma-coherent");
+}
+
+void Board::pvpanic() {
+  if (!d_.pvpanic) return;
+  const auto node = w_.node(at("pvpanic", d_.pvpanic->start));
+  w_.string("compatible", "qemu,pvpanic-mmio");
+  reg(*d_.pvpanic);
 }
 
 void Board::virtio(const WiredDevice& v) {

@@ -95,6 +95,7 @@ struct BoardDescription {
   std::vector<WiredDevice> virtio_mmio = {};
   std::vector<Range> flash = {};  ///< banks of one CFI flash, 32 bits wide
   std::optional<Range> fw_cfg = {};
+  std::optional<Range> pvpanic = {};
   std::optional<FdtFramebuffer> framebuffer = {};
   FdtChosen chosen = {};
 };

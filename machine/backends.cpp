@@ -94,11 +94,14 @@ Result<void> Backends::open_drive(DriveConfig config) {
 }
 
 Result<Backends::Drive*> Backends::take_drive(const std::string& id) {
-  for (const auto& d : drives_) {
-    if (d->config.id != id) continue;
-    if (std::exchange(d->taken, true)) return fail("drive '{}' is in use", id);
-    return d.get();
-  }
+  Drive* const d = TRY(find_drive(id));
+  if (std::exchange(d->taken, true)) return fail("drive '{}' is in use", id);
+  return d;
+}
+
+Result<Backends::Drive*> Backends::find_drive(const std::string& id) {
+  for (const auto& d : drives_)
+    if (d->config.id == id) return d.get();
   return fail("there is no drive '{}'", id);
 }
 
@@ -112,6 +115,7 @@ Backends::Drive* Backends::take_flash(unsigned unit) {
 }
 
 block::Disk& Backends::disk_of(Drive& drive) {
+  if (drive.disk != nullptr) return *drive.disk;
   QUINCE_ASSERT(drive.image != nullptr);
   if (host_.deterministic)
     drive.completions =

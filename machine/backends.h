@@ -59,9 +59,11 @@ class Backends {
   };
   /// Marks the drive as in use.  Errors: there is none of that name, or it is in use.
   Result<Drive*> take_drive(const std::string& id);
+  /// Without marking it: for a board's own device, which shares it.
+  Result<Drive*> find_drive(const std::string& id);
   /// The drive of a flash bank, or null; marks it.
   Drive* take_flash(unsigned unit);
-  /// Makes a drive's disk, whose requests end on the machine thread.
+  /// A drive's disk, which the first call makes; its requests end on the machine thread.
   block::Disk& disk_of(Drive& drive);
 
   Result<net::Port*> take_netdev(const std::string& id);

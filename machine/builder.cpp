@@ -177,6 +177,7 @@ Result<void> Machine::build_devices() {
   d.power_key = std::make_unique<hw::GpioKey>(
       "power-key", hw::IrqLine(d.gpio->inputs(), board_->power_key_line), timers_);
   device_list_ = {d.gic.get(), d.uart.get(), d.rtc.get(), d.gpio.get(), d.power_key.get()};
+  TRY_VOID(build_platform(boot_time));
   return build_pcie();
 }
 

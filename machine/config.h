@@ -9,6 +9,7 @@
 #include "base/types.h"
 #include "firmware/loader.h"
 #include "hw/virtio/9p/fsdev_options.h"
+#include "hw/vmapple/cfg.h"
 #include "machine/chardev/chardev.h"
 #include "machine/clock.h"
 #include "machine/drive_config.h"
@@ -41,10 +42,21 @@ struct BootConfig {
   bool strict = false;                   ///< it boots from devices with a bootindex only
 };
 
+/// What happens when a guest says that it has crashed.
+enum class PanicAction : u8 { None, Pause, Shutdown, ExitFailure };
+
 /// What happens on a guest event (-no-reboot, -no-shutdown, -action).
 struct ActionConfig {
   bool reboot_is_shutdown = false;
   bool shutdown_is_pause = false;
+  PanicAction panic = PanicAction::Shutdown;
+};
+
+/// What only 'vmapple' has (-M vmapple,ecid=, ...).
+struct PlatformConfig {
+  hw::VmappleCfgConfig
+      cfg;                ///< but for what the machine knows better: CPUs, memory, random numbers
+  std::string root, aux;  ///< the drives that firmware reads through bdif, by id; empty: none
 };
 
 /// Whether a board's own display is there.
@@ -95,6 +107,7 @@ struct MachineConfig {
   bool its = true;  ///< -M virt,its=: messages reach the GIC through an ITS
   DisplayConfig display;
   ActionConfig actions;
+  PlatformConfig platform;
   ClockConfig clock;
   bool paused = false;           ///< -S
   bool single_thread = false;    ///< -accel tcg,thread=single

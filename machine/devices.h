@@ -13,11 +13,17 @@
 #include "hw/gpio/gpio_key.h"
 #include "hw/gpio/pl061.h"
 #include "hw/pci/host_bridge.h"
+#include "hw/pvpanic/pvpanic.h"
 #include "hw/rtc/pl031.h"
 #include "hw/timer/generic_timer.h"
 #include "hw/uart/pl011.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "hw/vmapple/aes.h"
+#include "hw/vmapple/avp_rtc.h"
+#include "hw/vmapple/bdif.h"
+#include "hw/vmapple/cfg.h"
 #include "hw/vmapple/gpu.h"
+#include "hw/vmapple/inert.h"
 #include "machine/machine.h"
 
 namespace quince::machine {
@@ -42,6 +48,16 @@ struct Machine::Devices {
   std::unique_ptr<hw::FwCfg> fw_cfg;
   std::vector<std::unique_ptr<hw::VirtioMmio>> virtio_slots;
   std::unique_ptr<hw::VmappleGpu> display;  ///< the board's own
+  /// Of Apple's platform; null on other boards.
+  struct Platform {
+    std::unique_ptr<hw::GuestRam> cfg_ram;
+    std::unique_ptr<hw::VmappleCfg> cfg;
+    std::unique_ptr<hw::VmappleBdif> bdif;
+    std::unique_ptr<hw::VmappleAes> aes;
+    std::unique_ptr<hw::AvpRtc> avp_rtc;
+    std::unique_ptr<hw::Pvpanic> pvpanic;
+    std::unique_ptr<hw::InertDevice> aes2, iosurface;
+  } platform;
   std::vector<std::unique_ptr<hw::Device>> plugged;  ///< -device, in order
 
   ~Devices() {

@@ -4,6 +4,8 @@ namespace quince::machine {
 
 namespace {
 
+constexpr u64 kSectorBytes = 512;
+
 /// A property that is read by a parser of the block layer.
 template <class T, class Parse>
 Result<T> parsed(Properties& p, std::string_view name, T missing, Parse parse) {
@@ -49,6 +51,10 @@ Result<DriveConfig> parse_drive(PropertyList properties) {
   o.file = p.take_or("file", "");
   if (o.file.empty()) return fail("file= is missing");
   o.format = p.take_or("format", "");
+  o.offset = TRY(p.size("offset", 0));
+  if (o.offset % kSectorBytes != 0)
+    return fail("offset={} is no multiple of {}", o.offset, kSectorBytes);
+  if (o.offset != 0 && o.format != "raw") return fail("offset= is of raw images (format=raw)");
   if (TRY(p.flag("snapshot", false))) o.snapshot = block::Snapshot::File;
   o.cache = TRY(parsed(p, "cache", o.cache, block::parse_cache));
   o.aio = TRY(parsed(p, "aio", o.aio, block::parse_aio));

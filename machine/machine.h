@@ -23,6 +23,7 @@
 #include "hw/core/address_space.h"
 #include "hw/core/char_port.h"
 #include "hw/core/timer.h"
+#include "hw/pvpanic/pvpanic.h"
 #include "machine/board.h"
 #include "machine/clock.h"
 #include "machine/config.h"
@@ -48,13 +49,20 @@ class BootOrder;
 enum class RunState : u8 { Paused, Running, Stopped };
 
 /// Why the machine stopped.
-enum class StopCause : u8 { GuestShutdown, GuestReset, GuestExit, HostQuit, HostSignal };
+enum class StopCause : u8 {
+  GuestShutdown,
+  GuestReset,
+  GuestPanic,
+  GuestExit,
+  HostQuit,
+  HostSignal
+};
 
 /// What PSCI AFFINITY_INFO answers.
 enum class CpuPower : u8 { On = 0, Off = 1, OnPending = 2 };
 
 /// A machine built from a configuration.  create() does everything that can fail.
-class Machine final : public cpu::HypercallPort, public cpu::Siblings {
+class Machine final : public cpu::HypercallPort, public cpu::Siblings, private hw::PvpanicHost {
  public:
   /// Builds devices and loads images.  An error is one line that names the option.
   static Result<std::unique_ptr<Machine>> create(MachineConfig config);
@@ -108,7 +116,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   /// The generated device tree.
   const std::vector<u8>& device_tree() const { return device_tree_; }
 
-  // HypercallPort: PSCI (machine/psci.cpp).
+  // HypercallPort: PSCI (machine/psci.cpp), and Apple's (machine/vmapple/hypercalls.cpp).
   void hvc(cpu::Vcpu& c, u16 imm) override;
 
   // Siblings.
@@ -128,6 +136,10 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   Result<void> build_devices();
   Result<void> build_pcie();      // pcie.cpp
   Result<void> build_its();       // pcie.cpp
+  Result<void> build_platform(u32 boot_time);  // platform.cpp
+  Result<void> build_cfg(const MapEntry& e);
+  void pvpanic(u8 events) override;
+  static void report_once(bool& reported, std::string_view what);
   Result<void> build_backends();  // this and the following: peripherals.cpp
   Result<void> build_flash();
   Result<void> build_fw_cfg();
@@ -175,6 +187,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   bool threaded() const { return !config_.clock.deterministic && !config_.single_thread; }
 
   // psci.cpp
+  bool apple_call(cpu::Vcpu& c, u32 function);  // vmapple/hypercalls.cpp
   s64 psci(cpu::Vcpu& c, u32 function);
   s64 psci_cpu_on(u64 target, u64 entry, u64 context);
   cpu::Vcpu* cpu_by_mpidr(u64 mpidr) const;
@@ -213,6 +226,13 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings {
   std::atomic<RunState> state_{RunState::Paused};
   std::atomic<bool> stop_requested_{false};
   std::atomic<u8> stop_cause_{0};
+  bool reported_panic_ = false, reported_crash_ = false;  ///< under the I/O lock
+
+  /// Pointer authentication keys of this boot, once a CPU has asked for them; under the I/O lock.
+  struct PacKeys {
+    bool known = false;
+    std::array<u64, 10> keys{};  ///< as SysRegs::apkeys
+  } pac_;
   std::atomic<int> guest_status_{0};  ///< of StopCause::GuestExit
   std::optional<StopCause> finished_;
 

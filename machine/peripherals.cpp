@@ -148,6 +148,7 @@ Result<void> Machine::plug_devices() {
                     .msi = config_.msi,
                     .cpus = config_.cpus,
                     .display = &display_,
+                    .panic_host = this,
                     .fw_cfg = devices_->fw_cfg.get(),
                     .conditional_intr_mapping = board_->conditional_intr_mapping};
   if (board_->has(Slot::VirtioMmio)) places.mmio_base = board_->entry(Slot::VirtioMmio).base;
@@ -191,6 +192,7 @@ void Machine::describe_peripherals(firmware::BoardDescription& b) const {
   for (const Slot s : kFlashSlots)
     if (board_->has(s)) b.flash.push_back(range_of(board_->entry(s)));
   if (board_->has(Slot::FwCfg)) b.fw_cfg = range_of(board_->entry(Slot::FwCfg));
+  if (board_->has(Slot::Pvpanic)) b.pvpanic = range_of(board_->entry(Slot::Pvpanic));
   if (!board_->has(Slot::VirtioMmio)) return;
   const MapEntry& e = board_->entry(Slot::VirtioMmio);
   for (u32 n = 0; n < devices_->virtio_slots.size(); ++n)

@@ -109,6 +109,7 @@ s64 Machine::psci(cpu::Vcpu& c, u32 function) {
 
 void Machine::hvc(cpu::Vcpu& c, u16) {
   const u32 function = static_cast<u32>(c.s.x[0]);
+  if (apple_call(c, function)) return;
   const s64 r = psci(c, function);
   c.s.x[0] = static_cast<u64>(r);  // errors are sign-extended, also for callers that look at X0
 }

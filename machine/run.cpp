@@ -64,6 +64,10 @@ void Machine::handle_requests() {
   const auto cause = static_cast<StopCause>(code - 1);
   if (cause == StopCause::GuestReset && !config_.actions.reboot_is_shutdown) return reset();
   if (cause == StopCause::GuestShutdown && config_.actions.shutdown_is_pause) return pause();
+  if (cause == StopCause::GuestPanic &&
+      (config_.actions.panic == PanicAction::Pause ||
+       (config_.actions.panic == PanicAction::Shutdown && config_.actions.shutdown_is_pause)))
+    return pause();
   finished_ = cause;
 }
 
@@ -87,6 +91,8 @@ void Machine::reset() {
   {
     const hw::IoLock::Guard held(io_lock_);
     for (hw::Device* d : device_list_) d->reset();
+    reported_panic_ = reported_crash_ = false;
+    pac_ = {};
     apply_images();
   }
   if (was_running) resume();
@@ -368,6 +374,8 @@ int Machine::run() {
   take_screenshot();
   if (trace_state_.on()) trace_state_("time {} ns, hash {:#018x}", clock_.now_ns(), state_hash());
   backends_->quiesce();
+  if (*finished_ == StopCause::GuestPanic)
+    return config_.actions.panic == PanicAction::ExitFailure ? EXIT_FAILURE : 0;
   return *finished_ == StopCause::GuestExit ? guest_status_.load() : 0;
 }
 

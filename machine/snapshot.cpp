@@ -42,6 +42,8 @@ void Machine::snapshot_self(Archive& ar) {
   ar.field("time_ns", time);
   ar.field("random", random_state_);
   if (ar.loading()) clock_.set(time);
+  ar.field("pac_known", pac_.known);
+  ar.field("pac_keys", pac_.keys);
   for (unsigned i = 0; i < config_.cpus; ++i) {
     CpuPower power = power_[i].load();
     ar.field(fmt::format("power{}", i), power);

@@ -9,6 +9,7 @@
 #include <array>
 #include <span>
 
+#include "base/mac_address.h"
 #include "base/types.h"
 
 namespace quince {
@@ -16,8 +17,6 @@ class Archive;
 }
 
 namespace quince::hw {
-
-using MacAddress = std::array<u8, 6>;
 
 /// Plain data: a part of a device's state.
 struct NetFilter {

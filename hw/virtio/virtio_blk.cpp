@@ -16,7 +16,7 @@ constexpr std::size_t kCapacity = 0x00, kSizeMax = 0x08, kSegMax = 0x0c, kCylind
                       kMinIoSize = 0x1a, kOptIoSize = 0x1c, kWriteback = 0x20, kNumQueues = 0x22,
                       kMaxDiscardSectors = 0x24, kMaxDiscardSeg = 0x28,
                       kDiscardSectorAlignment = 0x2c, kMaxWriteZeroesSectors = 0x30,
-                      kMaxWriteZeroesSeg = 0x34, kWriteZeroesMayUnmap = 0x38;
+                      kMaxWriteZeroesSeg = 0x34, kWriteZeroesMayUnmap = 0x38, kAppleType = 0x3c;
 
 constexpr unsigned kMaxQueues = 64;
 constexpr u32 kMaxBlock = 2 * MiB;
@@ -110,6 +110,8 @@ void VirtioBlk::fill_config(std::span<u8> out) const {
   store_le<u32>(c + kMaxWriteZeroesSectors, config_.max_write_zeroes_sectors);
   store_le<u32>(c + kMaxWriteZeroesSeg, 1);
   c[kWriteZeroesMayUnmap] = 1;
+  if (config_.apple != AppleDisk::None)
+    store_le<u32>(c + kAppleType, static_cast<u32>(config_.apple));
 }
 
 bool VirtioBlk::config_written(u64 off, std::span<const u8> in) {
@@ -140,6 +142,10 @@ VirtioBlk::Slot* VirtioBlk::take_slot(unsigned queue) {
 }
 
 void VirtioBlk::free_slot(Slot& slot) {
+  if (&slot == barrier_) {
+    barrier_ = nullptr;
+    barrier_flushes_ = false;
+  }
   free_.push_back(&slot);
   --busy_;
 }
@@ -148,7 +154,7 @@ bool VirtioBlk::handle_queue(unsigned n) {
   s_.stalled &= ~(u64{1} << n);
   unsigned taken = 0;
   for (; taken < kBurst; ++taken) {
-    Slot* slot = take_slot(n);
+    Slot* slot = barrier_ == nullptr ? take_slot(n) : nullptr;
     if (slot == nullptr) {
       s_.stalled |= u64{1} << n;
       break;
@@ -160,19 +166,30 @@ bool VirtioBlk::handle_queue(unsigned n) {
     (void)start(*slot);
   }
   signal(n);
+  advance_barrier();
   return taken == kBurst;
 }
 
-// A slot is free again.
+// A slot is free again, or a barrier has ended.
 void VirtioBlk::resume_stalled() {
-  for (u64 left = s_.stalled; left != 0 && busy_ < kMaxInFlight; left &= left - 1)
+  for (u64 left = s_.stalled; left != 0 && busy_ < kMaxInFlight && barrier_ == nullptr;
+       left &= left - 1)
     run_queue(static_cast<unsigned>(std::countr_zero(left)));
+}
+
+// A flush covers what has ended before it: so the barrier's begins when nothing else is in flight.
+void VirtioBlk::advance_barrier() {
+  if (barrier_ == nullptr || barrier_flushes_ || busy_ != 1) return;
+  barrier_flushes_ = true;
+  submit(*barrier_, Op::Flush, 0, 0);
 }
 
 void VirtioBlk::stop(std::optional<unsigned> only) {
   if (busy_ != 0) {
     stopping_ = only.value_or(kAll);
     disk_.drain();
+    // One that still waits is not at the disk: it waits for more, which none of this queue are.
+    if (barrier_ != nullptr && (!only || barrier_->queue == *only)) free_slot(*barrier_);
     stopping_ = kNone;
   }
   s_.stalled &= only ? ~(u64{1} << *only) : 0;
@@ -225,6 +242,16 @@ bool VirtioBlk::start(Slot& slot) {
     case VIRTIO_BLK_T_WRITE_ZEROES:
       if (!has_feature(VIRTIO_BLK_F_WRITE_ZEROES)) return answer(slot, VIRTIO_BLK_S_UNSUPP);
       return start_range(slot, Op::WriteZeroes);
+    case VIRTIO_BLK_T_APPLE_BARRIER:
+      if (config_.apple != AppleDisk::None) {
+        // A second one there can only be after a load, and then nothing is known of their order.
+        if (barrier_ != nullptr)
+          submit(slot, Op::Flush, 0, 0);
+        else
+          barrier_ = &slot;
+        return true;
+      }
+      [[fallthrough]];
     default:
       log().guest_error(name() + "type", "{}: request of unknown type {:#x}", name(), h.type);
       return answer(slot, VIRTIO_BLK_S_UNSUPP);
@@ -283,13 +310,17 @@ void VirtioBlk::done(block::Request& request, Status status) {
 }
 
 void VirtioBlk::finish(Slot& slot, Status status) {
-  if (stopping_ == slot.queue || stopping_ == kAll) return free_slot(slot);
+  if (stopping_ == slot.queue || stopping_ == kAll) {
+    free_slot(slot);
+    return advance_barrier();
+  }
   if (status == Status{} && slot.flush_after) return submit(slot, Op::Flush, 0, 0);
   const bool unsupported = status == std::errc::not_supported;
   answer(slot, status == Status{} ? VIRTIO_BLK_S_OK
                : unsupported      ? VIRTIO_BLK_S_UNSUPP
                                   : VIRTIO_BLK_S_IOERR);
   signal(slot.queue);
+  advance_barrier();
   if (stopping_ == kNone) resume_stalled();
 }
 
@@ -322,6 +353,7 @@ void VirtioBlk::restored_type() {
     // An interrupt would be lost while a machine loads.
     if (answered) handle_later(n);
   }
+  advance_barrier();
 }
 
 }  // namespace quince::hw

@@ -5,6 +5,10 @@
 // switch off (VIRTIO_BLK_F_CONFIG_WCE).  Deliberately missing: secure erase, lifetime and zoned
 // requests, which are answered UNSUPP; barriers and SCSI pass-through of legacy devices.
 //
+// Apple's platform has disks that say which one they are in a field that the specification uses for secure erase,
+// and that know a barrier (docs/platform.md).  QEMU answers a barrier with success and does nothing; here
+// it waits for what came before it, on every queue, flushes, and holds back what comes behind.
+//
 // Ill-formed chains without a header or without a status byte need a reset, as in QEMU; every other
 // mistake is answered with a status.  The used length is that of all the writable part, as QEMU's.
 //
@@ -23,6 +27,9 @@
 
 namespace quince::hw {
 
+/// Which of the disks of Apple's platform it is: the number that the driver reads.
+enum class AppleDisk : u8 { None = 0, Root = 1, Aux = 2 };
+
 struct VirtioBlkConfig {
   u64 features = VirtioDevice::kCommonFeatures;  ///< of every type; those of disks are added
   u16 queues = 1;
@@ -38,6 +45,7 @@ struct VirtioBlkConfig {
   bool config_wce = true;  ///< the driver may switch the write cache off
   u32 max_discard_sectors = 0x3f'ffff;
   u32 max_write_zeroes_sectors = 0x3f'ffff;
+  AppleDisk apple = AppleDisk::None;  ///< None: an ordinary disk
 
   /// What is wrong with it, in the words of its options.
   Result<void> check() const;
@@ -46,14 +54,16 @@ struct VirtioBlkConfig {
 class VirtioBlk : public VirtioDevice {
  public:
   static constexpr unsigned kMaxInFlight = 128;
-  static constexpr u32 kConfigSize = 0x3c;
+  static constexpr u32 kConfigSize = 0x3c, kAppleConfigSize = 0x60;
 
   /// `config` passed check().  The disk outlives the device.
   VirtioBlk(std::string_view name, const VirtioBlkConfig& config, block::Disk& disk, Log& log,
             TimerQueue& timers);
   ~VirtioBlk() override;
 
-  u32 config_size() const override { return kConfigSize; }
+  u32 config_size() const override {
+    return config_.apple == AppleDisk::None ? kConfigSize : kAppleConfigSize;
+  }
   /// The disk has another size now.
   void disk_resized() { config_changed(); }
   unsigned in_flight() const { return busy_; }
@@ -98,6 +108,7 @@ class VirtioBlk : public VirtioDevice {
   static void done(block::Request& request, block::Status status);
   void finish(Slot& slot, block::Status status);
   void resume_stalled();
+  void advance_barrier();
   u64 sectors() const;
 
   const VirtioBlkConfig config_;
@@ -105,6 +116,8 @@ class VirtioBlk : public VirtioDevice {
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<Slot*> free_;
   unsigned busy_ = 0;
+  Slot* barrier_ = nullptr;  // it waits for those that are in flight, or is flushing
+  bool barrier_flushes_ = false;
   // While stop() waits for the disk: whose requests are forgotten when they end.
   static constexpr unsigned kNone = ~0u, kAll = ~0u - 1;
   unsigned stopping_ = kNone;

@@ -169,6 +169,8 @@ inline constexpr u32 VIRTIO_BLK_T_FLUSH = 4;
 inline constexpr u32 VIRTIO_BLK_T_GET_ID = 8;
 inline constexpr u32 VIRTIO_BLK_T_DISCARD = 11;
 inline constexpr u32 VIRTIO_BLK_T_WRITE_ZEROES = 13;
+/// Of Apple's disks: what was written before it is durable before anything behind it begins.
+inline constexpr u32 VIRTIO_BLK_T_APPLE_BARRIER = 0x10000;
 inline constexpr u8 VIRTIO_BLK_S_OK = 0;
 inline constexpr u8 VIRTIO_BLK_S_IOERR = 1;
 inline constexpr u8 VIRTIO_BLK_S_UNSUPP = 2;

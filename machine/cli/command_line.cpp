@@ -92,7 +92,7 @@ constexpr Option kOptions[] = {
     {"seed",         "N",                                  "seed of everything random in a deterministic run", on_seed},
     {"no-reboot",    nullptr,                              "end instead of rebooting", on_no_reboot},
     {"no-shutdown",  nullptr,                              "stop instead of ending when the guest powers off", on_no_shutdown},
-    {"action",       "reboot=reset|shutdown,shutdown=poweroff|pause", "the same two by name", on_action},
+    {"action",       "reboot=reset|shutdown,shutdown=poweroff|pause,panic=none|pause|shutdown|exit-failure", "the same two by name, and what a guest's pvpanic does (shutdown)", on_action},
     {"S",            nullptr,                              "start stopped (Ctrl-A s continues)", on_paused},
     {"d",            "ITEM[,...]",                         "log items ('-d help')", on_log},
     {"D",            "FILE",                               "log to a file", text<&MachineConfig::log_file>},
@@ -122,7 +122,9 @@ Result<void> finish(Parser& p) {
   if (find_board(c.board) == nullptr) return fail("-M: machine '{}' has nothing to run", c.board);
   if (!p.accel_found && !p.accel_error.empty()) return fail("{}", p.accel_error);
   c.serial = p.serial ? *p.serial : TRY(parse_serial(p.nographic ? "mon:stdio" : "null"));
+  TRY_VOID(add_platform_drives(p));
   TRY_VOID(finish_drives(p));
+  TRY_VOID(finish_platform(p));
   finish_nics(p);
   TRY_VOID(finish_display(p));
   const Board& board = *find_board(c.board);

@@ -8,6 +8,21 @@
 
 namespace quince::machine::cli {
 
+namespace {
+
+std::optional<PanicAction> find_panic_action(std::string_view name) {
+  constexpr std::pair<std::string_view, PanicAction> kNames[] = {
+      {"none", PanicAction::None},
+      {"pause", PanicAction::Pause},
+      {"shutdown", PanicAction::Shutdown},
+      {"exit-failure", PanicAction::ExitFailure}};
+  for (const auto& [known, action] : kNames)
+    if (known == name) return action;
+  return {};
+}
+
+}  // namespace
+
 Result<void> on_action(Parser& p, std::string_view v) {
   ActionConfig& a = p.out.config.actions;
   for (const auto& [key, value] : split_options(v, "")) {
@@ -15,9 +30,13 @@ Result<void> on_action(Parser& p, std::string_view v) {
       a.reboot_is_shutdown = value == "shutdown";
     else if (key == "shutdown" && (value == "poweroff" || value == "pause"))
       a.shutdown_is_pause = value == "pause";
+    else if (key == "panic" && find_panic_action(value))
+      a.panic = *find_panic_action(value);
     else
-      return fail("{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause)", key,
-                  value);
+      return fail(
+          "{}={} is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause, "
+          "panic=none|pause|shutdown|exit-failure)",
+          key, value);
   }
   return {};
 }

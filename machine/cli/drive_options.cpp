@@ -7,8 +7,6 @@
 
 namespace quince::machine::cli {
 
-namespace {
-
 Result<void> add_drive(Parser& p, DriveConfig d) {
   auto& drives = p.out.config.drives;
   if (d.id.empty()) d.id = fmt::format("drive{}", drives.size());
@@ -17,6 +15,8 @@ Result<void> add_drive(Parser& p, DriveConfig d) {
   drives.push_back(std::move(d));
   return {};
 }
+
+namespace {
 
 /// A short form: an option that is all file name.
 Result<void> add_file(Parser& p, const char* option, std::string_view file,

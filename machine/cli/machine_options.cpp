@@ -47,6 +47,7 @@ std::string board_options_help(std::string_view name) {
                    board != nullptr && board->usb_input ? "on" : "off");
   if (board != nullptr && board->has(Slot::Its))
     s += "  its=<bool>             - messages go through an ITS (on)\n";
+  if (board != nullptr && board->has(Slot::Bdif)) s += platform_options_help();
   return s;
 }
 
@@ -100,7 +101,7 @@ Result<void> on_machine(Parser& p, std::string_view v) {
     } else if (key == "secure") {
       if (TRY(parse_switch(value)))
         return fail("{}=on is not implemented: the guest has EL0 and EL1", key);
-    } else {
+    } else if (!TRY(on_platform_option(p, key, value))) {
       return fail("property '{}' is not known for machine '{}'", key, c.board);
     }
   }

@@ -26,6 +26,9 @@ struct Parser {
   bool full_screen = false;  // -full-screen
   std::optional<bool> usb;   // by -usb, -usbdevice and -M usb=
   bool no_defaults = false;  // -nodefaults
+  std::string aux_file, aux_skip = "auto", root_file;  // by -M vmapple,aux=, aux-skip=, root=
+  std::vector<OptionGroup> platform_devices;           // the disks that these make
+  std::string platform_asked;                          // an option that only 'vmapple' has
   bool accel_found = false;  // one of the accelerators that were named is here
   std::string accel_error;   // what to say when none is
 };
@@ -83,8 +86,19 @@ Result<void> on_hdd(Parser& p, std::string_view v);
 Result<void> on_cdrom(Parser& p, std::string_view v);
 Result<void> on_pflash(Parser& p, std::string_view v);
 Result<void> on_snapshot(Parser& p, std::string_view v);
+/// Takes a drive whose id is no other's; without one, it gets one.
+Result<void> add_drive(Parser& p, DriveConfig d);
 /// Gives units to flash banks, and devices to drives with if=virtio.
 Result<void> finish_drives(Parser& p);
+
+// platform_options.cpp
+/// One of -M that only 'vmapple' has; false when it is none of them.
+Result<bool> on_platform_option(Parser& p, const std::string& key, const std::string& value);
+std::string platform_options_help();
+/// Before finish_drives(): the drives of aux= and root=.
+Result<void> add_platform_drives(Parser& p);
+/// After it: which drives firmware reads.
+Result<void> finish_platform(Parser& p);
 
 // display_options.cpp
 Result<void> on_display(Parser& p, std::string_view v);

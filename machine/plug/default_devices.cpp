@@ -23,6 +23,9 @@ bool is_usb_device(const OptionGroup& g) {
   return m != nullptr && m->into == PlugInto::Usb;
 }
 
+/// Of -nic and -net: the platform gives these the first slots, then its own controller, then the rest.
+bool is_short_nic(const OptionGroup& g) { return g.option == "-nic" || g.option == "-net"; }
+
 bool has(const std::vector<OptionGroup>& devices, std::initializer_list<std::string_view> models) {
   return std::any_of(devices.begin(), devices.end(), [&](const OptionGroup& g) {
     return std::find(models.begin(), models.end(), g.kind) != models.end();
@@ -36,7 +39,8 @@ std::vector<OptionGroup> devices_to_plug(const MachineConfig& config) {
   const bool keyboard = config.usb_input && !has(devices, {"usb-kbd"});
   const bool tablet = config.usb_input && !has(devices, {"usb-tablet", "usb-mouse"});
   if ((config.usb || config.usb_input) && !has(devices, {"qemu-xhci", "nec-usb-xhci"}))
-    devices.insert(std::find_if(devices.begin(), devices.end(), is_usb_device),
+    devices.insert(config.usb_input ? std::find_if_not(devices.begin(), devices.end(), is_short_nic)
+                                    : std::find_if(devices.begin(), devices.end(), is_usb_device),
                    by_itself("qemu-xhci"));
   if (keyboard) devices.push_back(by_itself("usb-kbd"));
   if (tablet) devices.push_back(by_itself("usb-tablet"));

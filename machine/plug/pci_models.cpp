@@ -4,6 +4,7 @@
 #include "hw/pci/irq_testdev.h"
 #include "hw/pci/root_port.h"
 #include "hw/pci/testdev.h"
+#include "hw/pvpanic/pvpanic.h"
 #include "machine/plug/model.h"
 #include "machine/plug/plugger.h"
 
@@ -31,6 +32,13 @@ Result<void> plug_irq_testdev(Plugger& plugger, Properties& p) {
   return {};
 }
 
+Result<void> plug_pvpanic(Plugger& plugger, Properties& p) {
+  const u64 events = TRY(p.number("events", hw::kPvpanicAll, 0, hw::kPvpanicAll));
+  plugger.keep(std::make_unique<hw::PvpanicPci>(plugger.name(), TRY(plugger.claim_pci(p)),
+                                                static_cast<u8>(events), plugger.panic_host()));
+  return {};
+}
+
 }  // namespace
 
 void add_pci_models(std::vector<DeviceModel>& to) {
@@ -41,6 +49,12 @@ void add_pci_models(std::vector<DeviceModel>& to) {
                 .help = "test device of kvm-unit-tests",
                 .properties = {{"membar", "size", "a memory BAR of this size besides"}},
                 .plug = plug_testdev});
+  to.push_back({.name = "pvpanic-pci",
+                .help = "by which a guest says that it has crashed (-action panic=)",
+                .properties = {{"events", "uint8",
+                                "what it may say, or-ed: 1 crashed, 2 crashed and a "
+                                "kernel saves the evidence, 4 turn me off (7)"}},
+                .plug = plug_pvpanic});
   to.push_back({.name = "quince-irq-testdev",
                 .help = "raises its interrupts, and copies memory, as a test wants it",
                 .plug = plug_irq_testdev});

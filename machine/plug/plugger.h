@@ -15,6 +15,7 @@
 #include "hw/core/timer.h"
 #include "hw/fw_cfg/fw_cfg.h"
 #include "hw/pci/pci_bus.h"
+#include "hw/pvpanic/pvpanic.h"
 #include "hw/usb/usb.h"
 #include "hw/virtio/virtio_console.h"
 #include "hw/virtio/virtio_mmio.h"
@@ -31,6 +32,7 @@ struct PlugPlaces {
   bool msi = true;             ///< PCI functions may have MSI and MSI-X
   unsigned cpus = 1;           ///< of the machine: what has queues has one for each, by default
   ui::Display* display = nullptr;  ///< where heads and input devices are put; never null on a board
+  hw::PvpanicHost* panic_host = nullptr;  ///< who hears of guests that crash; likewise
   hw::FwCfg* fw_cfg = nullptr;     ///< null where the board has none
   bool conditional_intr_mapping = false;  ///< the default of that property
   /// Empty slots, by number; slots that are taken stay in the list.
@@ -66,6 +68,7 @@ class Plugger {
   unsigned cpus() const { return places_.cpus; }
   ui::Display& display() { return *places_.display; }
   hw::FwCfg* fw_cfg() { return places_.fw_cfg; }
+  hw::PvpanicHost& panic_host() { return *places_.panic_host; }
   bool conditional_intr_mapping() const { return places_.conditional_intr_mapping; }
   /// Counts the network cards, from 0: each has an address of its own by default.
   unsigned next_nic() { return nics_++; }

@@ -16,7 +16,8 @@ namespace quince::machine {
 
 /// A type of device, whatever its transport.
 struct VirtioKind {
-  const char* type;  ///< "blk": virtio-blk-pci, virtio-blk-device
+  const char*
+      type;  ///< "blk": virtio-blk-pci, virtio-blk-device; a whole name if there is one form only
   const char* help;
   std::span<const PropertyInfo> properties;
   /// Makes one and keeps it; `features` are those of every type.
@@ -25,6 +26,8 @@ struct VirtioKind {
   /// end of the path.
   const char* boot_class = nullptr;
   const char* boot_unit = nullptr;
+  /// Of a PCI function that has not the ids of its type.
+  const hw::PciIdentity* identity = nullptr;
 };
 
 inline constexpr PropertyInfo kVirtioProperties[] = {
@@ -68,6 +71,7 @@ Result<void> plug_pci(Plugger& plugger, Properties& p) {
     config.vectors =
         static_cast<unsigned>(TRY(p.number("vectors", 0, 0, hw::VirtioPci::kMaxVectors)));
   if (!plugger.msi()) config.vectors = 0;
+  if constexpr (K.identity != nullptr) config.identity = *K.identity;
   const u64 features = TRY(common_features(p));
   hw::VirtioDevice& device = *TRY(K.make(plugger, p, features));
   if constexpr (K.boot_unit != nullptr)
@@ -84,6 +88,14 @@ Result<void> plug_mmio(Plugger& plugger, Properties& p) {
   if constexpr (K.boot_unit != nullptr)
     TRY_VOID(plugger.claim_boot(p, plugger.path_of(slot) + K.boot_unit));
   return {};
+}
+
+/// Those of a type, and those of every PCI function.
+inline std::vector<PropertyInfo> virtio_pci_properties(std::span<const PropertyInfo> own) {
+  std::vector<PropertyInfo> all(own.begin(), own.end());
+  all.insert(all.end(), std::begin(kVirtioProperties), std::end(kVirtioProperties));
+  all.insert(all.end(), std::begin(kVirtioPciProperties), std::end(kVirtioPciProperties));
+  return all;
 }
 
 /// virtio-TYPE-device, and virtio-TYPE-pci with the alias virtio-TYPE.

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "hw/virtio/virtio_9p.h"
 #include "hw/virtio/virtio_balloon.h"
@@ -34,12 +33,15 @@ constexpr PropertyInfo kBlkProperties[] = {
     {"config-wce", "on/off", "the guest may switch the write cache off (on)"},
 };
 
-Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features) {
+/// A disk; `apple`: which one of Apple's platform.
+Result<hw::VirtioDevice*> make_disk(Plugger& plugger, Properties& p, u64 features,
+                                    hw::AppleDisk apple) {
   const auto id = p.take("drive");
   if (!id) return fail("drive= is missing");
   Backends::Drive& drive = *TRY(plugger.backends().take_drive(*id));
   hw::VirtioBlkConfig c;
   c.features = features;
+  c.apple = apple;
   c.serial = p.take_or("serial", drive.config.serial);
   const u64 usual_queues = std::min(plugger.cpus(), hw::VirtioPci::kMaxQueues);
   c.queues =
@@ -57,6 +59,31 @@ Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features
   return &plugger.own(std::make_unique<hw::VirtioBlk>(
       plugger.name(), c, plugger.backends().disk_of(drive), plugger.log(), plugger.timers()));
 }
+
+Result<hw::VirtioDevice*> make_blk(Plugger& plugger, Properties& p, u64 features) {
+  return make_disk(plugger, p, features, hw::AppleDisk::None);
+}
+
+constexpr auto kAppleBlkProperties = [] {
+  std::array<PropertyInfo, std::size(kBlkProperties) + 1> all{};
+  all[0] = {"variant", "root/aux", "which of the platform's two disks it is"};
+  std::copy(std::begin(kBlkProperties), std::end(kBlkProperties), all.begin() + 1);
+  return all;
+}();
+
+Result<hw::VirtioDevice*> make_apple_blk(Plugger& plugger, Properties& p, u64 features) {
+  if (!p.has("variant"))
+    return fail("variant= is missing: root or aux (other disks are virtio-blk-pci)");
+  const bool root = TRY(p.choice("variant", {"root", "aux"}, 0)) == 0;
+  return make_disk(plugger, p, features, root ? hw::AppleDisk::Root : hw::AppleDisk::Aux);
+}
+
+constexpr hw::PciIdentity kAppleBlkIdentity{.vendor = 0x106b,
+                                            .device = 0x1a00,
+                                            .subsystem_vendor = 0x1af4,
+                                            .subsystem = 0x1100,
+                                            .revision = 1,
+                                            .class_code = 0x01'0000};
 
 constexpr PropertyInfo kRngProperties[] = {
     {"rng", "str", "an -object rng-builtin or rng-random (both are the host's random numbers)"},
@@ -103,29 +130,11 @@ constexpr auto kNetProperties = [] {
   return all;
 }();
 
-/// Six bytes in hexadecimal, with ':' or '-' between them.
-Result<hw::MacAddress> parse_mac(std::string_view text) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  hw::MacAddress mac;
-  for (u8& byte : mac) {
-    const bool first = &byte == mac.data();
-    if (!first && (at == end || (*at != ':' && *at != '-'))) break;
-    if (!first) ++at;
-    const char* const from = at;
-    const auto [next, error] = std::from_chars(at, end, byte, 16);
-    if (error != std::errc{} || next - from > 2) break;
-    at = next;
-    if (&byte == &mac.back() && at == end) return mac;
-  }
-  return fail("mac={} is not six bytes like 52:54:00:12:34:56", text);
-}
-
 Result<hw::VirtioDevice*> make_net(Plugger& plugger, Properties& p, u64 features) {
   hw::VirtioNetConfig c;
   c.features = features;
   c.mac.back() = static_cast<u8>(c.mac.back() + plugger.next_nic());
-  if (const auto mac = p.take("mac")) c.mac = TRY(parse_mac(*mac));
+  if (const auto mac = p.take("mac")) c.mac = TRY(parse_mac("mac", *mac));
   c.queue_pairs = static_cast<u16>(TRY(p.number("queue-pairs", 1, 1, hw::VirtioNet::kMaxPairs)));
   c.offers = 0;
   for (const hw::VirtioNetSwitch& s : hw::kVirtioNetSwitches) {
@@ -222,6 +231,11 @@ Result<hw::VirtioDevice*> make_9p(Plugger& plugger, Properties& p, u64 features)
 
 constexpr VirtioKind k9p{"9p", "folder of the host", k9pProperties, make_9p};
 constexpr VirtioKind kBlk{"blk", "disk", kBlkProperties, make_blk, "scsi", "/disk@0,0"};
+constexpr VirtioKind kAppleBlk{.type = "vmapple-virtio-blk-pci",
+                               .help = "disk of Apple's platform",
+                               .properties = kAppleBlkProperties,
+                               .make = make_apple_blk,
+                               .identity = &kAppleBlkIdentity};
 constexpr VirtioKind kNet{"net",    "network card", kNetProperties,
                           make_net, "ethernet",     "/ethernet-phy@0"};
 constexpr VirtioKind kRng{"rng", "random numbers", kRngProperties, make_rng};
@@ -235,6 +249,10 @@ void add_virtio_models(std::vector<DeviceModel>& to) {
   add_virtio_kind<kNet>(to);
   add_virtio_kind<kRng>(to);
   add_virtio_kind<kSerial>(to);
+  to.push_back({.name = kAppleBlk.type,
+                .help = kAppleBlk.help,
+                .properties = virtio_pci_properties(kAppleBlk.properties),
+                .plug = plug_pci<kAppleBlk>});
   to.push_back({.name = "virtconsole",
                 .into = PlugInto::VirtioSerialBus,
                 .help = "console of a virtio-serial device",

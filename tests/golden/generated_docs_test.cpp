@@ -22,6 +22,9 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "hw/virtio/virtio_rng.h"
+#include "hw/vmapple/aes.h"
+#include "hw/vmapple/avp_rtc.h"
+#include "hw/vmapple/bdif.h"
 #include "hw/vmapple/gpu.h"
 #include "machine/board.h"
 #include "machine/machine.h"
@@ -130,6 +133,17 @@ TEST(GeneratedDocs, Registers) {
   ui::Console console("gpu", host);
   const hw::VmappleGpu gpu("gpu", {}, hw::IrqLine(), console, hw::DmaPort(space, 0));
   out += register_table("vmapple GPU", gpu);
+  const hw::VmappleAes aes("aes", hw::IrqLine(), hw::DmaPort(space, 0), log);
+  out += register_table("vmapple AES engine", aes);
+  const hw::VmappleBdif bdif("bdif", {}, hw::DmaPort(space, 0), log);
+  out += register_table("vmapple bdif (one device)", bdif);
+  const hw::AvpRtc avp_rtc("avp-rtc", hw::IrqLine(), timers, 0);
+  out += register_table("vmapple avp-rtc", avp_rtc);
+  struct NoHost final : hw::PvpanicHost {
+    void pvpanic(u8) override {}
+  } nobody;
+  const hw::Pvpanic pvpanic("pvpanic", hw::kPvpanicAll, nobody, log);
+  out += register_table("pvpanic", pvpanic);
   out += virtio_tables(log, timers);
   hw::PciHostBridge pcie("pcie", space, std::vector<hw::IrqLine>(1));
   const hw::IrqTestdev irq_testdev("irq-testdev", *pcie.root().claim(1));

@@ -317,6 +317,118 @@ TEST_F(VirtioBlkTest, ASnapshotInTheMiddleLosesNothing) {
   EXPECT_EQ(blk->in_flight(), 0u);
 }
 
+// ---- Apple's disks -----------------------------------------------------------------------------
+
+TEST_F(VirtioBlkTest, AnAppleDiskSaysWhichOneItIs) {
+  for (const AppleDisk which : {AppleDisk::Root, AppleDisk::Aux}) {
+    config.apple = which;
+    start();
+    EXPECT_EQ(blk->config_size(), 96u);
+    EXPECT_EQ(port->read_config(0x3c, 4), static_cast<u32>(which));
+    EXPECT_EQ(port->read_config(0x5c, 4), 0u);
+  }
+}
+
+TEST_F(VirtioBlkTest, ABarrierIsUnknownToOrdinaryDisks) {
+  start();
+  EXPECT_EQ(run(VIRTIO_BLK_T_APPLE_BARRIER, 0, {}), kUnsupp);
+}
+
+// 001f: what was written before a barrier is durable before anything behind it begins, whichever queue
+// it is on and in whatever order the disk works.
+TEST_F(VirtioBlkTest, ABarrierSeparatesWhatIsBeforeItFromWhatIsBehind) {
+  config.apple = AppleDisk::Root;
+  config.queues = 2;
+  start();
+  const auto write = [&](unsigned queue) {
+    return add(VIRTIO_BLK_T_OUT, 0, {q(queue).buffer(std::string(512, 'x'))}, queue);
+  };
+  const u64 a = write(0), b = write(1);
+  driver->kick(1);
+  const u64 barrier = add(VIRTIO_BLK_T_APPLE_BARRIER, 0, {});
+  const u64 behind = write(0);
+  driver->kick(0);
+  const u64 behind_too = write(1);
+  driver->kick(1);
+  // Both writes from before are at the disk, and nothing else.
+  ASSERT_EQ(disk.waiting.size(), 2u);
+  disk.finish(1);
+  ASSERT_EQ(disk.waiting.size(), 1u);
+  disk.finish(0);
+  EXPECT_EQ(status(a), kOk);
+  EXPECT_EQ(status(b), kOk);
+  ASSERT_EQ(disk.waiting.size(), 1u);
+  EXPECT_EQ(disk.waiting[0]->op, Op::Flush);
+  EXPECT_EQ(status(barrier), kPending);
+  disk.finish();
+  EXPECT_EQ(status(barrier), kOk);
+  EXPECT_EQ(disk.waiting.size(), 2u);
+  EXPECT_EQ(status(behind), kPending);
+  disk.finish_all();
+  EXPECT_EQ(status(behind), kOk);
+  EXPECT_EQ(status(behind_too), kOk);
+  EXPECT_EQ(disk.done, (std::vector<Op>{Op::Write, Op::Write, Op::Flush, Op::Write, Op::Write}));
+}
+
+TEST_F(VirtioBlkTest, ABarrierThatCannotFlushIsAnError) {
+  config.apple = AppleDisk::Aux;
+  start();
+  EXPECT_EQ(run(VIRTIO_BLK_T_APPLE_BARRIER, 0, {}), kOk);
+  disk.fail = std::errc::io_error;
+  EXPECT_EQ(run(VIRTIO_BLK_T_APPLE_BARRIER, 0, {}), kIoErr);
+  disk.fail = {};
+  EXPECT_EQ(run(VIRTIO_BLK_T_IN, 0, {q().space(512)}), kOk);
+}
+
+TEST_F(VirtioBlkTest, ResetsWhileABarrierWaitsOrFlushes) {
+  config.apple = AppleDisk::Root;
+  config.queues = 2;
+  start();
+  for (const bool flushes : {false, true})
+    for (const unsigned reset : {0u, 1u, 2u}) {  // 2: all of it
+      port->set_status(0);
+      ASSERT_TRUE(driver->start(~u64{0}));
+      const u64 before = add(VIRTIO_BLK_T_OUT, 0, {q(1).buffer(std::string(512, 'x'))}, 1);
+      driver->kick(1);
+      add(VIRTIO_BLK_T_APPLE_BARRIER, 0, {});
+      driver->kick(0);
+      if (flushes) disk.finish();
+      if (reset == 2)
+        port->set_status(0);
+      else
+        port->reset_queue(reset);
+      timers.run_due();
+      disk.finish_all();
+      EXPECT_EQ(blk->in_flight(), 0u) << flushes << reset;
+      EXPECT_EQ(status(before), reset == 0 || flushes ? kOk : kPending) << flushes << reset;
+    }
+}
+
+TEST_F(VirtioBlkTest, ASnapshotWhileABarrierWaits) {
+  config.apple = AppleDisk::Root;
+  start();
+  const u64 barrier = add(VIRTIO_BLK_T_APPLE_BARRIER, 0, {});
+  const u64 behind = add(VIRTIO_BLK_T_OUT, 1, {q().buffer(std::string(512, 'y'))});
+  driver->kick(0);
+  Archive ar(Archive::Mode::Save);
+  slot->snapshot(ar);
+  const std::vector<u8> then(memory.bytes().begin(), memory.bytes().end());
+  disk.finish_all();
+  port->set_status(0);
+  std::ranges::copy(then, memory.bytes().begin());
+  ar.set_mode(Archive::Mode::Load);
+  slot->snapshot(ar);
+  ASSERT_TRUE(ar.finish());
+  slot->restored();
+  timers.run_due();
+  ASSERT_EQ(disk.waiting.size(), 1u);
+  EXPECT_EQ(disk.waiting[0]->op, Op::Flush);
+  disk.finish_all();
+  EXPECT_EQ(status(barrier), kOk);
+  EXPECT_EQ(status(behind), kOk);
+  EXPECT_EQ(blk->in_flight(), 0u);
+}
+
 TEST_F(VirtioBlkTest, AnotherSizeIsAnnounced) {
   start();
   disk.data.resize(128 * 512);

@@ -15,6 +15,8 @@ void Input::add(InputReceiver& receiver) {
 
 void Input::remove(InputReceiver& receiver) {
   std::erase(state_->receivers, &receiver);
+  std::ranges::replace(state_->key_holders, &receiver, nullptr);
+  std::ranges::replace(state_->button_holders, &receiver, nullptr);
   changed();
 }
 
@@ -41,8 +43,22 @@ InputReceiver* Input::State::pointer() const {
   return relative != nullptr ? relative : absolute;
 }
 
-InputReceiver* Input::State::receiver_of(const InputEvent& e) const {
-  if (std::holds_alternative<KeyInput>(e)) return receiver_of(kKeys);
+namespace {
+
+/// Who hears that something went down or up; `now` would, if it were not held.
+InputReceiver* holder_of(InputReceiver*& holder, bool down, InputReceiver* now) {
+  InputReceiver* const r = holder != nullptr ? holder : now;
+  holder = down ? r : nullptr;
+  return r;
+}
+
+}  // namespace
+
+InputReceiver* Input::State::receiver_of(const InputEvent& e) {
+  if (const auto* k = std::get_if<KeyInput>(&e))
+    return holder_of(key_holders[k->usage], k->down, receiver_of(kKeys));
+  if (const auto* b = std::get_if<ButtonInput>(&e))
+    return holder_of(button_holders[static_cast<std::size_t>(b->button)], b->down, pointer());
   if (std::holds_alternative<PositionInput>(e)) return receiver_of(kAbsolute);
   if (std::holds_alternative<MotionInput>(e)) return receiver_of(kRelative);
   return pointer();

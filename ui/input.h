@@ -5,6 +5,7 @@
 // them.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <span>
@@ -92,7 +93,7 @@ class InputReceiver {
 ///
 /// Of the devices of a kind, the last one that was added and is ready gets the events, or, while none
 /// is ready, the last one.  Buttons and wheels go to the device of positions, when one is ready, and
-/// else to that of motions.
+/// else to that of motions.  What went down at one device goes up there too.
 class Input {
  public:
   explicit Input(Host& host) : host_(host), state_(std::make_shared<State>()) {}
@@ -119,12 +120,14 @@ class Input {
 
  private:
   struct State {
-    std::vector<InputReceiver*> receivers;  // under the I/O lock
+    std::vector<InputReceiver*> receivers;          // under the I/O lock, as are the next two
+    std::array<InputReceiver*, 256> key_holders{};  // where a usage is down, or null
+    std::array<InputReceiver*, kPointerButtons> button_holders{};
     std::atomic<unsigned> kinds{0};
     std::atomic<u8> lights{0};
     InputReceiver* receiver_of(InputKind kind) const;
     InputReceiver* pointer() const;
-    InputReceiver* receiver_of(const InputEvent& e) const;
+    InputReceiver* receiver_of(const InputEvent& e);
     void deliver(std::span<const InputEvent> events);
   };
   Host& host_;

@@ -97,8 +97,8 @@ bool UsbDescribedDevice::has_endpoint(u16 wIndex) const {
 // ---- Transfers ---------------------------------------------------------------------------------
 
 UsbStatus UsbDescribedDevice::handle_data(UsbPacket& packet) {
-  // An endpoint that does not exist does not answer.
-  if (endpoint(packet.address()) == nullptr) return UsbStatus::TransactionError;
+  // A real one would not answer; drivers that try know the stall of the emulated ones.
+  if (endpoint(packet.address()) == nullptr) return UsbStatus::Stall;
   if (halted(packet.address())) return UsbStatus::Stall;
   const UsbStatus status = transfer(packet);
   if (status == UsbStatus::Stall) halt(packet.address());

@@ -37,6 +37,13 @@ std::string pci_path(std::string_view bus, u8 devfn, std::string_view kind) {
   return path;
 }
 
+std::string usb_path(std::string_view controller, std::string_view port, std::string_view kind) {
+  std::string path(controller);
+  for (std::size_t dot; (dot = port.find('.')) != port.npos; port.remove_prefix(dot + 1))
+    path += fmt::format("/hub@{}", port.substr(0, dot));
+  return path + fmt::format("/{}@{}", kind, port);
+}
+
 std::string virtio_mmio_path(u64 address) { return fmt::format("/virtio-mmio@{:016x}", address); }
 
 }  // namespace quince::machine

@@ -11,8 +11,13 @@
 #include "base/option_values.h"
 #include "base/result.h"
 #include "base/types.h"
+#include "machine/plug/model.h"
 
 namespace quince::machine {
+
+inline constexpr PropertyInfo kBootProperties[] = {
+    {"bootindex", "int32", "its place in the boot order, where firmware asks for one (none)"},
+};
 
 class BootOrder {
  public:
@@ -34,6 +39,9 @@ class BootOrder {
 std::string root_bus_path();
 /// A PCI function on the bus at `bus`, by what its class is called.
 std::string pci_path(std::string_view bus, u8 devfn, std::string_view kind);
+/// What is on a USB port, given the controller's path and the port's: a hub for each but the last
+/// number of "1.2.3".
+std::string usb_path(std::string_view controller, std::string_view port, std::string_view kind);
 /// A memory-mapped virtio slot.
 std::string virtio_mmio_path(u64 address);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "machine/plug/model.h"
 
 namespace quince::machine {
@@ -118,6 +119,13 @@ std::string Plugger::path_of(const hw::VirtioMmio& slot) const {
   return virtio_mmio_path(places_.mmio_base + index * hw::VirtioMmio::kSize);
 }
 
+std::string Plugger::path_of(const hw::UsbPort& port, std::string_view kind) const {
+  const auto b = std::find_if(usb_buses_.begin(), usb_buses_.end(),
+                              [&](const UsbBus& u) { return u.bus == port.bus(); });
+  QUINCE_ASSERT(b != usb_buses_.end());
+  return usb_path(b->path, port.path(), kind);
+}
+
 void Plugger::add_serial_bus(hw::VirtioConsole& controller) {
   serial_buses_.push_back(
       {has_id_ ? name_ + ".0" : fmt::format("virtio-serial-bus.{}", counts_["virtio-serial-bus"]++),
@@ -132,23 +140,23 @@ Result<hw::VirtioConsole*> Plugger::claim_serial(Properties& p) {
   return fail("there is no virtio-serial device before it");
 }
 
-void Plugger::add_usb_bus(hw::UsbBus& bus) {
-  usb_buses_.emplace_back(has_id_ ? name_ + ".0" : fmt::format("usb-bus.{}", counts_["usb-bus"]++),
-                          &bus);
+void Plugger::add_usb_bus(hw::UsbBus& bus, std::string path) {
+  usb_buses_.push_back({has_id_ ? name_ + ".0" : fmt::format("usb-bus.{}", counts_["usb-bus"]++),
+                        &bus, std::move(path)});
 }
 
 Result<hw::UsbPort*> Plugger::claim_usb(Properties& p, hw::UsbSpeeds speeds) {
   const auto bus = p.take("bus");
   const auto port = p.take("port");
   if (usb_buses_.empty()) return fail("there is no USB controller before it");
-  for (const auto& [name, controller] : usb_buses_) {
-    if (bus && name != *bus) continue;
+  for (const UsbBus& b : usb_buses_) {
+    if (bus && b.name != *bus) continue;
     if (port) {
-      hw::UsbPort* const found = TRY(controller->find(*port));
+      hw::UsbPort* const found = TRY(b.bus->find(*port));
       if (found->device() != nullptr) return fail("port={} is in use", *port);
       return found;
     }
-    if (hw::UsbPort* const found = controller->first_free(speeds); found != nullptr) return found;
+    if (hw::UsbPort* const found = b.bus->first_free(speeds); found != nullptr) return found;
     if (bus) return fail("bus={} has no free port for it", *bus);
   }
   if (bus) return fail("bus={}: there is no such bus", *bus);

@@ -79,6 +79,8 @@ class Plugger {
   /// Where a claimed place is, for the boot order; of a PCI function by what its class is called.
   std::string path_of(const hw::FunctionPorts& ports, std::string_view kind) const;
   std::string path_of(const hw::VirtioMmio& slot) const;
+  /// Of what is on a USB port, by the name of its kind.
+  std::string path_of(const hw::UsbPort& port, std::string_view kind) const;
   /// Reads bootindex= of a device that firmware can boot from.
   Result<void> claim_boot(Properties& p, std::string path) {
     return boot_order_.claim(p, std::move(path));
@@ -89,8 +91,9 @@ class Plugger {
   /// Reads bus=; without it, the first controller.
   Result<hw::VirtioConsole*> claim_serial(Properties& p);
 
-  /// Offers the ports of a controller under its name: ID.0, or usb-bus.N without an id.
-  void add_usb_bus(hw::UsbBus& bus);
+  /// Offers the ports of a controller under its name: ID.0, or usb-bus.N without an id.  `path`: the
+  /// controller's, for the boot order.
+  void add_usb_bus(hw::UsbBus& bus, std::string path);
   /// Reads bus= and port=; without them, the first free port of the first controller, or of a hub
   /// behind it, that has one of the device's speeds.  The model then attaches its device.
   Result<hw::UsbPort*> claim_usb(Properties& p, hw::UsbSpeeds speeds);
@@ -125,7 +128,12 @@ class Plugger {
     hw::VirtioConsole* controller;
   };
   std::vector<SerialBus> serial_buses_;
-  std::vector<std::pair<std::string, hw::UsbBus*>> usb_buses_;
+  struct UsbBus {
+    std::string name;
+    hw::UsbBus* bus;
+    std::string path;
+  };
+  std::vector<UsbBus> usb_buses_;
   std::map<std::string, unsigned> counts_;  // of devices without an id, by driver
   std::vector<std::string> ids_;
   std::vector<std::unique_ptr<hw::Device>> devices_;

@@ -26,6 +26,7 @@ constexpr PropertyInfo kStorageProperties[] = {
     {"removable", "on/off", "the guest may eject it (off)"},
     {"logical_block_size", "size", "512 to 4096"},
     {"physical_block_size", "size", "512 to 65536"},
+    kBootProperties[0],
 };
 
 /// Makes a device, keeps it and plugs it in.
@@ -77,6 +78,8 @@ Result<void> plug_storage(Plugger& plugger, Properties& p) {
   TRY_VOID(c.check());
   hw::UsbPort& port =
       *TRY(plugger.claim_usb(p, {hw::UsbSpeed::Full, hw::UsbSpeed::High, hw::UsbSpeed::Super}));
+  // The only logical unit of the only SCSI bus in it.
+  TRY_VOID(plugger.claim_boot(p, plugger.path_of(port, "storage") + "/channel@0/disk@0,0"));
   return plug_into<hw::UsbStorage>(plugger, port, c, plugger.backends().disk_of(drive));
 }
 

@@ -48,9 +48,11 @@ Result<void> plug_xhci(Plugger& plugger, Properties& p) {
   TRY_VOID(x.check());
   c.msi = TRY(take_messages(plugger, p, "msi", kNec ? Switch::Auto : Switch::Off));
   c.msix = TRY(take_messages(plugger, p, "msix", Switch::Auto));
-  auto& device = plugger.keep(std::make_unique<hw::XhciPci>(
-      plugger.name(), c, TRY(plugger.claim_pci(p)), plugger.timers()));
-  plugger.add_usb_bus(device.controller());
+  const hw::FunctionPorts ports = TRY(plugger.claim_pci(p));
+  std::string path = plugger.path_of(ports, "usb");
+  auto& device =
+      plugger.keep(std::make_unique<hw::XhciPci>(plugger.name(), c, ports, plugger.timers()));
+  plugger.add_usb_bus(device.controller(), std::move(path));
   return {};
 }
 

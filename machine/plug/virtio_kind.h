@@ -33,9 +33,6 @@ inline constexpr PropertyInfo kVirtioProperties[] = {
     {"packed", "off", "packed rings are not there"},
     {"iommu_platform", "off", "addresses are always physical"},
 };
-inline constexpr PropertyInfo kBootProperties[] = {
-    {"bootindex", "int32", "its place in the boot order, where firmware asks for one (none)"},
-};
 inline constexpr PropertyInfo kVirtioPciProperties[] = {
     {"vectors", "uint32", "MSI-X vectors, 0 for none (one for each queue and one more)"},
     {"disable-legacy", "on/auto", "there is no legacy interface"},

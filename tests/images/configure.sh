@@ -30,6 +30,11 @@ done
 INITRD=No dpkg --configure --pending --force-confold
 [ -z "$(dpkg --audit)" ]
 update-initramfs -c -k all
+# Without an initrd the kernel's package made no link to one, and GRUB follows the links.
+for kernel in /boot/vmlinuz-*; do
+  linux-update-symlinks install "${kernel#/boot/vmlinuz-}" "$kernel"
+done
+[ -e /vmlinuz ] && [ -e /initrd.img ]
 
 systemctl enable systemd-networkd
 systemctl disable systemd-networkd-wait-online

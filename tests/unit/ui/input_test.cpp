@@ -33,6 +33,8 @@ const InputEvent kKey = KeyInput{key::kA, true};
 const InputEvent kPosition = PositionInput{1, 2};
 const InputEvent kMotion = MotionInput{3, -4};
 const InputEvent kClick = ButtonInput{PointerButton::Left, true};
+const InputEvent kKeyUp = KeyInput{key::kA, false};
+const InputEvent kClickEnd = ButtonInput{PointerButton::Left, false};
 
 TEST_F(InputTest, WithoutADeviceNothingHappens) {
   send({kKey, kPosition, kMotion, kClick});
@@ -48,7 +50,7 @@ TEST_F(InputTest, EachDeviceHearsItsOwnPartOfAMoment) {
 
 TEST_F(InputTest, TheLastReadyDeviceOfAKindGetsIt) {
   Receiver one(input, kKeys), two(input, kKeys), three(input, kKeys, false);
-  send({kKey});
+  send({kKey, kKeyUp});
   EXPECT_EQ(one.moments.size(), 0u);
   EXPECT_EQ(two.moments.size(), 1u);
   EXPECT_EQ(three.moments.size(), 0u);
@@ -61,14 +63,35 @@ TEST_F(InputTest, TheLastReadyDeviceOfAKindGetsIt) {
 TEST_F(InputTest, ButtonsGoWhereThePointerIs) {
   Receiver mouse(input, kRelative), tablet(input, kAbsolute, false);
   EXPECT_EQ(input.kinds(), static_cast<unsigned>(kRelative));
-  send({kMotion, kClick});
-  EXPECT_EQ(mouse.moments, (decltype(mouse.moments){{kMotion, kClick}}));
+  send({kMotion, kClick, kClickEnd});
+  EXPECT_EQ(mouse.moments, (decltype(mouse.moments){{kMotion, kClick, kClickEnd}}));
   tablet.ready = true;
   input.changed();
   EXPECT_EQ(input.kinds(), unsigned{kRelative | kAbsolute});
   send({kPosition, kClick});
   EXPECT_EQ(mouse.moments.size(), 1u);
   EXPECT_EQ(tablet.moments, (decltype(tablet.moments){{kPosition, kClick}}));
+}
+
+TEST_F(InputTest, WhatIsHeldGoesUpWhereItWentDown) {
+  Receiver old(input, kKeys | kAbsolute), late(input, kKeys | kAbsolute, false);
+  send({kKey, kClick});
+  late.ready = true;
+  input.changed();
+  send({kKeyUp, kClickEnd});
+  EXPECT_EQ(old.moments, (decltype(old.moments){{kKey, kClick}, {kKeyUp, kClickEnd}}));
+  send({kKey, kClick});
+  EXPECT_EQ(late.moments, (decltype(late.moments){{kKey, kClick}}));
+}
+
+TEST_F(InputTest, WhatWasHeldByADeviceThatIsGoneIsForgotten) {
+  Receiver stays(input, kKeys);
+  {
+    const Receiver goes(input, kKeys);
+    send({kKey});
+  }
+  send({kKeyUp});
+  EXPECT_EQ(stays.moments, (decltype(stays.moments){{kKeyUp}}));
 }
 
 TEST_F(InputTest, EventsOnTheirWayWhenADeviceGoesAreLost) {

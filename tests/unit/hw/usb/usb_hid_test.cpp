@@ -48,6 +48,12 @@ struct Bench {
   UsbTestHost host;
 };
 
+TEST(UsbHid, ThereIsNothingToSendTo) {
+  Bench<UsbKeyboard> b;
+  EXPECT_EQ(b.host.out(1, {0}), UsbStatus::Stall);
+  EXPECT_TRUE(b.nothing()) << "the endpoint of the other direction goes on";
+}
+
 // ---- Descriptors -------------------------------------------------------------------------------
 
 TEST(UsbHidDescriptors, ReportDescriptorLengthsAndHidDescriptors) {

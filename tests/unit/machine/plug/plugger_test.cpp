@@ -162,6 +162,20 @@ TEST(BootOrder, BehindPorts) {
       terminated("/pci@ffffffffffffffff/pci-bridge@4,1/pci-bridge@0/ethernet@0/ethernet-phy@0"));
 }
 
+TEST(BootOrder, UsbDisksAndThoseBehindHubs) {
+  const test::TempDir folder;
+  const std::string drive = disk_in(folder);
+  const auto of = [&](const char* port) {
+    const std::string device = std::string("usb-storage,drive=d,bootindex=0,bus=u.0,port=") + port;
+    return file({"-drive", drive.c_str(), "-device", "qemu-xhci,id=u,addr=5", "-device",
+                 "usb-hub,bus=u.0,port=2", "-device", "usb-hub,bus=u.0,port=2.7", "-device",
+                 device.c_str()});
+  };
+  EXPECT_EQ(of("3"), terminated("/pci@ffffffffffffffff/usb@5/storage@3/channel@0/disk@0,0"));
+  EXPECT_EQ(of("2.7.1"), terminated("/pci@ffffffffffffffff/usb@5/hub@2/hub@7/storage@1/channel@0/"
+                                    "disk@0,0"));
+}
+
 TEST(BootOrder, MemoryMappedSlots) {
   const test::TempDir folder;
   const std::string drive = disk_in(folder);

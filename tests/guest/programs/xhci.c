@@ -2,6 +2,7 @@
 // the keys and looks at the disk's image.
 #include "usb_host.h"
 
+#define KEY_US 10000000ul  // what the test may take to type
 enum { kBlocks = 256, kFirst = 40 };
 
 static struct UsbHost *host;
@@ -173,7 +174,7 @@ static void keys(void) {
   EXPECT_TRUE(keyboard_ask(&keyboard));
   put_string("type\n");
   for (;;) {
-    const u64 code = xhci_wait(&host->x, &keyboard.request, 60000000);
+    const u64 code = xhci_wait(&host->x, &keyboard.request, KEY_US);
     EXPECT(code, kXhciSuccess);
     EXPECT(keyboard.request.residue, 0);
     if (case_failed()) return;

@@ -1,6 +1,6 @@
 // The bare-metal xHCI driver on the built machine, with a keyboard that the test types on and a disk
 // whose image it looks at: one event ring (programs/xhci.c), and three of them, as macOS has
-// (programs/xhci_rings.c).
+// (programs/xhci_rings.c).  000e: Linux, which has one, is in tests/boot.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -202,7 +202,7 @@ TEST(GuestUsb, RingsOnVmapple) {
             {{"pin", kMapped}, {"msi1", kOwn}, {"msi4", kOwn}, {"msix1", kOwn}, {"msix4", kOwn}});
 }
 
-/// 000b: without the mapping, every ring has the one wire.
+/// 000b, 001d: told not to map, every ring has the one wire.
 TEST(GuestUsb, RingsWithoutMapping) {
   NEED_GUESTS();
   run_rings("xhci_rings", "qemu-xhci,msi=off,msix=off,conditional-intr-mapping=off", kCounted,

@@ -82,7 +82,7 @@ static void wrong_commands(void) {
 static void rings_go_round(void) {
   usb_host_listen();
   struct XhciRequest r[20];
-  for (u32 round = 0; round < 10; ++round) {
+  for (u32 round = 0; round < 10 && !case_failed(); ++round) {
     for (u32 i = 0; i < 20; ++i)
       EXPECT_TRUE(
           xhci_queue_command(&host->x, (struct XhciTrb){0, 0, TRB_TYPE(kTrbNoOpCommand)}, &r[i]));
@@ -189,19 +189,25 @@ static void keys(void) {
   report("modifiers", modifiers);
 }
 
+// Each case needs what was before it.
+#define STEP(name)             \
+  do {                         \
+    RUN(name);                 \
+    if (case_failed()) return; \
+  } while (0)
+
 void test_main(void) {
-  RUN(found);
-  if (host == 0) return;
-  RUN(wire_fires_once);
-  RUN(wrong_commands);
-  RUN(rings_go_round);
-  RUN(find_keyboard);
-  RUN(find_disk);
-  RUN(stall_is_no_end);
-  RUN(disk_reads);
-  RUN(disk_writes);
-  RUN(one_ring_for_all);
-  RUN(keys);
+  STEP(found);
+  STEP(wire_fires_once);
+  STEP(wrong_commands);
+  STEP(rings_go_round);
+  STEP(find_keyboard);
+  STEP(find_disk);
+  STEP(stall_is_no_end);
+  STEP(disk_reads);
+  STEP(disk_writes);
+  STEP(one_ring_for_all);
+  STEP(keys);
   report("strangers", host->x.strangers);
   report("strays", host->strays);
 }

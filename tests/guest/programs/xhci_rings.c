@@ -52,7 +52,7 @@ static const struct XhciTrb kNoOp = {0, 0, TRB_TYPE(kTrbNoOp) | kTrbIoc};
 
 static void commands(void) {
   no_more_longest();
-  for (u32 i = 0; i < kTimes; ++i) {
+  for (u32 i = 0; i < kTimes && !case_failed(); ++i) {
     struct XhciRequest r;
     const u64 before = host->interrupts;
     EXPECT(xhci_command(&host->x, kNoOpCommand, &r), kXhciSuccess);
@@ -67,7 +67,7 @@ static void commands(void) {
 static u32 control_ring;
 static void controls(void) {
   no_more_longest();
-  for (u32 i = 0; i < kTimes; ++i) {
+  for (u32 i = 0; i < kTimes && !case_failed(); ++i) {
     struct XhciRequest r = {0};
     const u64 before = host->interrupts;
     EXPECT_TRUE(xhci_queue(keyboard_device.xhci.rings[1], kNoOp, &r, kRingsOwn));
@@ -119,7 +119,7 @@ static void burst(void) {
   xhci_ring_doorbell(&host->x, &keyboard_device.xhci, 1);
   xhci_ring_commands(&host->x);
   for (u32 n = 0; n < 3; ++n)
-    for (u32 i = 0; i < kBurst; ++i) {
+    for (u32 i = 0; i < kBurst && !case_failed(); ++i) {
       EXPECT(xhci_wait(&host->x, &r[n][i], 100000), kXhciSuccess);
       EXPECT(r[n][i].ring, r[n][0].ring);
     }

@@ -31,7 +31,7 @@ enum {
   kMapc = 0x09,
   kMapti = 0x0a,
   kInvall = 0x0d,
-  kSyncRd = 0x05,
+  kSyncTarget = 0x05,
 };
 #define VALID (1ul << 63)
 // Normal, inner write-back, inner shareable.
@@ -106,7 +106,7 @@ bool its_open(struct Messages *m, u32 device, u32 count) {
     m->m[i] = (struct PciMessage){GITS_BASE + kTranslater, i};
   }
   put_command(kInvall, 0, 0);
-  put_command(kSyncRd, 0, target());
+  put_command(kSyncTarget, 0, target());
   return run_commands();
 }
 

@@ -20,7 +20,9 @@ void Vcpu::reset(u64 entry, bool powered_on) {
   s.pc = entry;
   s.powered_on = powered_on;
   reset_sysregs(*this);
-  pending_.fetch_and(kIrq | kFiq, std::memory_order_acq_rel);  // the wires are not ours to reset
+  // The wires are not ours to reset; and mail that came while this CPU was off has a sender that
+  // waits until it was applied.
+  pending_.fetch_and(kIrq | kFiq | kMaintenance, std::memory_order_acq_rel);
   restored();
 }
 

@@ -79,6 +79,8 @@ Machine::Machine(MachineConfig config)
 }
 
 Machine::~Machine() {
+  // Devices lower their wires when they go, and the CPUs to which these lead are gone before them.
+  if (devices_ != nullptr && devices_->gic != nullptr) devices_->gic->mute(true);
   // Devices hold what back ends and the bus own; their disks are waited for.
   cpus_.clear();
   devices_.reset();

@@ -42,8 +42,8 @@ class Gicv3 final : public Device {
   /// The outputs to a CPU.
   void connect_cpu(unsigned cpu, IrqLine irq, IrqLine fiq);
 
-  /// While muted, for a snapshot's load, changes of the inputs are ignored: the levels come from
-  /// the snapshot.  restored() derives the outputs from them.
+  /// While muted, changes of the inputs are ignored: a machine goes, or loads a snapshot, which has
+  /// the levels.  restored() derives the outputs from them.
   void mute(bool on) { core_.mute(on); }
 
  private:

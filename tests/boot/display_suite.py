@@ -8,64 +8,12 @@ import signal
 import subprocess
 import tempfile
 import time
-import zlib
 
 from firmware_suite import EFI, firmware
 from machine import PATIENCE_SECONDS, Failure
+from picture import read_png
 
-# Of the kernel's console font.
-CELL_WIDTH, CELL_HEIGHT = 8, 16
 BARS = 64
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-class Png:
-    """An 8-bit RGB picture (the PNG specification, third edition), as -screenshot writes it."""
-
-    def __init__(self, path):
-        with open(path, "rb") as f:
-            data = f.read()
-        if data[:8] != SIGNATURE:
-            raise Failure(f"'{path}' is no PNG")
-        packed, at = b"", 8
-        while at < len(data):
-            length, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
-            body = data[at + 8:at + 8 + length]
-            if kind == b"IHDR":
-                self.width, self.height = (int.from_bytes(body[i:i + 4], "big") for i in (0, 4))
-                if body[8:13] != bytes([8, 2, 0, 0, 0]):
-                    raise Failure(f"'{path}' is not 8-bit RGB")
-            elif kind == b"IDAT":
-                packed += body
-            at += 12 + length
-        self.rows = self._unfilter(zlib.decompress(packed))
-
-    def _unfilter(self, raw):
-        size = 3 * self.width
-        rows, above = [], bytearray(size)
-        for y in range(self.height):
-            start = y * (size + 1)
-            kind, row = raw[start], bytearray(raw[start + 1:start + 1 + size])
-            for x in range(size) if kind else ():
-                a, b = row[x - 3] if x >= 3 else 0, above[x]
-                c = above[x - 3] if x >= 3 else 0
-                if kind == 4:  # Paeth
-                    p = a + b - c
-                    add = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
-                else:
-                    add = (0, a, b, (a + b) // 2)[kind]
-                row[x] = (row[x] + add) & 0xff
-            rows.append(bytes(row))
-            above = row
-        return rows
-
-    def pixel(self, x, y):
-        return tuple(self.rows[y][3 * x:3 * x + 3])
-
-    def cell(self, column, row):
-        """The colours of one character's cell."""
-        return {self.pixel(column * CELL_WIDTH + x, row * CELL_HEIGHT + y)
-                for x in range(CELL_WIDTH) for y in range(CELL_HEIGHT)}
 
 
 class DisplayTests:
@@ -80,7 +28,7 @@ class DisplayTests:
                 if time.monotonic() > deadline or guest.process.poll() is not None:
                     guest.fail("no screenshot was written")
                 time.sleep(0.05)
-            picture = Png(path)
+            picture = read_png(path)
             os.remove(path)
             why = good(picture)
             if why is None:

@@ -1,10 +1,13 @@
-"""Firmware of Debian on the board 'virt': U-Boot, EDK2 from flash, and EDK2 with a kernel."""
+"""Firmware of Debian on the board 'virt': U-Boot, EDK2 from flash, with USB, and with a kernel."""
 
 import os
+import random
 import shutil
+import subprocess
 import tempfile
 import zlib
 
+from desktop import Desktop
 from machine import Failure
 from virtio_suite import COPY_BYTES, Disk, Said
 
@@ -117,6 +120,46 @@ class FirmwareTests:
                 g.expect("Shell> ")
                 g.send("reset -s\r")
                 g.finish()
+
+    def edk2_usb(self, *devices):
+        """EDK2's drivers of xHCI, keyboard and disk: the shell has its commands from the keyboard alone, reads a file of
+        the disk, and writes one, which the host reads."""
+        word = "".join(random.choices("abcdefghijkmnpqrstuvwxyz23456789", k=24))
+        with tempfile.TemporaryDirectory() as folder, Desktop() as desktop:
+            image, text = os.path.join(folder, "stick"), os.path.join(folder, "text")
+            with open(text, "w", encoding="ascii") as f:
+                f.write(f"the word is {word}\r\n")
+            subprocess.run(["mformat", "-C", "-i", image, "-T", "65536", "-h", "16", "-s", "32", "::"], check=True)
+            subprocess.run(["mcopy", "-i", image, text, "::word.txt"], check=True)
+            args = ["-M", "virt", "-m", "512M", "-no-reboot", "-bios", firmware(EFI), "-display", "sdl",
+                    "-drive", f"if=none,id=stick,format=raw,file={image}", *devices]
+            # Nothing can come from the serial port: its input is at its end.
+            with self.start(*args, stdin=subprocess.DEVNULL, env=desktop.env) as g:
+                g.expect("UEFI Interactive Shell")
+                g.expect("USB(")
+                g.expect("any other key to continue")
+                desktop.key("Return")
+                g.expect("Shell> ")
+                # Small letters: EDK2 takes a hundred changes a second, and Shift is two more for each letter.
+                desktop.type_text("type fs0:\\word.txt\n")
+                g.expect(f"the word is {word}")
+                g.expect("Shell> ")
+                desktop.type_text(f"echo {word[::-1]} >a fs0:\\typed.txt\n")
+                g.expect("Shell> ")
+                desktop.type_text("reset -s\n")
+                g.finish()
+            typed = subprocess.run(["mtype", "-i", image, "::typed.txt"], check=True, stdout=subprocess.PIPE).stdout
+            if word[::-1] not in typed.decode(errors="replace"):
+                raise Failure(f"the file on the disk has {typed!r}, not what was typed: {word[::-1]}")
+
+    def test_edk2_usb(self):
+        self.edk2_usb("-device", "ramfb", "-device", "qemu-xhci", "-device", "usb-kbd",
+                      "-device", "usb-storage,drive=stick")
+
+    def test_edk2_usb_full_speed(self):
+        """The other controller; a keyboard at full speed."""
+        self.edk2_usb("-device", "virtio-gpu-pci", "-device", "nec-usb-xhci,intrs=4",
+                      "-device", "usb-kbd,usb_version=1", "-device", "usb-storage,drive=stick,removable=on")
 
     def test_edk2_boots_a_kernel(self):
         """EDK2 takes the kernel, its line and its initramfs from fw_cfg."""

@@ -19,7 +19,7 @@ class Failure(Exception):
 class Guest:
     """One run of the emulator with the serial port on pipes."""
 
-    def __init__(self, binary, *args, stdin=subprocess.PIPE):
+    def __init__(self, binary, *args, stdin=subprocess.PIPE, env=None):
         self.args = [binary, *args]
         self.log = b""
         self.mark = 0
@@ -27,7 +27,8 @@ class Guest:
         self.errors = tempfile.TemporaryFile()
         self.last_errors = None
         self.process = subprocess.Popen(
-            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=self.errors)
+            self.args, stdin=stdin, stdout=subprocess.PIPE, stderr=self.errors,
+            env=env)
         os.set_blocking(self.process.stdout.fileno(), False)
 
     def __enter__(self):
@@ -65,6 +66,11 @@ class Guest:
         data = os.read(self.process.stdout.fileno(), 65536)
         self.log += data
         return bool(data)
+
+    def drain(self, seconds):
+        """Reads what is written within a time, so that the program never waits for its reader."""
+        if select.select([self.process.stdout], [], [], seconds)[0]:
+            self.log += os.read(self.process.stdout.fileno(), 65536)
 
     def expect(self, text):
         """Waits until `text` appears behind what was expected before."""

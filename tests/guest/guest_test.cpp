@@ -1,149 +1,16 @@
-// Runs the bare-metal programs of programs/ in the emulator, as a user would, and reads what they
-// report over the UART: "ok NAME" or "FAIL NAME why" for each case and "done N" at the end.
-#include <fcntl.h>
+// Runs the bare-metal programs of programs/ in the emulator, as a user would.
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "base/fd.h"
-
-extern char** environ;
+#include "tests/guest/guest_run.h"
 
 namespace {
 
-using quince::Fd;
-using Clock = std::chrono::steady_clock;
+using namespace quince::test;
 
-/// Only what hangs runs into it, and a host with much else to do must not.
-constexpr std::chrono::seconds kLimit{240};
-
-/// The emulator with a program, its output on a pipe.  Killed when it has not ended by itself.
-class Emulator {
- public:
-  Emulator(const std::string& program, std::vector<std::string> options) {
-    int ends[2] = {-1, -1};
-    if (::pipe2(ends, O_CLOEXEC) != 0) return;
-    out_ = Fd(ends[0]);
-    const Fd in(ends[1]);
-    const std::string elf = QUINCE_GUEST_DIR "/" + program + ".elf";
-    std::vector<std::string> args = {QUINCE_BINARY, "-M", "vmapple", "-m", "256", "-kernel", elf,
-                                     "-serial", "stdio", "-display", "none"};
-    args.insert(args.end(), options.begin(), options.end());
-    std::vector<char*> argv;
-    for (std::string& a : args) argv.push_back(a.data());
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, in.get(), 1);
-    if (::posix_spawn(&pid_, QUINCE_BINARY, &actions, nullptr, argv.data(), environ) != 0)
-      pid_ = -1;
-    posix_spawn_file_actions_destroy(&actions);
-  }
-  ~Emulator() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Emulator(const Emulator&) = delete;
-  Emulator& operator=(const Emulator&) = delete;
-
-  bool started() const { return pid_ > 0; }
-  void terminate() { ::kill(pid_, SIGTERM); }
-  const std::string& output() const { return output_; }
-
-  /// Reads until the output holds `text`, or to its end when that is empty; false when time is up
-  /// or the output ends without it.
-  bool read_until(const std::string& text) {
-    while (text.empty() || output_.find(text) == std::string::npos) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
-      pollfd p{.fd = out_.get(), .events = POLLIN, .revents = 0};
-      if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) <= 0) return false;
-      char buffer[4096];
-      const ssize_t n = ::read(out_.get(), buffer, sizeof buffer);
-      if (n <= 0) return text.empty() && n == 0;
-      output_.append(buffer, static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-
-  /// The exit status, once the output has ended; -1 for a signal.
-  int wait() {
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  Fd out_;
-  pid_t pid_ = -1;
-  std::string output_;
-  const Clock::time_point deadline_ = Clock::now() + kLimit;
-};
-
-bool have_guests() {
-#ifdef QUINCE_HAVE_GUESTS
-  return true;
-#else
-  return false;
-#endif
-}
-
-#define NEED_GUESTS() \
-  if (!have_guests()) GTEST_SKIP() << "aarch64-linux-gnu-gcc was not found: no guest programs"
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines(1);
-  for (const char c : text) {
-    if (c == '\n')
-      lines.emplace_back();
-    else if (c != '\r')
-      lines.back() += c;
-  }
-  return lines;
-}
-
-/// What a program reported with "value NAME V".
-using Values = std::map<std::string, unsigned long>;
-
-void run_program(const std::string& program, std::vector<std::string> options, Values& values) {
-  Emulator emulator(program, std::move(options));
-  ASSERT_TRUE(emulator.started());
-  const bool ended = emulator.read_until("");
-  SCOPED_TRACE(emulator.output());
-  ASSERT_TRUE(ended) << "it did not end in time";
-  EXPECT_EQ(emulator.wait(), 0);
-  unsigned long passed = 0, done = 0;
-  for (const std::string& line : lines_of(emulator.output())) {
-    EXPECT_FALSE(line.starts_with("FAIL")) << line;
-    if (line.starts_with("ok ")) ++passed;
-    if (line.starts_with("value ")) {
-      const std::size_t end = line.find(' ', 6);
-      values[line.substr(6, end - 6)] = std::stoul(line.substr(end + 1), nullptr, 0);
-    }
-    if (line.starts_with("done ")) done = std::stoul(line.substr(5), nullptr, 0);
-  }
-  EXPECT_GT(done, 0u) << "no \"done\" line";
-  EXPECT_EQ(passed, done);
-}
-
-Values expect_passes(const std::string& program, std::vector<std::string> options) {
-  Values values;
-  run_program(program, std::move(options), values);
-  return values;
-}
-
-using Options = std::vector<std::string>;
 const Options kCounted = {"-icount", "shift=3"};
 const Options kCounted4 = {"-icount", "shift=3", "-smp", "4"};
 const Options kThreaded = {};

@@ -2,9 +2,19 @@
 #include "guest.h"
 
 enum {
-  kCtlr = 0x0000, kIgroupr = 0x0080, kIsenabler = 0x0100, kIcenabler = 0x0180, kIspendr = 0x0200,
-  kIcpendr = 0x0280, kIsactiver = 0x0300, kIcactiver = 0x0380, kIpriorityr = 0x0400,
-  kIcfgr = 0x0c00, kIrouter = 0x6000, kWaker = 0x0014,
+  kCtlr = 0x0000,
+  kTyper = 0x0004,
+  kIgroupr = 0x0080,
+  kIsenabler = 0x0100,
+  kIcenabler = 0x0180,
+  kIspendr = 0x0200,
+  kIcpendr = 0x0280,
+  kIsactiver = 0x0300,
+  kIcactiver = 0x0380,
+  kIpriorityr = 0x0400,
+  kIcfgr = 0x0c00,
+  kIrouter = 0x6000,
+  kWaker = 0x0014,
 };
 
 /// The frame that has INTID's registers: the distributor's, or this CPU's SGI frame.
@@ -14,9 +24,13 @@ static u64 frame_of(u32 intid) {
 static u64 word(u32 intid, u32 reg) { return frame_of(intid) + reg + intid / 32 * 4; }
 static u32 mask(u32 intid) { return 1u << (intid % 32); }
 
+/// One more than the last SPI (GICD_TYPER.ITLinesNumber).
+static u32 intids(void) { return ((get32(GICD_BASE + kTyper) & 31) + 1) * 32; }
+
 void gic_init(void) {
   put32(GICD_BASE + kCtlr, 0x13);  // ARE, EnableGrp1, EnableGrp0
-  for (u32 i = 32; i < 64; i += 32) {
+  const u32 end = intids();
+  for (u32 i = 32; i < end; i += 32) {
     put32(word(i, kIcenabler), ~0u);
     put32(word(i, kIcpendr), ~0u);
     put32(word(i, kIcactiver), ~0u);
@@ -24,10 +38,8 @@ void gic_init(void) {
     put32(GICD_BASE + kIcfgr + i / 16 * 4, 0);
     put32(GICD_BASE + kIcfgr + i / 16 * 4 + 4, 0);
   }
-  for (u32 i = 32; i < 64; ++i) {
-    gic_priority(i, 0xa0);
-    gic_route(i, 0);
-  }
+  for (u32 i = 32; i < end; i += 4) put32(GICD_BASE + kIpriorityr + i, 0xa0a0a0a0);
+  for (u32 i = 32; i < end; ++i) gic_route(i, 0);
   gic_init_cpu();
 }
 

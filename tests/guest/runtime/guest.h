@@ -7,6 +7,7 @@
 #include "board.h"
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
 typedef long s64;
@@ -31,8 +32,11 @@ typedef _Bool bool;
 #define FIQ_ON() asm volatile("msr daifclr, #1" ::: "memory")
 #define FIQ_OFF() asm volatile("msr daifset, #1" ::: "memory")
 
+static inline u8 get8(u64 a) { return *(volatile u8 *)a; }
+static inline u16 get16(u64 a) { return *(volatile u16 *)a; }
 static inline u32 get32(u64 a) { return *(volatile u32 *)a; }
 static inline void put32(u64 a, u32 v) { *(volatile u32 *)a = v; }
+static inline void put16(u64 a, u16 v) { *(volatile u16 *)a = v; }
 static inline void put64(u64 a, u64 v) { *(volatile u64 *)a = v; }
 static inline void put8(u64 a, u8 v) { *(volatile u8 *)a = v; }
 
@@ -110,7 +114,7 @@ void set_handler(Handler h);
 // ---- GIC ---------------------------------------------------------------------------------------
 
 /// GICD with affinity routing and both groups, this CPU's redistributor and interface; everything
-/// disabled, Group 1, priority 0xa0, PMR open, EOImode 0.
+/// disabled, Group 1, level, to CPU 0, priority 0xa0, PMR open, EOImode 0.
 void gic_init(void);
 /// The calling CPU's part of it.
 void gic_init_cpu(void);
@@ -174,7 +178,7 @@ u32 cpu_count(void);
 // ---- MMU ---------------------------------------------------------------------------------------
 
 /// The runtime's map, virtual = physical, 2 MiB blocks: code read-only for all, data for EL1, the
-/// section .user for EL0 and EL1, the rest of RAM for EL1, devices.  On for every program.
+/// section .user for EL0 and EL1, the rest of RAM for EL1, devices and ECAM.  On for every program.
 void mmu_on(void);
 void mmu_off(void);
 /// The level 2 entry that maps `va` of RAM, for a case to change and put back.
@@ -208,5 +212,9 @@ static inline u64 counter(void) {
 }
 /// Counts in a microsecond times `us`.
 static inline u64 micros(u64 us) { return us * COUNTER_HZ / 1000000; }
+/// Nanoseconds of `counts`; these are fewer than 10^13.
+static inline u64 nanos(u64 counts) { return counts * 1000000 / (COUNTER_HZ / 1000); }
+/// Passes `us` microseconds.
+void delay_us(u64 us);
 /// Waits until `*flag` is at least `value`; false after `us` microseconds.
 bool wait_for(volatile u64 *flag, u64 value, u64 us);

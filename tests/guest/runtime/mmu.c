@@ -18,9 +18,13 @@ static void fill(void) {
     if (at == RAM_BASE + 0x400000)
       entry = at | kBlock | PTE_AF | PTE_NORMAL | PTE_INNER | PTE_EL0 | PTE_READ_ONLY;
     if (at == RAM_BASE + 0x800000) entry |= PTE_EL0;
-    ram2[i] = at >= RAM_BASE && at != HOLE ? entry : 0;
+    if (at < RAM_BASE) entry = at | kBlock | PTE_AF | PTE_DEVICE | PTE_PXN | PTE_UXN;
+    ram2[i] = at != HOLE ? entry : 0;
   }
   level1[0] = (u64)devices2 | PTE_TABLE;
+  // The board's ECAM may be far above.
+  const u64 ecam = PCI_ECAM & ~(GIB - 1);
+  level1[ecam / GIB] = ecam | kBlock | PTE_AF | PTE_DEVICE | PTE_PXN | PTE_UXN;
   level1[ram_gib / GIB] = (u64)ram2 | PTE_TABLE;
 }
 

@@ -210,5 +210,15 @@ TEST(IcIvau, FindsChangedCode) {
   EXPECT_EQ(b.c->s.x[0], 1u);
 }
 
+/// A CPU that another one turns on has mail from before: the DSB of its sender waits for it.
+TEST(Maintenance, OutlivesAReset) {
+  Bench b;
+  b.c->post_maintenance({.kind = Maintenance::Kind::AllCode});
+  EXPECT_NE(b.c->maintenance_applied(), b.c->maintenance_posted());
+  b.c->reset(kCode, true);
+  b.run({});
+  EXPECT_EQ(b.c->maintenance_applied(), b.c->maintenance_posted());
+}
+
 }  // namespace
 }  // namespace quince::cpu

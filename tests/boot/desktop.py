@@ -96,9 +96,10 @@ class Desktop:
             if shutil.which(name) is None:
                 raise Failure(f"'{name}' is missing (scripts/install-deps.sh check)")
         folder = self._folder.name
-        # The server picks a free number, and says it when it is ready.
-        server = self._run("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-fbdir", folder,
-                           "-screen", "0", f"{width}x{height}x24", env=dict(os.environ),
+        # The server picks a free number, and says it when it is ready.  It is to live on when its only client goes,
+        # which the first call of xdotool may be.
+        server = self._run("Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-noreset", "-fbdir",
+                           folder, "-screen", "0", f"{width}x{height}x24", env=dict(os.environ),
                            stdout=subprocess.PIPE)
         number = server.stdout.readline().decode().strip()
         server.stdout.close()
@@ -141,7 +142,7 @@ class Desktop:
 
     # ---- Waiting
 
-    def wait(self, guest, holds, what):
+    def wait(self, guest, holds, what, look_seconds=LOOK_SECONDS):
         """Waits until `holds()` is true, and returns what it was.  `guest` is the run that would say why not,
         or None; its serial output is read meanwhile."""
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -149,11 +150,11 @@ class Desktop:
             if got := holds():
                 return got
             if guest is not None:
-                guest.drain(LOOK_SECONDS)
+                guest.drain(look_seconds)
                 if guest.process.poll() is not None:
                     guest.fail(f"ended before there was: {what}")
             else:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(look_seconds)
             if time.monotonic() > deadline:
                 why = f"no {what} in {PATIENCE_SECONDS:.0f} s"
                 if guest is None:

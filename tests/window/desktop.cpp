@@ -105,10 +105,11 @@ std::string Desktop::missing() {
 }
 
 Desktop::Desktop(const Args& probe) {
-  // The server picks a free number and says it on its output when it is ready.
+  // The server picks a free number and says it on its output when it is ready.  It must not start
+  // anew when its only client goes, which may be an xdotool that was faster than jwm.
   server_ = std::make_unique<Process>(
-      Args{"Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-fbdir", folder_.path(), "-screen", "0",
-           fmt::format("{}x{}x24", kSize.width, kSize.height)},
+      Args{"Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-noreset", "-fbdir", folder_.path(),
+           "-screen", "0", fmt::format("{}x{}x24", kSize.width, kSize.height)},
       folder_.path(), "");
   display_ = ":" + server_->read_line();
   const Fd file(::open((folder_ / "Xvfb_screen0").c_str(), O_RDONLY | O_CLOEXEC));

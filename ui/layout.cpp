@@ -14,8 +14,9 @@ Size largest(Size picture, Size window) {
   return {std::max(1u, static_cast<u32>(window.height * pw / ph)), window.height};
 }
 
+/// The guest's pixel that has most of what is painted at `offset`: that under its middle.
 u32 pixel_at(s64 offset, u32 pixels, u32 shown) {
-  const s64 at = offset * s64{pixels} / s64{shown};
+  const s64 at = (2 * offset + 1) * s64{pixels} / (2 * s64{shown});
   return static_cast<u32>(std::clamp<s64>(at, 0, s64{pixels} - 1));
 }
 

@@ -63,8 +63,11 @@ TEST(Layout, EveryPointOfAWindowIsThePixelThatIsShownThere) {
             x >= shown.x && x < shown.x + shown.width && y >= shown.y && y < shown.y + shown.height;
         ASSERT_EQ(p.inside, inside);
         if (!inside) continue;
-        ASSERT_EQ(p.x, (x - shown.x) * picture.width / shown.width);
-        ASSERT_EQ(p.y, (y - shown.y) * picture.height / shown.height);
+        // The point's middle, in halves, is within the pixel.
+        const u32 middle_x = (2 * (x - shown.x) + 1) * picture.width;
+        const u32 middle_y = (2 * (y - shown.y) + 1) * picture.height;
+        ASSERT_EQ(p.x, middle_x / (2 * shown.width));
+        ASSERT_EQ(p.y, middle_y / (2 * shown.height));
       }
   }
 }

@@ -17,8 +17,8 @@ readonly kCheck=(
   # tests/images and what tests/boot/disk_test.py does with them.
   binutils dpkg-dev e2fsprogs fakeroot fdisk iperf3 mtools openssh-client qemu-efi-aarch64
   qemu-utils u-boot-qemu
-  # tests/window: a desktop to show windows on.
-  jwm xdotool xvfb
+  # tests/window and tests/boot: a desktop to show windows on.
+  jwm x11-utils xdotool xvfb
 )
 
 usage() {

@@ -20,7 +20,7 @@ import time
 from machine import PATIENCE_SECONDS, Failure
 from picture import Picture
 
-PROGRAMS = ("Xvfb", "jwm", "xdotool")
+PROGRAMS = ("Xvfb", "jwm", "xdotool", "xwininfo")
 # Between two looks at something that does not announce itself.
 LOOK_SECONDS = 0.02
 # How long a program may take to end when it was asked to.
@@ -113,8 +113,7 @@ class Desktop:
             f.write(JWM)
         self._run("jwm", "-f", config, env=self.env)
         self.wait(None, lambda: self.xdotool("get_desktop", may_fail=True), "window manager")
-        # The server paints the mouse into its picture: it waits in the corner.
-        self.move(width - 1, height - 1)
+        self.park()
 
     def _run(self, *command, env, stdout=subprocess.DEVNULL):
         process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=stdout,
@@ -165,12 +164,15 @@ class Desktop:
 
     def xdotool(self, *arguments, may_fail=False):
         """What it printed; "" when it failed and may."""
-        done = subprocess.run(["xdotool", *map(str, arguments)], env=self.env, check=False,
+        return self._said("xdotool", *arguments, may_fail=may_fail)
+
+    def _said(self, *command, may_fail):
+        done = subprocess.run([*map(str, command)], env=self.env, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_SECONDS)
         if done.returncode != 0:
             if may_fail:
                 return ""
-            raise Failure(f"xdotool {arguments}: {done.stderr.decode(errors='replace')}")
+            raise Failure(f"{command}: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode(errors="replace")
 
     def type_text(self, text):
@@ -189,6 +191,10 @@ class Desktop:
     def move(self, x, y):
         self.xdotool("mousemove", x, y)
 
+    def park(self):
+        """Moves to the corner: the server paints the mouse into its picture."""
+        self.move(self.screen.width - 1, self.screen.height - 1)
+
     def click(self, x, y, button=1):
         """Moves to a pixel of the screen and presses and releases there.  The pointer stays."""
         self.xdotool("mousemove", x, y, "click", button)
@@ -200,11 +206,13 @@ class Desktop:
         number = self.xdotool("search", "--onlyvisible", "--name", name, may_fail=True).split("\n")[0]
         if not number:
             return None
-        said = self.xdotool("getwindowgeometry", "--shell", number, may_fail=True)
-        value = dict(line.split("=", 1) for line in said.split("\n") if "=" in line)
-        if "HEIGHT" not in value:
+        # What xdotool says of a window's place is off by its border and title.
+        said = self._said("xwininfo", "-id", number, may_fail=True)
+        value = dict(line.strip().split(":", 1) for line in said.split("\n") if ":" in line)
+        if "Height" not in value:
             return None
-        return Window(number, *(int(value[k]) for k in ("X", "Y", "WIDTH", "HEIGHT")))
+        return Window(number, *(int(value[k]) for k in (
+            "Absolute upper-left X", "Absolute upper-left Y", "Width", "Height")))
 
     def window(self, name, guest=None, size=None):
         """Waits for a window, and until it has `size` when that is given."""

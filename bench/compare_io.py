@@ -3,7 +3,7 @@
 
     bench/compare_io.py QUINCE IMAGE [--pairs 5] [--machine virt|vmapple] [--json FILE]
 
-IMAGE is what tests/images/make-debian-disk.sh made.  fio runs on a scratch disk in the guest:
+IMAGE is what tests/images/make-debian-disk.sh --tools made.  fio runs on a scratch disk in the guest:
 4 KiB at random, 1 MiB in sequence, both ways, past the guest's page cache.  iperf3 runs between the
 guest and the host, through user networking.  Higher is better; ratios are medians over the pairs.
 """

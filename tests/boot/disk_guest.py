@@ -25,10 +25,16 @@ class Image:
     def __init__(self, path):
         base = path.removesuffix(".img")
         self.disk, self.kernel, self.initrd = path, base + ".kernel", base + ".initrd"
-        self.key, self.repo = base + ".key", base + ".repo"
-        for needed in (self.disk, self.kernel, self.initrd, self.key, self.repo):
+        self.key, self.repo, self.packages = base + ".key", base + ".repo", base + ".packages"
+        for needed in (self.disk, self.kernel, self.initrd, self.key, self.repo, self.packages):
             if not os.path.exists(needed):
                 raise Failure(f"'{needed}' is missing: tests/images/make-debian-disk.sh makes it")
+
+    def needs_tools(self):
+        """For tests that an image without --tools cannot do."""
+        with open(self.packages, encoding="ascii") as f:
+            if "debs-tools/:" not in f.read():
+                raise Failure(f"'{self.disk}' lacks tools: make-debian-disk.sh --tools adds them")
 
     def copy(self, folder, form):
         """A disk of its own for one run, in format `form`."""
@@ -75,7 +81,7 @@ class DiskGuest(Guest):
     """One run of the emulator with the image's disk, a network, and the other virtio devices."""
 
     def __init__(self, emulator, image, disk, *extra, form="raw", mode="msix", boot="kernel",
-                 memory="1G", cpus=2):
+                 memory="1G", cpus=2, display="none", append="", env=None):
         device, machine, self.messages = MODES[mode]
         self.image, self.port = image, free_port()
         suffix = "," + device if device else ""
@@ -86,11 +92,11 @@ class DiskGuest(Guest):
             args += ["-global", "virtio-net-pci.romfile="]
         if machine:
             args += ["-M", machine]
-        args += ["-m", memory, "-smp", str(cpus), "-display", "none", "-serial", "stdio",
+        args += ["-m", memory, "-smp", str(cpus), "-display", display, "-serial", "stdio",
                  "-no-reboot"]
         if boot == "kernel":
             args += ["-kernel", image.kernel, "-initrd", image.initrd,
-                     "-append", "root=/dev/vda1 console=ttyAMA0 panic=-1"]
+                     "-append", f"root=/dev/vda1 {append} console=ttyAMA0 panic=-1"]
         else:
             args += ["-bios", boot]
         args += ["-drive", f"if=none,id=root,format={form},file={disk}",
@@ -102,7 +108,7 @@ class DiskGuest(Guest):
                  "-device", f"virtio-rng-pci{suffix}",
                  # QEMU's has nothing but wires, and no such option.
                  "-device", f"virtio-balloon-pci{'' if qemu else suffix}"]
-        super().__init__(binary, *args, *(e.replace("{mode}", suffix) for e in extra))
+        super().__init__(binary, *args, *(e.replace("{mode}", suffix) for e in extra), env=env)
 
     def boot(self):
         """Waits for the console's shell, then until the system is up and the network configured."""
@@ -128,12 +134,15 @@ class DiskGuest(Guest):
         self.type_command(command)
         self.await_status(command)
 
-    def ssh(self, command, seconds=PATIENCE_SECONDS, stdin=None):
-        """Runs a command as root over the network; it has to succeed.  Returns its output."""
-        line = ["ssh", "-i", self.image.key, "-p", str(self.port), "-o", "BatchMode=yes",
+    def ssh_line(self, command):
+        """The program and its arguments that run a command as root over the network."""
+        return ["ssh", "-i", self.image.key, "-p", str(self.port), "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                 "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "root@127.0.0.1", command]
-        done = subprocess.run(line, check=False, input=stdin, stdout=subprocess.PIPE,
+
+    def ssh(self, command, seconds=PATIENCE_SECONDS, stdin=None):
+        """Runs a command as root over the network; it has to succeed.  Returns its output."""
+        done = subprocess.run(self.ssh_line(command), check=False, input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=seconds,
                               stdin=None if stdin else subprocess.DEVNULL)
         out = done.stdout.decode(errors="replace")

@@ -144,6 +144,7 @@ class Suite:
 
     def test_fio(self):
         """What was written is what is read, checked block by block; a job on each queue."""
+        self.image.needs_tools()
         def work(g):
             jobs = self.options.smp
             part = self.options.mib // jobs
@@ -158,6 +159,7 @@ class Suite:
 
     def test_transfer(self):
         """Bulk data both ways, one after the other and at once."""
+        self.image.needs_tools()
         blob = random.Random(1).randbytes(1 << 20) * self.options.mib
         digest = hashlib.sha256(blob).hexdigest()
 
@@ -182,6 +184,7 @@ class Suite:
 
     def test_git_9p(self):
         """`git status` of a large tree over 9p says what it says on the host."""
+        self.image.needs_tools()
         def work(g):
             mount = "mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 tree /mnt"
             g.ssh(mount)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a disk image with Debian 12 for arm64: systemd, udev, OpenSSH, the standard kernel and the
-# tools that tests/boot/disk_test.py uses.  All of it comes from Debian's packages.
+# Makes a disk image with Debian 12 for arm64: systemd, udev, OpenSSH and the standard kernel, and on
+# request the tools of the long tests of tests/boot/disk_test.py.  All of it comes from Debian's
+# packages.
 #
 # The host's dpkg unpacks them; their maintainer scripts, which are of arm64, run in an emulated
 # machine on the new file system.  So it needs no root, no loop device and no binfmt_misc.
@@ -14,9 +15,9 @@ readonly kHere kScripts=$kHere/../../scripts
 source "$kScripts/own-apt.sh"
 
 # usr-is-merged stands for usrmerge, which would bring Perl to do what unpack-root.sh did.
-readonly kPackages=('?essential' apt usr-is-merged systemd systemd-sysv dbus udev libpam-systemd
-  openssh-server linux-image-arm64 initramfs-tools kmod pciutils iproute2 iputils-ping curl wget
-  e2fsprogs procps fio git iperf3 netcat-openbsd zstd)
+readonly kBase=('?essential' apt usr-is-merged systemd systemd-sysv dbus udev libpam-systemd
+  openssh-server linux-image-arm64 initramfs-tools kmod iproute2 e2fsprogs procps)
+readonly kTools=(fio git iperf3 curl wget pciutils iputils-ping netcat-openbsd zstd)
 # A package that the image lacks, for the test that installs one, and its place.
 readonly kRepoPackage=tree
 readonly kRootMib=4096 kEspMib=64
@@ -24,7 +25,8 @@ readonly kConfigureSeconds=1800
 
 usage() {
   cat <<'END'
-usage: make-debian-disk.sh [--efi] [--update] [--cache DIR] [--emulator COMMAND] OUT.img
+usage: make-debian-disk.sh [--tools] [--efi] [--update] [--cache DIR] [--emulator COMMAND] OUT.img
+  --tools     adds what the long tests use: fio, git, iperf3, curl and more
   --efi       adds an EFI system partition with GRUB
   --update    looks for newer packages even when the cache has a file system
   --cache     where packages and the file system are kept; without it, OUT's folder/cache
@@ -52,18 +54,18 @@ need_programs() {
   done
 }
 
-# Downloads all packages into $cache/debs, and nothing else remains there.
+# Downloads all packages into $debs, and nothing else remains there.
 download() {
-  local debs=$cache/debs file
+  local file
   mkdir -p "$debs"
   # What apt has already it would not list, so it is shown an empty cache.
   mkdir -p "$cache/none/partial"
   own_apt apt-get -o "Dir::Cache::archives=$cache/none" -y --no-install-recommends --print-uris \
-    install "${kPackages[@]}" usrmerge- \
+    install "${packages[@]}" usrmerge- \
     2>"$cache/apt.log" | sed -n "s/^'.*' \([^ ]*\) .*/\1/p" \
     >"$cache/uris" || die "apt cannot resolve the packages: $(tail -n 1 "$cache/apt.log")"
   [[ -s $cache/uris ]] || die "apt cannot resolve the packages: $(tail -n 1 "$cache/apt.log")"
-  own_apt apt-get -qq -y --no-install-recommends --download-only install "${kPackages[@]}" \
+  own_apt apt-get -qq -y --no-install-recommends --download-only install "${packages[@]}" \
     usrmerge- >/dev/null || die "could not download the packages"
   rm -rf "$debs"
   mkdir "$debs"
@@ -79,7 +81,7 @@ download() {
 # What the file system is made of: it is made again when this changes.
 fingerprint() {
   (
-    cd "$cache" && ls debs extra
+    cd "$cache" && ls "debs-$variant/" extra/
     cd "$kHere" && sha256sum configure.sh configure-init.sh unpack-root.sh
     find overlay -type f -exec sha256sum {} + | LC_ALL=C sort
     echo "$kRootMib"
@@ -98,16 +100,16 @@ configure() {
   grep -q '^quince-configure: status 0' "$log" || die "the packages were not configured: see '$log'"
 }
 
-# Makes $cache/fs: root.ext4, kernel, initrd, key, and last `made-of`, which says that it is whole.
+# Makes $fs: root.ext4, kernel, initrd, key, and last `made-of`, which says that it is whole.
 make_file_system() {
   local -a as_root=()
   ((EUID == 0)) || as_root=(fakeroot)
-  new=$cache/fs.new
+  new=$fs.new
   rm -rf "$new"
   mkdir -p "$new"
   ssh-keygen -q -t ed25519 -N '' -C quince-test -f "$new/key"
-  say "unpacking $(find "$cache/debs" -name '*.deb' | wc -l) packages"
-  "${as_root[@]}" "$kHere/unpack-root.sh" "$cache/debs" "$cache/busybox" "$new/key.pub" \
+  say "unpacking $(find "$debs" -name '*.deb' | wc -l) packages"
+  "${as_root[@]}" "$kHere/unpack-root.sh" "$debs" "$cache/busybox" "$new/key.pub" \
     "$kRootMib" "$new"
   configure
   e2fsck -f -n "$new/root.ext4" >"$cache/e2fsck.log" 2>&1 ||
@@ -116,8 +118,8 @@ make_file_system() {
   [[ -s $new/initrd ]] || die "the image has no initrd"
   rm "$new/configure.cpio.gz"
   fingerprint >"$new/made-of"
-  rm -rf "$cache/fs"
-  mv "$new" "$cache/fs"
+  rm -rf "$fs"
+  mv "$new" "$fs"
 }
 
 initrd_name() {
@@ -154,7 +156,7 @@ label: gpt
 start=1MiB, size=${kRootMib}MiB, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, name=root
 $esp_line
 END
-  write_partition "$cache/fs/root.ext4" 1
+  write_partition "$fs/root.ext4" 1
   if [[ -n $efi ]]; then
     make_esp "$work/esp"
     write_partition "$work/esp" $((1 + kRootMib))
@@ -174,18 +176,19 @@ publish() {
   rm -rf "$base.packages" "$base.repo"
   mv "$img" "$out"
   mv "$work/repo" "$base.repo"
-  cp "$cache/fs/kernel" "$base.kernel"
-  cp "$cache/fs/initrd" "$base.initrd"
-  install -m 600 "$cache/fs/key" "$base.key"
-  cp "$cache/fs/made-of" "$base.packages"
+  cp "$fs/kernel" "$base.kernel"
+  cp "$fs/initrd" "$base.initrd"
+  install -m 600 "$fs/key" "$base.key"
+  cp "$fs/made-of" "$base.packages"
 }
 
 options() {
-  efi="" update="" cache="" out=""
+  efi="" update="" cache="" out="" variant=base
   emulator=(qemu-system-aarch64 -M "virt,gic-version=3" -cpu cortex-a57 -smp 2 -m 1G -nographic
     -no-reboot -nic none -accel "tcg,thread=multi")
   while (($#)); do
     case $1 in
+      --tools) variant=tools ;;
       --efi) efi=yes ;;
       --update) update=yes ;;
       --cache | --emulator)
@@ -211,19 +214,22 @@ main() {
   cache=${cache:-$(dirname "$out")/cache}
   mkdir -p "$cache"
   cache=$(cd "$cache" && pwd)
+  debs=$cache/debs-$variant fs=$cache/fs-$variant
+  packages=("${kBase[@]}")
+  [[ $variant == base ]] || packages+=("${kTools[@]}")
   # Not the name that fetch-guest.sh locks.
   exec 8>"$cache/.lock-disk"
   flock 8
-  if [[ -n $update || ! -s $cache/fs/made-of ]] || ! cmp -s "$cache/fs/made-of" <(fingerprint); then
+  if [[ -n $update || ! -s $cache/fs/made-of ]] || ! cmp -s "$fs/made-of" <(fingerprint); then
     need_programs "${emulator[0]}"
     ((EUID == 0)) || need_programs fakeroot
     own_apt_setup "$cache/apt"
     own_apt_update
     download
     "$kScripts/fetch-guest.sh" "$cache" busybox
-    cmp -s "$cache/fs/made-of" <(fingerprint) || make_file_system
+    cmp -s "$fs/made-of" <(fingerprint) || make_file_system
   fi
-  if [[ -s $out && -s ${out%.img}.packages ]] && cmp -s "${out%.img}.packages" "$cache/fs/made-of" &&
+  if [[ -s $out && -s ${out%.img}.packages ]] && cmp -s "${out%.img}.packages" "$fs/made-of" &&
     [[ $out -nt $cache/fs/made-of ]]; then
     return
   fi

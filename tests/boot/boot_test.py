@@ -4,18 +4,16 @@
 GUEST is the folder that scripts/fetch-guest.sh filled.  A GLOB chooses tests by name.
 """
 
-import fnmatch
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from display_suite import DisplayTests  # noqa: E402
 from firmware_suite import FirmwareTests  # noqa: E402
-from machine import Failure, Guest  # noqa: E402
+from machine import Failure, Guest, run_suite  # noqa: E402
 from usb_suite import UsbTests  # noqa: E402
 from virtio_suite import VirtioTests  # noqa: E402
 
@@ -211,23 +209,7 @@ class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    suite = Suite(sys.argv[1], sys.argv[2])
-    globs = sys.argv[3:] or ["*"]
-    names = [n for n in dir(suite) if n.startswith("test_")
-             and any(fnmatch.fnmatch(n[5:], g) for g in globs)]
-    failed = 0
-    for name in names:
-        start = time.monotonic()
-        try:
-            getattr(suite, name)()
-            verdict = "ok"
-        except (Failure, OSError) as e:
-            verdict = "FAILED"
-            failed += 1
-            print(e, flush=True)
-        print(f"{verdict:6} {name[5:]} ({time.monotonic() - start:.1f} s)", flush=True)
-    print(f"{len(names) - failed} passed, {failed} failed")
-    return 1 if failed or not names else 0
+    return run_suite(Suite(sys.argv[1], sys.argv[2]), sys.argv[3:])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Runs quince as a person or a CI job would: a process, its serial port, its exit status."""
 
+import fnmatch
 import os
 import select
 import signal
@@ -14,6 +15,26 @@ PATIENCE_SECONDS = float(os.environ.get("QUINCE_BOOT_SECONDS", "600"))
 
 class Failure(Exception):
     """A test's expectation was not met; the text says which and shows the log's end."""
+
+
+def run_suite(suite, globs):
+    """Runs the methods test_* whose names fit a glob (all without one); the last line counts them.
+    The exit status."""
+    names = [n for n in dir(suite) if n.startswith("test_")
+             and any(fnmatch.fnmatch(n[5:], g) for g in globs or ["*"])]
+    failed = 0
+    for name in names:
+        start = time.monotonic()
+        try:
+            getattr(suite, name)()
+            verdict = "ok"
+        except (Failure, OSError, subprocess.TimeoutExpired) as e:
+            verdict = "FAILED"
+            failed += 1
+            print(e, flush=True)
+        print(f"{verdict:6} {name[5:]} ({time.monotonic() - start:.1f} s)", flush=True)
+    print(f"{len(names) - failed} passed, {failed} failed")
+    return 1 if failed or not names else 0
 
 
 class Guest:

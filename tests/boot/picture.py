@@ -23,6 +23,25 @@ class Picture:
         return {self.pixel(column * CELL_WIDTH + x, row * CELL_HEIGHT + y)
                 for x in range(CELL_WIDTH) for y in range(CELL_HEIGHT)}
 
+    def part(self, x, y, width, height):
+        return Picture(width, height, [row[3 * x:3 * (x + width)] for row in self.rows[y:y + height]])
+
+    def shrunk(self, scale):
+        """One pixel for each square of `scale` by `scale`, or None when not all squares have one colour."""
+        rows = []
+        for y in range(0, self.height, scale):
+            row = self.rows[y]
+            small = bytearray(len(row) // scale)
+            for channel in range(3):
+                values = row[channel::3]
+                small[channel::3] = values[::scale]
+                if any(values[n::scale] != values[::scale] for n in range(1, scale)):
+                    return None
+            if any(other != row for other in self.rows[y + 1:y + scale]):
+                return None
+            rows.append(bytes(small))
+        return Picture(self.width // scale, self.height // scale, rows)
+
 
 def read_png(path):
     """An 8-bit RGB picture (the PNG specification, third edition), as -screenshot writes it."""

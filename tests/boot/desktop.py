@@ -25,7 +25,7 @@ PROGRAMS = ("Xvfb", "jwm", "xdotool", "xwininfo")
 LOOK_SECONDS = 0.02
 # How long a program may take to end when it was asked to.
 LAST_SECONDS = 10
-# A quick typist: a guest's keyboard holds 16 changes, which is more than a second of this.
+# A quick typist.
 KEY_MILLISECONDS = 40
 # One desktop of one colour without anything on it.  Windows have a border and a title, as a user's do.
 JWM = """<?xml version="1.0"?><JWM><Desktops width="1" height="1"><Background type="solid">#305070</Background>
@@ -176,7 +176,8 @@ class Desktop:
         return done.stdout.decode(errors="replace")
 
     def type_text(self, text):
-        """Types on the keyboard, into the window that has the focus.  A newline is Return."""
+        """Types on the keyboard, into the window that has the focus.  A newline is Return.  A guest's keyboard holds 16
+        changes, so that one that stands still for longer than that loses some: more than 7 keys want an echo between."""
         lines = text.split("\n")
         for n, line in enumerate(lines):
             if line:

@@ -25,10 +25,12 @@ TITLE = "quince"
 PROMPT = "root@quince:~#"
 # Linux's console has the colours of the VGA's text modes: drivers/tty/vt/vt.c, default_red and the others.
 COLOURS = {1: (170, 0, 0), 2: (0, 170, 0), 3: (170, 85, 0), 4: (0, 0, 170), 5: (170, 0, 170), 6: (0, 170, 170)}
-BARS = 24
+BARS = 16
+# What a guest's keyboard holds while nobody reads it: a press and a release each.
+KEYS_AT_ONCE = 7
 TABLET = "Quince Quince USB Tablet"
 # Decoding a screen costs the host more than a look at a pixel.
-LOOK_SECONDS = 0.3
+LOOK_SECONDS = 0.2
 
 
 class Session:
@@ -46,6 +48,12 @@ class Session:
         width, height = self.size
         self.window = self.desktop.window(TITLE, self.guest, (width * self.scale, height * self.scale))
         self.await_line("quince login:")
+
+    def has_framebuffer(self, name):
+        """There is this one and no other."""
+        names = self.guest.ssh("cat /sys/class/graphics/fb*/name").split()
+        if names != [name]:
+            self.guest.fail(f"the guest has the framebuffers {names}, not {name}")
 
     def picture(self):
         """The guest's picture as the screen has it; None while not all of its pixels are squares."""
@@ -74,11 +82,25 @@ class Session:
         self.desktop.type_text(PASSWORD + "\n")
         self.await_line(PROMPT)
 
+    def run(self, command):
+        """Types a command behind the prompt, no faster than its echo is on the screen, and Return."""
+        for end in range(KEYS_AT_ONCE, len(command) + KEYS_AT_ONCE, KEYS_AT_ONCE):
+            self.desktop.type_text(command[end - KEYS_AT_ONCE:end])
+            self.await_echo("".join(command[:end].split()))
+        self.desktop.type_text("\n")
+
+    def await_echo(self, wanted):
+        """Blanks are left out: lines are broken anywhere.  There may be a cursor."""
+        def shown():
+            text = "".join("".join(self.lines()).split()).rpartition("".join(PROMPT.split()))[2]
+            return text.startswith(wanted) and len(text) <= len(wanted) + 1
+        self.desktop.wait(self.guest, shown, f"echo '{wanted}' on the screen", LOOK_SECONDS)
+
     def draw(self):
         """Types a command that draws bars in colours that only this run knows; they are on the screen."""
         bars = [random.choice(list(COLOURS)) for _ in range(BARS)]
         figures = " ".join(map(str, bars))
-        self.desktop.type_text(f"clear; for c in {figures}; do printf '\\e[4%sm  ' $c; done; printf '\\e[0m\\n'\n")
+        self.run(f"clear; for c in {figures}; do printf '\\e[4%sm  ' $c; done; printf '\\e[0m\\n'")
         wanted = [COLOURS[c] for c in bars]
 
         def drawn():
@@ -139,7 +161,7 @@ class Session:
 
     def end(self):
         """Turned off from the keyboard."""
-        self.desktop.type_text("systemctl poweroff\n")
+        self.desktop.type_text("halt -p\n")
         self.guest.expect("reboot: Power down")
         self.guest.finish()
 
@@ -181,6 +203,7 @@ class Suite:
         size = (1280, 800)
 
         def work(s):
+            s.has_framebuffer("virtio_gpudrmfb")
             bars = s.draw()
             self.keep(s.screenshot(), "virtio_gpu-drawn")
             s.clicks_land(s.window.x, s.window.y, *s.window.size)
@@ -194,6 +217,7 @@ class Suite:
         size, scale = (640, 400), 2
 
         def work(s):
+            s.has_framebuffer("simple")
             s.draw()
             self.keep(s.screenshot(), "boot_framebuffer-drawn")
             s.clicks_land(s.window.x, s.window.y, *s.window.size)

@@ -21,6 +21,7 @@ Result<int> check_command(int argc, char** argv);
 Result<int> resize_command(int argc, char** argv);
 Result<int> commit_command(int argc, char** argv);
 Result<int> compare_command(int argc, char** argv);
+Result<int> import_command(int argc, char** argv);
 
 /// One getopt_long loop: options as in getopt's short form, and the long ones with the letter that
 /// they stand for.

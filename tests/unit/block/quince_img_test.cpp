@@ -173,5 +173,32 @@ TEST_F(QuinceImg, AnErrorIsOneLineThatNamesTheFile) {
   }
 }
 
+TEST_F(QuinceImg, ImportPrintsAndWritesACommandLine) {
+  std::filesystem::create_directory(dir_ / "it's, a machine");
+  const auto put = [&](const std::string& name, const std::string& text) {
+    std::ofstream(dir_ / ("it's, a machine/" + name)) << text;
+  };
+  put("MachineIdentifier", "<plist><dict><key>ECID</key><integer>4660</integer></dict></plist>");
+  put("Disk.img", "d");
+  put("AuxiliaryStorage", "a");
+  const auto r = img("import \"it's, a machine\"");
+  EXPECT_EQ(r.status, 0);
+  EXPECT_EQ(r.output,
+            "ECID: 0x1234\nUUID: 4660\nMAC: none\n"
+            "quince -M vmapple,ecid=0x1234,aux='it'\\''s,, a machine/AuxiliaryStorage',"
+            "root='it'\\''s,, a machine/Disk.img' -nic user -bios AVPBooter.vmapple2.bin "
+            "-serial mon:stdio\n");
+  succeeds("import -o run.sh \"it's, a machine\"");
+  // What a shell makes of it.
+  std::ofstream(dir_ / "quince") << "printf '%s|' \"$@\"\n";
+  std::filesystem::permissions(dir_ / "quince", std::filesystem::perms::owner_all);
+  const auto said = run_command("cd " + dir_.path() + " && PATH=$PWD:$PATH ./run.sh -S");
+  EXPECT_EQ(
+      said.output,
+      "-M|vmapple,ecid=0x1234,aux=it's,, a machine/AuxiliaryStorage,root=it's,, a machine/Disk.img|"
+      "-nic|user|-bios|AVPBooter.vmapple2.bin|-serial|mon:stdio|-S|");
+  EXPECT_EQ(img("import -o run.sh \"it's, a machine\"").status, 1) << "it does not overwrite";
+}
+
 }  // namespace
 }  // namespace quince::test

@@ -220,7 +220,7 @@ main() {
   # Not the name that fetch-guest.sh locks.
   exec 8>"$cache/.lock-disk"
   flock 8
-  if [[ -n $update || ! -s $cache/fs/made-of ]] || ! cmp -s "$fs/made-of" <(fingerprint); then
+  if [[ -n $update || ! -s $fs/made-of ]] || ! cmp -s "$fs/made-of" <(fingerprint); then
     need_programs "${emulator[0]}"
     ((EUID == 0)) || need_programs fakeroot
     own_apt_setup "$cache/apt"
@@ -230,7 +230,7 @@ main() {
     cmp -s "$fs/made-of" <(fingerprint) || make_file_system
   fi
   if [[ -s $out && -s ${out%.img}.packages ]] && cmp -s "${out%.img}.packages" "$fs/made-of" &&
-    [[ $out -nt $cache/fs/made-of ]]; then
+    [[ $out -nt $fs/made-of ]]; then
     return
   fi
   need_programs

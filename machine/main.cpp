@@ -95,8 +95,8 @@ int run(int argc, char** argv) {
                          dialect_of(argc > 0 ? argv[0] : ""));
   if (!line) return fail_with(line.error());
   if (!line->print.empty()) {
-    std::fputs(line->print.c_str(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    const bool printed = std::fputs(line->print.c_str(), stdout) >= 0;
+    return std::fflush(stdout) == 0 && printed ? 0 : 1;
   }
   for (const std::string& w : line->warnings) complain(w);
   std::optional<PidFile> pid_file;  // goes after the machine

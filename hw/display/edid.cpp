@@ -84,6 +84,8 @@ void put_text(std::span<u8> d, u8 tag, std::string_view text) {
   if (text.size() < EdidConfig::kMaxText) d[5 + text.size()] = '\n';
 }
 
+constexpr std::size_t kStandardTimings = 8;
+
 /// 3.9: a standard timing, or 0 when the mode has none.
 u16 standard_timing(const DisplayMode& m) {
   static constexpr struct { u32 w, h; } kRatios[] = {{16, 10}, {4, 3}, {5, 4}, {16, 9}};
@@ -93,6 +95,10 @@ u16 standard_timing(const DisplayMode& m) {
       return static_cast<u16>((m.width / 8 - 31) | (i << 6 | (m.hz - 60)) << 8);
   return 0;
 }
+
+/// What is offered besides, if asked for: sizes that have standard timings, the likeliest first.
+constexpr DisplayMode kUsual[] = {{1920, 1080}, {1280, 800},  {1280, 720},  {1440, 900},
+                                  {1600, 900},  {1680, 1050}, {1280, 1024}, {1920, 1200}};
 
 /// DisplayID 1.3, 4.4.2: a Type I timing, 20 bytes.
 void put_type_1(std::span<u8> d, const DisplayTiming& t, bool preferred) {
@@ -321,7 +327,12 @@ std::vector<u8> make_edid(const EdidConfig& c) {
     else
       rest.push_back(*m);
   }
-  static_assert(EdidConfig::kMaxModes <= 8 + 1);
+  static_assert(EdidConfig::kMaxModes <= kStandardTimings + 1);
+  for (const DisplayMode& m : kUsual) {
+    const bool there = std::find(c.modes.begin(), c.modes.end(), m) != c.modes.end();
+    if (c.usual_modes && !there && standard < kStandardTimings)
+      store_le<u16>(&b[38 + 2 * standard++], standard_timing(m));
+  }
   std::size_t at = 54;  // of the next descriptor; timings come first
   put_detailed(b.subspan(at, 18), cvt_reduced(first), preferred);
   at += 18;

@@ -1,7 +1,7 @@
 // What a display says of itself: VESA Enhanced EDID Standard, release A, revision 2 (EDID 1.4).
 //
 // Made: the base block with one detailed timing for the preferred mode, standard timings for others
-// that have such, a serial number, a name; and, for what does not fit there, a DisplayID 1.3
+// that have such, and for the usual ones, a serial number, a name; and, for what does not fit there, a DisplayID 1.3
 // extension (VESA DisplayID Standard, section 4.4: Type I timings; the wrapping in EDID is its
 // appendix B).  Timings are those of VESA CVT 1.2 with reduced blanking.
 // Deliberately missing: CTA-861 (a virtual display has neither audio nor interlace), colours other
@@ -33,6 +33,9 @@ struct EdidConfig {
 
   /// The first is the preferred one.
   std::vector<DisplayMode> modes = {DisplayMode{}};
+  /// The usual sizes are offered besides, as far as there is room: a driver that cannot follow a
+  /// window takes one of them.
+  bool usual_modes = true;
   std::string name = "Quince";  ///< printable ASCII
   std::string serial = "1";     ///< likewise; a number in it is the binary serial number as well
 

@@ -56,6 +56,7 @@ Result<void> read_modes(std::string_view text, std::vector<hw::VirtioGpuHeadConf
     if (parts[n].empty()) continue;  // as without the option
     hw::VirtioGpuHeadConfig& head = heads[n];
     head.edid.modes.clear();
+    head.edid.usual_modes = false;
     for (const std::string_view mode : split(parts[n], ':')) {
       auto parsed = hw::parse_display_mode(mode);
       if (!parsed) return tl::unexpected(parsed.error().in("display-modes"));

@@ -209,7 +209,7 @@ class Suite:
             s.clicks_land(s.window.x, s.window.y, *s.window.size)
             s.full_screen()
             # Linux's console cannot become larger than it was at first, and takes the largest of the EDID's other modes.
-            s.clicks_land(*s.fills((1024, 768), bars))
+            s.clicks_land(*s.fills(size, bars))
         self.session("virtio_gpu", work, "-device", "virtio-gpu-pci", size=size)
 
     def test_boot_framebuffer(self):

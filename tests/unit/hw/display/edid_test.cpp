@@ -115,6 +115,17 @@ TEST_F(Decoded, AnUsualDisplay) {
           "First detailed timing includes the native"});
 }
 
+TEST_F(Decoded, TheUsualModesAreOfferedWhereThereIsRoom) {
+  expect(decode({.modes = modes({"1600x1000"})}),
+         {"1920x1080   60", "1280x800    59", "1280x720    60", "1440x900    59", "1600x900    60",
+          "1680x1050   59", "1280x1024   60", "1920x1200   59"});
+  // Not one twice, and none that nobody asked for.
+  const std::string once = decode({.modes = modes({"1280x800"})});
+  EXPECT_EQ(once.find("1280x800"), once.rfind("1280x800")) << once;
+  const std::string only = decode({.modes = modes({"1280x800"}), .usual_modes = false});
+  EXPECT_EQ(only.find("1920x1080"), only.npos) << only;
+}
+
 TEST_F(Decoded, SeveralModes) {
   const std::string text =
       decode({.modes = modes({"1440x900", "1280x1024", "1920x1080@75", "1366x768", "1000x1000"})});

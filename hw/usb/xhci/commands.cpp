@@ -19,22 +19,27 @@ XhciCommands::XhciCommands(XhciCore& core, XhciEvents& events, XhciTransfers& tr
     : core_(core),
       events_(events),
       transfers_(transfers),
-      timer_(core.timers, core.name + ".commands", &Bind<&XhciCommands::run>::call, this) {}
+      timer_(core.timers, core.name + ".commands", &Bind<&XhciCommands::on_timer>::call, this) {}
 
 void XhciCommands::reset() {
   ring_ = {};
-  running_ = more_ = false;
-  timer_.cancel();
+  running_ = false;
+  go_on_at(kNever);
 }
 
 void XhciCommands::snapshot(Archive& ar) {
   ar.field("ring", ring_.address);
   ar.field("cycle", ring_.cycle);
   ar.field("running", running_);
-  ar.field("more", more_);
+  ar.field("due_ns", due_ns_);
 }
 
-void XhciCommands::restored() { timer_.arm(more_ ? core_.now() : kNever); }
+void XhciCommands::restored() { timer_.arm(due_ns_); }
+
+void XhciCommands::go_on_at(u64 ns) {
+  due_ns_ = ns;
+  timer_.arm(ns);
+}
 
 // ---- The ring ----------------------------------------------------------------------------------
 
@@ -42,8 +47,8 @@ void XhciCommands::restored() { timer_.arm(more_ ? core_.now() : kNever); }
 void XhciCommands::set_crcr_low(u32 v) {
   if (running_) {
     if ((v & (kCommandStop | kCommandAbort)) == 0) return;
-    running_ = more_ = false;
-    timer_.cancel();
+    running_ = false;
+    go_on_at(kNever);
     return complete(ring_.address, {.code = Code::CommandRingStopped});
   }
   ring_.address = with_bits(ring_.address, 31, 0, v & kCrcrPointer);
@@ -61,24 +66,24 @@ void XhciCommands::doorbell() {
 }
 
 void XhciCommands::halted() {
-  running_ = more_ = false;
-  timer_.cancel();
+  running_ = false;
+  go_on_at(kNever);
 }
 
 void XhciCommands::kick() {
-  if (!running_ || more_) return;
-  more_ = true;
-  timer_.arm(core_.now());
+  if (running_ && due_ns_ == kNever) go_on_at(core_.now());
+}
+
+void XhciCommands::on_timer() {
+  events_.due_before_commands();
+  run();
 }
 
 void XhciCommands::run() {
-  more_ = false;
+  go_on_at(kNever);
   for (unsigned n = 0; running_ && core_.running(); ++n) {
     if (events_.blocked(0)) return;  // kick() goes on
-    if (n == kMaxCommands) {
-      more_ = true;
-      return timer_.arm(core_.now() + kMicroframe);
-    }
+    if (n == kMaxCommands) return go_on_at(core_.now() + kMicroframe);
     Trb trb;
     u64 address = 0;
     XhciRingPlace place = ring_;

@@ -43,6 +43,7 @@ class XhciCommands {
     u16 upper = 0;      // vendor commands: bits 31 to 16 of the last word
   };
 
+  void on_timer();
   void run();
   void complete(u64 pointer, const Result& r);
   Result execute(const xhci::Trb& trb);
@@ -59,6 +60,7 @@ class XhciCommands {
   xhci::Code get_port_bandwidth(const xhci::Trb& trb);
   static Result nec_challenge(const xhci::Trb& trb);
 
+  void go_on_at(u64 ns);
   bool read_context(u64 base, unsigned index, Context& out);
   bool enable_endpoint(unsigned n, unsigned dci, const XhciEndpoint& e, Context context);
   void update_slot_state(unsigned n, xhci::SlotState state, u8 address);
@@ -70,7 +72,7 @@ class XhciCommands {
   // State.
   XhciRingPlace ring_{};
   bool running_ = false;
-  bool more_ = false;  // commands may be waiting for the timer
+  u64 due_ns_ = kNever;  // when the timer looks for more
 };
 
 }  // namespace quince::hw

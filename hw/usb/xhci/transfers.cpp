@@ -10,7 +10,7 @@ using namespace xhci;
 XhciTransfers::XhciTransfers(XhciCore& core, XhciEvents& events)
     : core_(core),
       events_(events),
-      timer_(core.timers, core.name + ".transfers", &Bind<&XhciTransfers::tick>::call, this) {}
+      timer_(core.timers, core.name + ".transfers", &Bind<&XhciTransfers::on_timer>::call, this) {}
 
 XhciTransfers::~XhciTransfers() {
   each_flying([&](XhciTransfer& t) { take_back(t); });
@@ -75,6 +75,15 @@ void XhciTransfers::later(XhciEndpoint& e, u64 at_ns) {
   if (at_ns >= e.due_ns) return;
   e.due_ns = at_ns;
   if (at_ns < timer_.deadline()) timer_.arm(at_ns);
+}
+
+void XhciTransfers::on_timer() {
+  events_.due_before_transfers();
+  tick();
+}
+
+void XhciTransfers::tick_if_due() {
+  if (timer_.deadline() <= core_.now()) tick();
 }
 
 void XhciTransfers::tick() {

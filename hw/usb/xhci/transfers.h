@@ -30,6 +30,10 @@ class XhciEvents {
   virtual bool blocked(unsigned interrupter) const = 0;
   /// The device that a slot's route leads to, or null.
   virtual UsbDevice* find_device(unsigned root_port, u32 route) = 0;
+  /// A part's timer fired: what else is due now and comes before it is done first, so that the order
+  /// is not that in which timers were set, which no snapshot knows.
+  virtual void due_before_transfers() = 0;
+  virtual void due_before_commands() = 0;
 
  protected:
   ~XhciEvents() = default;
@@ -57,6 +61,8 @@ class XhciTransfers {
   void stopped();
   /// Everything that could go on is looked at, by the timer.
   void kick_all();
+  /// What the timer would do, if that is due.
+  void tick_if_due();
 
   // ---- From the bus.
 
@@ -118,6 +124,7 @@ class XhciTransfers {
   void run_ring(unsigned slot, unsigned dci, u16 stream);
   Step step(unsigned slot, unsigned dci, u16 stream, XhciTransfer& t);
   void later(XhciEndpoint& e, u64 at_ns);
+  void on_timer();
   void tick();
   XhciTransfer* take();
   XhciTransfer* flying(unsigned slot, unsigned dci, u16 stream);

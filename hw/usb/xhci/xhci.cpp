@@ -57,6 +57,7 @@ void Xhci::reset() {
 void Xhci::snapshot(Archive& ar) {
   operational_.snapshot(ar);
   ar.field("saved", saved_);
+  ar.field("wrap_ns", wrap_ns_);
   ar.section("commands", [&](Archive& a) { commands_.snapshot(a); });
   ar.section("transfers", [&](Archive& a) { transfers_.snapshot(a); });
   for (std::size_t n = 0; n < interrupters_.size(); ++n)
@@ -69,7 +70,7 @@ void Xhci::restored() {
   transfers_.restored();
   commands_.restored();
   for (const auto& i : interrupters_) i->restored();
-  sync_wrap();
+  wrap_.arm(wrap_ns_);
   wire_changed();
 }
 
@@ -150,6 +151,7 @@ void Xhci::run(bool on) {
     transfers_.stopped();
     commands_.halted();
   }
+  wrap_ns_ = kNever;  // MFINDEX starts anew
   sync_wrap();
 }
 
@@ -179,13 +181,27 @@ void Xhci::doorbell(unsigned slot, u32 v) {
 
 /// An event each time MFINDEX goes back to 0, when it is asked for (4.14.2).
 void Xhci::sync_wrap() {
-  if (!core_.running() || (core_.usbcmd & kEwe) == 0) return wrap_.cancel();
-  const u64 passed = (core_.now() - core_.run_since) / kWrapPeriod;
-  const u64 next = core_.run_since + (passed + 1) * kWrapPeriod;
-  if (wrap_.deadline() != next) wrap_.arm(next);
+  const bool wanted = core_.running() && (core_.usbcmd & kEwe) != 0;
+  if (!wanted) {
+    wrap_ns_ = kNever;
+  } else if (wrap_ns_ == kNever) {
+    const u64 passed = (core_.now() - core_.run_since) / kWrapPeriod;
+    wrap_ns_ = core_.run_since + (passed + 1) * kWrapPeriod;
+  }
+  if (wrap_.deadline() != wrap_ns_) wrap_.arm(wrap_ns_);
+}
+
+void Xhci::due_before_transfers() {
+  if (wrap_ns_ <= core_.now()) mfindex_wrapped();
+}
+
+void Xhci::due_before_commands() {
+  due_before_transfers();
+  transfers_.tick_if_due();
 }
 
 void Xhci::mfindex_wrapped() {
+  wrap_ns_ = kNever;
   post(0,
        {.status = Trb::code_bits(Code::Success), .control = Trb::type_bits(TrbType::MfindexWrap)},
        false);

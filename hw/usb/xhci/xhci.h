@@ -62,6 +62,8 @@ class Xhci final : public UsbBus,
   void post(unsigned interrupter, const xhci::Trb& event, bool quiet) override;
   bool blocked(unsigned interrupter) const override;
   UsbDevice* find_device(unsigned root_port, u32 route) override;
+  void due_before_transfers() override;
+  void due_before_commands() override;
   // XhciControl
   void run(bool on) override;
   void host_controller_reset() override;
@@ -91,6 +93,7 @@ class Xhci final : public UsbBus,
   XhciRuntime runtime_;
   XhciDoorbells doorbells_;
   Timer wrap_;
+  u64 wrap_ns_ = kNever;  // when it is due
   bool saved_ = false;  // Save State was done, and nothing was lost since
 };
 

@@ -292,8 +292,7 @@ bool VirtioGpu::flush(Request& r, u64& budget) {
       if (area.empty()) continue;
       area.x -= h.shown.x;
       area.y -= h.shown.y;
-      const ui::Rect shown{h.shown.x, h.shown.y, h.shown.width, h.shown.height};
-      heads_[n]->console.draw(resource->view(shown), area);
+      heads_[n]->console.draw(held(*resource, h), area);
     }
   }
   if (rows_done_ != c.r.height) return false;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <utility>
 
 #include "hw/core/archive.h"
 #include "hw/virtio/gpu/virtio_gpu.h"
@@ -13,7 +14,10 @@ void VirtioGpu::snapshot_type(Archive& ar) {
   ar.field("rows_done", rows_done_);
   resources_.snapshot(ar);
   for (unsigned n = 0; n < heads_.size(); ++n)
-    ar.section(fmt::format("head{}", n), [&](Archive& a) { snapshot_head(a, n); });
+    ar.section(fmt::format("head{}", n), [&](Archive& a) {
+      snapshot_head(a, n);
+      snapshot_picture(a, n);
+    });
   if (!ar.loading()) return;
   for (unsigned n = 0; n < queue_count(); ++n)
     if (queue(n)->in_flight_count() != 0) ar.refuse("in_flight", "this device keeps no chains");
@@ -43,6 +47,29 @@ void VirtioGpu::snapshot_head(Archive& ar, unsigned n) {
     return;
   ar.refuse("resource", "there is no such picture to show");
   h.resource = 0;
+}
+
+/// What a head shows is what its resource holds, until the driver moves pixels there: only a flush
+/// shows them.  In between, the picture is part of the state.
+void VirtioGpu::snapshot_picture(Archive& ar, unsigned n) {
+  HeadState& h = s_heads_[n];
+  h.restored = {};
+  std::vector<u8> bytes;
+  GpuResource* const r = shown_on(h);
+  if (!ar.loading() && r != nullptr) {
+    const ui::PixelView view = held(*r, h);
+    ui::Picture now(view.size);
+    now.copy(view, ui::Rect::all(view.size), 0, 0);
+    const ui::Picture shown = heads_[n]->console.picture(false);
+    const u8* const from = shown.view().bytes;
+    if (shown != now) bytes.assign(from, from + std::size_t{shown.stride()} * shown.size().height);
+  }
+  ar.blob("picture", bytes, config_.max_hostmem);
+  if (!ar.loading() || bytes.empty()) return;
+  if (r == nullptr || bytes.size() != GpuResource::bytes({h.shown.width, h.shown.height}))
+    return ar.refuse("picture", "not as many pixels as are shown");
+  h.restored = ui::Picture({h.shown.width, h.shown.height});
+  std::memcpy(h.restored.row(0), bytes.data(), bytes.size());
 }
 
 void VirtioGpu::snapshot_pointer(Archive& ar, Pointer& p) {
@@ -78,6 +105,8 @@ void VirtioGpu::snapshot_pointer(Archive& ar, Pointer& p) {
 void VirtioGpu::restored_type() {
   for (unsigned n = 0; n < heads_.size(); ++n) {
     show(n);
+    const ui::Picture shown = std::exchange(s_heads_[n].restored, {});
+    if (!shown.size().empty()) heads_[n]->console.draw(shown.view(), ui::Rect::all(shown.size()));
     show_pointer(n);
   }
 }

@@ -17,8 +17,6 @@ u64 all_features(const VirtioGpuConfig& c) {
   return c.features | (c.edid ? feature_bits(VIRTIO_GPU_F_EDID) : 0);
 }
 
-ui::Rect rect_of(const VirtioGpuRect& r) { return {r.x, r.y, r.width, r.height}; }
-
 }  // namespace
 
 // ---- Construction -------------------------------------------------------------------------------
@@ -98,7 +96,7 @@ void VirtioGpu::show(unsigned head) {
   GpuResource* const r = shown_on(h);
   ui::Console& console = heads_[head]->console;
   if (r == nullptr) return console.set_size({});
-  const ui::PixelView view = r->view(rect_of(h.shown));
+  const ui::PixelView view = held(*r, h);
   if (console.size() != view.size) console.set_size(view.size);
   console.draw(view, ui::Rect::all(view.size));
 }

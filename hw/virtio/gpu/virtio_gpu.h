@@ -76,6 +76,7 @@ class VirtioGpu final : public VirtioDevice {
     u32 resource = 0;  // shown; 0: nothing is
     VirtioGpuRect shown = {};
     Pointer pointer = {};
+    ui::Picture restored = {};  // of a snapshot, until restored(): snapshot_picture()
   };
   /// What the person in front of it wants, which no driver resets.
   struct Wish {
@@ -115,6 +116,9 @@ class VirtioGpu final : public VirtioDevice {
   // virtio_gpu.cpp
   void size_wished(unsigned head, ui::Size size);
   void show(unsigned head);
+  ui::PixelView held(GpuResource& r, const HeadState& h) {
+    return r.view({h.shown.x, h.shown.y, h.shown.width, h.shown.height});
+  }
   void show_pointer(unsigned head);
   void hide(unsigned head);
   GpuResource* shown_on(const HeadState& h) { return resources_.find(h.resource); }
@@ -137,6 +141,7 @@ class VirtioGpu final : public VirtioDevice {
   // state.cpp
   void snapshot_head(Archive& ar, unsigned n);
   void snapshot_pointer(Archive& ar, Pointer& p);
+  void snapshot_picture(Archive& ar, unsigned n);
 
   const VirtioGpuConfig config_;
   std::vector<std::unique_ptr<Head>> heads_;

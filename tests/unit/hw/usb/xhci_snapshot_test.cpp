@@ -55,6 +55,30 @@ TEST(XhciSnapshot, EverythingIsKept) {
   EXPECT_EQ(c.b.driver.control(slot, {0x80, 8, 0, 0, 0, 0, 0, 0}).code, Code::Success);
 }
 
+// More commands than are done at once: the rest has its time, before and after a load.
+TEST(XhciSnapshot, CommandsGoOnWhenTheyWouldHave) {
+  constexpr unsigned kCommands = 300;
+  World a, c;
+  a.b.driver.start();
+  a.b.driver.take();
+  const u64 table = a.b.driver.allocate(64), segment = a.b.driver.allocate(512 * kTrbSize);
+  a.b.driver.events() = XhciEventRing(a.b, 0, table, {segment}, 512);
+  a.b.driver.events().program();
+  const u64 ring = a.b.driver.allocate((kCommands + 1) * kTrbSize);
+  XhciProducerRing commands(a.b, {ring}, kCommands + 2);
+  a.b.driver.wr64(D::kCrcr, commands.start());
+  for (unsigned n = 0; n < kCommands; ++n)
+    commands.push({.control = Trb::type_bits(TrbType::NoOpCommand)});
+  a.b.timers.advance_to(hw::kMillisecond);
+  a.b.driver.doorbell(0, 0);
+  c.load(a);
+  EXPECT_EQ(c.b.timers.next_deadline(), hw::kMillisecond + 125 * hw::kMicrosecond);
+  EXPECT_EQ(c.b.timers.next_deadline(), a.b.timers.next_deadline());
+  EXPECT_EQ(c.b.driver.take().size(), 256u);
+  c.b.timers.advance_to(2 * hw::kMillisecond);
+  EXPECT_EQ(c.b.driver.take().size(), kCommands - 256u);
+}
+
 TEST(XhciSnapshot, WhatADeviceHadIsHandedOverAgain) {
   World a, c;
   a.b.driver.start();

@@ -63,6 +63,24 @@ TEST_F(VirtioGpuStateTest, EverythingComesBack) {
   EXPECT_EQ(pixel(1, 0, 0), 0xabcdefu);
 }
 
+// What was moved to the resource and not flushed is not on the screen, also after a load.
+TEST_F(VirtioGpuStateTest, PixelsWaitForTheirFlush) {
+  start();
+  draw();
+  put(0, 40 * 4 + 8, 0xabcdef);
+  ASSERT_EQ(transfer(7, {8, 4, 1, 1}, (40 * 4 + 8) * 4), VIRTIO_GPU_RESP_OK_NODATA);
+  const u32 before = pixel(1, 0, 0);
+  EXPECT_NE(before, 0xabcdefu);
+  Archive ar = save();
+  slot->reset();
+  ASSERT_TRUE(load(ar));
+  EXPECT_EQ(pixel(1, 0, 0), before);
+  EXPECT_EQ(pixel(1, 1, 0), (40u * 4 + 9) * 3);
+  flush(7, {8, 4, 1, 1});
+  EXPECT_EQ(pixel(1, 0, 0), 0xabcdefu);
+  EXPECT_FALSE(Archive::diff(save(), save()));
+}
+
 // Found by its place in the image of the archive: a name, a type, a length, and then the value.
 TEST_F(VirtioGpuStateTest, DamagedOnesAreRefused) {
   start();

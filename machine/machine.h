@@ -28,6 +28,7 @@
 #include "machine/clock.h"
 #include "machine/config.h"
 #include "machine/ui_host.h"
+#include "machine/usb_plugs.h"
 #include "ui/display.h"
 
 namespace quince::firmware {
@@ -80,6 +81,10 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   void reset();
   /// Presses the power button.
   void power_button();
+  /// Takes a USB device out of its port, or puts it back: UsbPlugs says what that means.  By -device's
+  /// id=, or the name that it has without one ("usb-kbd.0").
+  Result<void> unplug_usb(std::string_view name);
+  Result<void> replug_usb(std::string_view name);
   /// Ends run(), with status 0.
   void quit(StopCause cause);
   /// Ends run() with a status that the guest chose (a test device).  From any thread.
@@ -100,6 +105,9 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   hw::IoLock& io_lock() { return io_lock_; }
   hw::AddressSpace& space() { return space_; }
   const MachineClock& clock() const { return clock_; }
+  /// Deadlines in guest time, for whoever acts on the machine at a certain one.  With the I/O lock
+  /// held; callbacks are called on the machine thread.
+  hw::TimerQueue& timers() { return timers_; }
   /// The heads and the input, for front ends on other threads.
   ui::Display& display() { return display_; }
   std::span<const std::unique_ptr<cpu::Vcpu>> cpus() const { return cpus_; }
@@ -171,6 +179,8 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   void run_threaded();
   void run_single();
   bool run_slice(std::size_t index);
+  bool can_run(std::size_t index);
+  bool any_can_run();
   void idle_single();
   void deadline_moved();
   void cpu_thread(CpuThread& t);
@@ -208,6 +218,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   cpu::CpuModel model_;
   std::unique_ptr<Backends> backends_;
   std::unique_ptr<Devices> devices_;
+  UsbPlugs usb_plugs_;
   std::vector<hw::Device*> device_list_;
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
   std::vector<std::unique_ptr<CpuThread>> threads_;

@@ -162,6 +162,8 @@ Result<void> Machine::plug_devices() {
   devices_->plugged = plugger.take_devices();
   device_list_.insert(device_list_.end(), plugger.units().begin(), plugger.units().end());
   TRY_VOID(done);
+  for (hw::Device* d : plugger.units())
+    if (auto* usb = dynamic_cast<hw::UsbDevice*>(d); usb != nullptr) usb_plugs_.add(*usb);
   return tell_boot_order(plugger.boot_order());
 }
 

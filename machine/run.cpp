@@ -103,6 +103,16 @@ void Machine::power_button() {
   devices_->power_key->press();
 }
 
+Result<void> Machine::unplug_usb(std::string_view name) {
+  const hw::IoLock::Guard held(io_lock_);
+  return usb_plugs_.pull(name);
+}
+
+Result<void> Machine::replug_usb(std::string_view name) {
+  const hw::IoLock::Guard held(io_lock_);
+  return usb_plugs_.put_back(name);
+}
+
 u64 Machine::look_at_instructions() {
   u64 sum = 0;
   for (const auto& c : cpus_) sum += executed_[c->index()].load(std::memory_order_relaxed);
@@ -263,12 +273,25 @@ void Machine::run_threaded() {
 
 // ---- Everything on one thread ------------------------------------------------------------------
 
-bool Machine::run_slice(std::size_t index) {
+/// Whether a CPU has something to do; its wait ends when it does.
+bool Machine::can_run(std::size_t index) {
   cpu::Vcpu& c = *cpus_[index];
   if (power_[index].load() != CpuPower::On) return false;
   if (c.s.waiting == cpu::Wait::Interrupt && !c.interrupt_pending()) return false;
-  if (c.s.waiting == cpu::Wait::Event && !c.wfe_ends()) return false;
+  if (c.s.waiting == cpu::Wait::Event && !c.wfe_ends()) return false;  // takes the event
   c.s.waiting = cpu::Wait::No;
+  return true;
+}
+
+bool Machine::any_can_run() {
+  for (std::size_t i = 0; i < cpus_.size(); ++i)
+    if (can_run(i)) return true;
+  return false;
+}
+
+bool Machine::run_slice(std::size_t index) {
+  if (!can_run(index)) return false;
+  cpu::Vcpu& c = *cpus_[index];
   u64 budget = kSlice;
   if (clock_.config().deterministic)
     budget = std::min(budget, clock_.instructions_until(next_wake()));
@@ -296,18 +319,21 @@ u64 Machine::next_wake() {
 }
 
 /// No CPU made progress: all of them sleep, and nothing happens before the next deadline, event or
-/// input.  Deterministic time goes there at once.
+/// input.  Deterministic time goes there at once, or, with sleep, as fast as the host's; but not past
+/// an input, which would come so much late for the guest.
 void Machine::idle_single() {
-  const bool deterministic = clock_.config().deterministic;
   const u64 next = next_wake();
-  if (deterministic && next != hw::kNever) {
-    if (clock_.config().sleep)
-      loop_.run_once(static_cast<s64>(next - std::min(next, clock_.now_ns())));
-    else
-      loop_.run_once(0);
-    return clock_.skip_to(next);
-  }
-  loop_.run_once(timeout_until(next));
+  if (!clock_.config().deterministic || next == hw::kNever)
+    return loop_.run_once(timeout_until(next));
+  const bool sleep = clock_.config().sleep;
+  const u64 now = clock_.now_ns();
+  const auto before = std::chrono::steady_clock::now();
+  loop_.run_once(sleep ? static_cast<s64>(next - std::min(next, now)) : 0);
+  if (state_ != RunState::Running) return;
+  const auto slept = static_cast<u64>((std::chrono::steady_clock::now() - before).count());
+  if (sleep) return clock_.skip_to(std::min(next_wake(), now + slept));
+  if (any_can_run() || stop_requested_) return;
+  if (const u64 then = next_wake(); then != hw::kNever) clock_.skip_to(then);
 }
 
 void Machine::run_single() {

@@ -50,6 +50,7 @@ void Machine::snapshot_self(Archive& ar) {
     if (power > CpuPower::OnPending) ar.refuse(fmt::format("power{}", i), "out of range");
     if (ar.loading()) power_[i].store(power);
   }
+  usb_plugs_.snapshot(ar);
 }
 
 void Machine::visit(Archive& ar) {

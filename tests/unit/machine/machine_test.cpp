@@ -219,6 +219,33 @@ TEST_P(MachineRun, TimerEndsWfi) {
   EXPECT_GE(m->clock().now_ns(), hw::kMillisecond);
 }
 
+// What comes from outside while the guest sleeps comes at once: time does not first go to the deadline
+// that it sleeps for.  000d
+TEST(DeterministicRun, InputEndsADeterministicSleep) {
+  for (const bool sleep : {false, true}) {
+    Program p;
+    p.mov(1, 24'000'000 * 60ull).msr(3, 3, 14, 3, 2, 1);  // CNTV_CVAL_EL0: a minute
+    p.mov(1, 1).msr(3, 3, 14, 3, 1, 1);                   // CNTV_CTL_EL0.ENABLE
+    p.wfi().off();
+    MachineConfig c = config();
+    c.clock.sleep = sleep;
+    load(c, p);
+    const auto m = make(std::move(c));
+    ASSERT_NE(m, nullptr);
+    unsigned seen = 0;
+    keep_posting(*m, [&] {
+      // The second time that it sleeps is after it has been found with nothing to do.
+      if (m->cpus()[0]->s.waiting != cpu::Wait::Interrupt || ++seen < 2) return false;
+      const hw::IoLock::Guard held(m->io_lock());
+      m->cpus()[0]->set_line(0, true);
+      return true;
+    });
+    EXPECT_EQ(m->run(), 0);
+    EXPECT_EQ(seen, 2u);
+    EXPECT_LT(m->clock().now_ns(), 30 * hw::kSecond);
+  }
+}
+
 // The event stream wakes a guest from WFE; in a deterministic run time jumps from event to event.
 TEST_P(MachineRun, EventStreamEndsWfe) {
   Program p;

@@ -83,6 +83,61 @@ TEST(UsbPlug, Places) {
             "no error");
 }
 
+/// Where a machine's USB device is plugged in; "" when it is out.
+std::string port_of(const Machine& m, std::string_view name) {
+  for (const hw::Device* d : m.devices())
+    if (const auto* usb = dynamic_cast<const hw::UsbDevice*>(d);
+        usb != nullptr && usb->name() == name)
+      return usb->port() == nullptr ? "" : usb->port()->path();
+  return "no such device";
+}
+
+TEST(UsbPlug, ADeviceIsPulledAndPutBack) {
+  auto made = Machine::create(config({"-M", "virt", "-device", "qemu-xhci", "-device",
+                                      "usb-hub,id=hub", "-device", "usb-kbd,port=1.3"}));
+  ASSERT_TRUE(made) << made.error().message();
+  Machine& m = **made;
+  const auto failure = [](const Result<void>& r) { return r ? "" : r.error().message(); };
+  EXPECT_EQ(port_of(m, "usb-kbd.0"), "1.3");
+  EXPECT_EQ(failure(m.unplug_usb("usb-kbd.0")), "");
+  EXPECT_EQ(port_of(m, "usb-kbd.0"), "");
+  EXPECT_EQ(failure(m.unplug_usb("usb-kbd.0")), "USB device 'usb-kbd.0' is not plugged in");
+  EXPECT_EQ(failure(m.unplug_usb("mouse")), "there is no USB device 'mouse'");
+  EXPECT_EQ(failure(m.replug_usb("hub")), "USB device 'hub' is plugged in");
+  // A hub that is out takes what is behind it along.
+  EXPECT_EQ(failure(m.unplug_usb("hub")), "");
+  EXPECT_EQ(failure(m.replug_usb("usb-kbd.0")), "");
+  EXPECT_EQ(failure(m.replug_usb("hub")), "");
+  EXPECT_EQ(port_of(m, "usb-kbd.0"), "1.3");
+  m.reset();
+  EXPECT_EQ(port_of(m, "usb-kbd.0"), "1.3") << "a reset plugs nothing";
+}
+
+// A plug that moves is an event for the guest, which loading is not.
+TEST(UsbPlug, SnapshotsAreOfTheSamePlugs) {
+  const auto machine = [] {
+    auto m = Machine::create(config({"-M", "virt", "-usb", "-device", "usb-kbd,id=keys"}));
+    EXPECT_TRUE(m) << m.error().message();
+    return std::move(*m);
+  };
+  const auto a = machine(), b = machine();
+  ASSERT_TRUE(a->unplug_usb("keys"));
+  const auto saved = [&] {
+    Archive ar(Archive::Mode::Save);
+    a->snapshot(ar);
+    ar.set_mode(Archive::Mode::Load);
+    return ar;
+  };
+  Archive first = saved(), second = saved();
+  const auto refused = b->restore(first);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("plugged.keys"), std::string::npos)
+      << refused.error().message();
+  EXPECT_EQ(port_of(*b, "keys"), "1");
+  ASSERT_TRUE(b->unplug_usb("keys"));
+  EXPECT_TRUE(b->restore(second));
+}
+
 TEST(UsbPlug, PropertiesAreChecked) {
   const auto with = [](Args more) {
     Args args{"-M", "virt", "-usb"};

@@ -156,6 +156,8 @@ class Vcpu final : public hw::IrqSink {
   u64 instructions() const {
     return retired_ + (cur_ != nullptr ? static_cast<u64>(cur_ - block_start_) : 0);
   }
+  /// Bytes of the host that decoded code takes: bounded, and kept over resets.  While it does not run.
+  std::size_t decoded_bytes() const { return code_.size() * sizeof(CodePage); }
   /// True when an interrupt would end WFI: pending, whether masked or not.
   bool interrupt_pending() const { return (pending_.load(std::memory_order_acquire) & kWake) != 0; }
   /// Takes the event register: true when it was set, by SEV, by an exception return or by an event

@@ -8,11 +8,12 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: make-initramfs.sh [--virtio | --usb | --display] OUTPUT.cpio.gz [BUSYBOX]
+usage: make-initramfs.sh [--virtio | --usb | --display | --live] OUTPUT.cpio.gz [BUSYBOX]
   BUSYBOX   a static arm64 busybox; without it, the one beside OUTPUT (see fetch-guest.sh)
   --virtio  packs virtio-checks.sh and the cloud kernel's modules beside BUSYBOX as well
   --usb, --display
             the same with usb-checks.sh or display-checks.sh and the standard kernel's modules
+  --live    likewise, with live-checks.sh and the programs of tests/live/guest, which it compiles
 END
 }
 
@@ -28,6 +29,7 @@ write_init() {
 #   quince.virtio  use the virtio devices (an initramfs made with --virtio)
 #   quince.display use displays and input devices (an initramfs made with --display)
 #   quince.usb     use the USB devices (an initramfs made with --usb)
+#   quince.live    do what tests/live says (an initramfs made with --live)
 #   quince.exit    power off as soon as the system is up
 #   quince.reboot  reset instead
 #   quince.panic   make the kernel panic instead
@@ -51,6 +53,7 @@ for word in $(cat /proc/cmdline); do
     quince.virtio) /virtio-checks ;;
     quince.usb) /usb-checks ;;
     quince.display) /display-checks ;;
+    quince.live) /live-checks ;;
     quince.exit) poweroff -f ;;
     quince.reboot) reboot -f ;;
     # The end of process 1 is a panic in every configuration of Linux.
@@ -73,10 +76,21 @@ pack_checks() {
   install -m 755 "$scripts/$1-checks.sh" "$stage/root/$1-checks"
 }
 
+# Static programs for the guest.
+compile_programs() {
+  local source name
+  command -v aarch64-linux-gnu-gcc >/dev/null || die "aarch64-linux-gnu-gcc is missing (install-deps.sh check)"
+  for source in "$(dirname "${BASH_SOURCE[0]}")"/../tests/live/guest/*.c; do
+    name=$(basename "$source" .c)
+    aarch64-linux-gnu-gcc -O2 -static -s -std=gnu11 -Wall -Wextra -Werror -Wl,--build-id=none \
+      -o "$stage/root/${name//_/-}" "$source"
+  done
+}
+
 main() {
   local checks=""
   case ${1:-} in
-    --virtio | --usb | --display)
+    --virtio | --usb | --display | --live)
       checks=${1#--}
       shift
       ;;
@@ -102,7 +116,8 @@ main() {
   chmod 755 "$stage/root/init"
   case $checks in
     virtio) pack_checks virtio "$(dirname "$busybox")/modules-cloud" ;;
-    usb | display) pack_checks "$checks" "$(dirname "$busybox")/modules-standard" ;;
+    usb | display | live) pack_checks "$checks" "$(dirname "$busybox")/modules-standard" ;;&
+    live) compile_programs ;;
   esac
   find "$stage/root" -exec touch -h -d @0 {} +
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import itertools
+import os
 import re
+import subprocess
 import tempfile
 
-from virtio_suite import COPY_BYTES, DISK_BYTES, Disk
+from machine import Failure
+from virtio_suite import DISK_BYTES, MIB, Disk
 
 
 class UsbSaid:
@@ -39,8 +42,8 @@ class UsbSaid:
 class UsbTests:
     """Needs start() and boot_args() of boot_test.py's Suite."""
 
-    def usb_run(self, *devices, smp=2, **kw):
-        args = self.boot_args("-smp", str(smp), *devices, append="quince.usb quince.exit", kernel="standard",
+    def usb_run(self, *devices, smp=2, words="", **kw):
+        args = self.boot_args("-smp", str(smp), *devices, append=f"quince.usb {words} quince.exit", kernel="standard",
                               initramfs="initramfs-usb", **kw)
         with self.start(*args) as g:
             g.expect("usb: done")
@@ -136,6 +139,24 @@ class UsbTests:
                 said.expect("device", "2-1", "5000", "46f4:0001", "00")
                 said.expect("disk", "sda", str(DISK_BYTES), "0", "0")
                 self.usb_disk_is_right(said, disk)
+
+    def test_usb_storage_256_mib(self):
+        """So much is written, and read back past the cache; every byte is compared from both sides."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Disk(folder, "stick", "raw", seed=44, copy=256 * MIB, size=520 * MIB)
+            said = self.usb_run("-device", "qemu-xhci", *disk.drive("stick"), "-device", "usb-storage,drive=stick",
+                                board="vmapple", words="quince.copy=256")
+            said.expect("disk", "sda", str(520 * MIB), "0", "0")
+            self.usb_disk_is_right(said, disk)
+
+    def test_usb_key_latency(self):
+        """000d: from a key to Linux's event in pin, MSI and MSI-X modes; the program's text says how long."""
+        live = os.path.join(os.path.dirname(self.binary), "tests", "live", "live")
+        run = subprocess.run([live, "latency", "--guest", self.guest, "--keys", "200"], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, check=False)
+        print(run.stdout, end="")
+        if run.returncode != 0:
+            raise Failure(f"{live} ended with status {run.returncode}")
 
     def test_usb_storage_read_only(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -49,15 +49,17 @@ class Said:
 
 
 class Disk:
-    """A disk that is random in its first 4 MiB, and what the guest's copy makes of it."""
+    """A disk that is random in its first `copy` bytes, and what the guest's copy makes of it."""
 
-    def __init__(self, folder, name, form, seed):
+    def __init__(self, folder, name, form, seed, copy=COPY_BYTES, size=DISK_BYTES):
+        self.copy, self.size = copy, size
         self.path, self.form = os.path.join(folder, f"{name}.{form}"), form
         self.raw = os.path.join(folder, f"{name}.raw")
-        self.data = random.Random(seed).randbytes(COPY_BYTES)
+        source = random.Random(seed)
+        self.data = b"".join(source.randbytes(MIB) for _ in range(copy // MIB))
         with open(self.raw, "wb") as f:
             f.write(self.data)
-            f.truncate(DISK_BYTES)
+            f.truncate(size)
         if form != "raw":
             tool("qemu-img", "convert", "-f", "raw", "-O", form, self.raw, self.path)
 
@@ -67,7 +69,7 @@ class Disk:
 
     def said_right(self, said, name):
         digest = hashlib.sha256(self.data).hexdigest()
-        said.expect("disk", name, str(DISK_BYTES))
+        said.expect("disk", name, str(self.size))
         said.expect("first", name, digest)
         said.expect("second", name, digest)
 
@@ -80,7 +82,7 @@ class Disk:
         if self.form != "raw":
             tool("qemu-img", "check", "-q", "-f", self.form, self.path)
             tool("qemu-img", "convert", "-f", self.form, "-O", "raw", self.path, self.raw)
-        rest = bytes(DISK_BYTES - 2 * COPY_BYTES)
+        rest = bytes(self.size - 2 * self.copy)
         if self.bytes() != self.data + self.data + rest:
             raise Failure(f"'{self.path}' is not what the guest said it wrote")
 

@@ -104,7 +104,7 @@ std::string Desktop::missing() {
   return {};
 }
 
-Desktop::Desktop(const Args& probe) {
+Desktop::Desktop(std::string title) : title_(std::move(title)) {
   // The server picks a free number and says it on its output when it is ready.  It must not start
   // anew when its only client goes, which may be an xdotool that was faster than jwm.
   server_ = std::make_unique<Process>(
@@ -132,15 +132,16 @@ Desktop::Desktop(const Args& probe) {
   if (!wait_until([&] { return !xdotool({"get_desktop"}).empty(); })) std::abort();
   // The server paints the mouse into its picture: it waits in the corner.
   xdotool({"mousemove", std::to_string(kSize.width - 1), std::to_string(kSize.height - 1)});
-  Args all{WINDOW_PROBE};
-  all.insert(all.end(), probe.begin(), probe.end());
-  probe_ = std::make_unique<Process>(all, folder_.path(), display_);
-  if (probe_->read_line() != "ready") std::abort();
+}
+
+void Desktop::run(const Args& program) {
+  program_ = std::make_unique<Process>(program, folder_.path(), display_);
+  if (program_->read_line() != "ready") std::abort();
   if (!wait_until([&] { return !window_id().empty(); })) std::abort();
 }
 
 Desktop::~Desktop() {
-  probe_.reset();
+  program_.reset();
   manager_.reset();
   if (screen_ != nullptr) ::munmap(const_cast<u8*>(screen_), screen_bytes_);
 }
@@ -170,7 +171,7 @@ bool Desktop::wait_until(const std::function<bool()>& holds) {
 }
 
 std::string Desktop::window_id() {
-  std::string id = xdotool({"search", "--onlyvisible", "--name", "^probe"});
+  std::string id = xdotool({"search", "--onlyvisible", "--name", "^" + title_});
   return id.substr(0, id.find('\n'));
 }
 

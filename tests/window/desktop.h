@@ -44,11 +44,15 @@ class Desktop {
   /// The name of a program that is needed and missing, or "".
   static std::string missing();
 
-  /// `probe` are the arguments of the program, which is ready when this returns.
-  explicit Desktop(const Args& probe);
+  /// The windows that are asked for have titles that begin with `title`.
+  explicit Desktop(std::string title);
   ~Desktop();
 
-  Process& probe() { return *probe_; }
+  /// Starts a program, which says "ready" when its window is there.
+  void run(const Args& program);
+  Process& program() { return *program_; }
+  /// The X server's name, for DISPLAY.
+  const std::string& display() const { return display_; }
   const std::string& folder() const { return folder_.path(); }
   /// Runs xdotool; what it printed.
   std::string xdotool(const Args& args);
@@ -65,9 +69,10 @@ class Desktop {
   std::string window_id();
 
  private:
+  const std::string title_;
   TempDir folder_;
   std::string display_;
-  std::unique_ptr<Process> server_, manager_, probe_;
+  std::unique_ptr<Process> server_, manager_, program_;
   const u8* screen_ = nullptr;  // the server's file (XWD)
   std::size_t screen_bytes_ = 0;
 };

@@ -21,9 +21,14 @@ struct WindowTest : ::testing::Test {
     if (const std::string name = Desktop::missing(); !name.empty())
       GTEST_SKIP() << name << " is missing (scripts/install-deps.sh check)";
   }
-  void start(const Args& args = {}) { desktop_.emplace(args); }
+  void start(const Args& args = {}) {
+    Args program{WINDOW_PROBE};
+    program.insert(program.end(), args.begin(), args.end());
+    desktop_.emplace("probe");
+    desktop_->run(program);
+  }
   Desktop& desktop() { return *desktop_; }
-  Process& probe() { return desktop_->probe(); }
+  Process& probe() { return desktop_->program(); }
   std::string line() { return probe().read_line(); }
   /// The next line that is not about Ctrl or Alt, nor about where the mouse is.
   std::string next_but_modifiers() {

@@ -146,7 +146,7 @@ class Driver {
   void request(unsigned queue, u64 r) {
     const u16 head = static_cast<u16>(4 * (r % 4));
     const u64 header = kBuffers + 64 * (r % 4 + 4 * queue);
-    constexpr std::array<u32, 8> kTypes{0, 1, 0, 1, 4, 8, 11, 13};
+    constexpr std::array<u32, 8> kTypes{0, 1, VIRTIO_BLK_T_APPLE_BARRIER, 1, 4, 8, 11, 13};
     memory_.put<u32>(header, kTypes[(r >> 4) % 8]);
     memory_.put<u64>(header + 8, (r >> 8) % 72);
     const u32 type = memory_.get<u32>(header);
@@ -203,6 +203,8 @@ u64 fuzz(const char* name, const std::function<void(FuzzBench&, u64*)>& build) {
   return requests;
 }
 
+enum class Kind { Rng, Blk, AppleBlk };
+
 /// What one copy consists of, in the order in which it must be destroyed backwards.
 struct Rig {
   GuestMemory memory{kMemory};
@@ -214,41 +216,44 @@ struct Rig {
   std::unique_ptr<Driver> driver;
 };
 
-void make_device(FuzzBench& b, Rig& rig, bool blk) {
+void make_device(FuzzBench& b, Rig& rig, Kind kind) {
   rig.disk.record = false;
   b.memory(rig.memory.bytes());
   b.memory(rig.disk.data);
-  if (blk)
-    rig.device = std::make_unique<VirtioBlk>("blk", VirtioBlkConfig{.queues = 2, .serial = "fuzz"},
-                                             rig.disk, rig.memory.log(), b.timers());
+  const AppleDisk apple = kind == Kind::AppleBlk ? AppleDisk::Root : AppleDisk::None;
+  if (kind != Kind::Rng)
+    rig.device = std::make_unique<VirtioBlk>(
+        "blk", VirtioBlkConfig{.queues = 2, .serial = "fuzz", .apple = apple}, rig.disk,
+        rig.memory.log(), b.timers());
   else
     rig.device =
         std::make_unique<VirtioRng>("rng", VirtioRngConfig{.max_bytes = 4096, .period_ns = kSecond},
                                     rig.entropy, rig.memory.log(), b.timers());
 }
 
-void drive(FuzzBench& b, Rig& rig, bool blk, u64* requests) {
-  rig.driver = std::make_unique<Driver>(rig.memory, *rig.port, blk ? &rig.disk : nullptr);
+void drive(FuzzBench& b, Rig& rig, Kind kind, u64* requests) {
+  rig.driver =
+      std::make_unique<Driver>(rig.memory, *rig.port, kind != Kind::Rng ? &rig.disk : nullptr);
   b.on_event([&b, &rig, requests](u64 r) {
     rig.driver->event(b, r);
     *requests += std::exchange(rig.driver->requests, 0);
   });
 }
 
-void over_mmio(FuzzBench& b, bool blk, u64* requests) {
+void over_mmio(FuzzBench& b, Kind kind, u64* requests) {
   Rig& rig = b.keep<Rig>();
-  make_device(b, rig, blk);
+  make_device(b, rig, kind);
   b.unit<Quiesce>(rig.disk);
   auto& slot = b.unit<VirtioMmio>("slot", b.wire(0), rig.memory.port());
   slot.plug(*rig.device);
   b.window(slot, VirtioMmio::kSize);
   rig.port = std::make_unique<MmioDriverPort>(slot);
-  drive(b, rig, blk, requests);
+  drive(b, rig, kind, requests);
 }
 
-void over_pci(FuzzBench& b, bool blk, u64* requests) {
+void over_pci(FuzzBench& b, Kind kind, u64* requests) {
   Rig& rig = b.keep<Rig>();
-  make_device(b, rig, blk);
+  make_device(b, rig, kind);
   b.unit<Quiesce>(rig.disk);
   rig.slots = std::make_unique<PciSlots>(rig.memory);
   auto& f = b.unit<VirtioPci>("function", *rig.device, VirtioPciConfig{}, rig.slots->claim(1));
@@ -318,21 +323,26 @@ void over_pci(FuzzBench& b, bool blk, u64* requests) {
     VirtioPci& f;
   };
   rig.port = std::make_unique<Port>(f);
-  drive(b, rig, blk, requests);
+  drive(b, rig, kind, requests);
 }
 
 // The counts show that the drivers were honest often enough for requests to be answered.
 TEST(VirtioFuzz, RngOverMmio) {
-  EXPECT_GT(fuzz("virtio-rng-device", [](auto& b, u64* n) { over_mmio(b, false, n); }), 50u);
+  EXPECT_GT(fuzz("virtio-rng-device", [](auto& b, u64* n) { over_mmio(b, Kind::Rng, n); }), 50u);
 }
 TEST(VirtioFuzz, BlkOverMmio) {
-  EXPECT_GT(fuzz("virtio-blk-device", [](auto& b, u64* n) { over_mmio(b, true, n); }), 50u);
+  EXPECT_GT(fuzz("virtio-blk-device", [](auto& b, u64* n) { over_mmio(b, Kind::Blk, n); }), 50u);
 }
 TEST(VirtioFuzz, RngOverPci) {
-  EXPECT_GT(fuzz("virtio-rng-pci", [](auto& b, u64* n) { over_pci(b, false, n); }), 50u);
+  EXPECT_GT(fuzz("virtio-rng-pci", [](auto& b, u64* n) { over_pci(b, Kind::Rng, n); }), 50u);
 }
 TEST(VirtioFuzz, BlkOverPci) {
-  EXPECT_GT(fuzz("virtio-blk-pci", [](auto& b, u64* n) { over_pci(b, true, n); }), 50u);
+  EXPECT_GT(fuzz("virtio-blk-pci", [](auto& b, u64* n) { over_pci(b, Kind::Blk, n); }), 50u);
+}
+
+TEST(VirtioFuzz, AppleBlkOverPci) {
+  EXPECT_GT(fuzz("vmapple-virtio-blk-pci", [](auto& b, u64* n) { over_pci(b, Kind::AppleBlk, n); }),
+            50u);
 }
 
 }  // namespace

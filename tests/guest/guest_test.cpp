@@ -1,11 +1,15 @@
 // Runs the bare-metal programs of programs/ in the emulator, as a user would.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/bits.h"
 #include "tests/guest/guest_run.h"
+#include "tests/support/temp_dir.h"
 
 namespace {
 
@@ -71,6 +75,41 @@ TEST(Guest, Pauth) {
   for (const auto& [name, code] : kPauthVectors) {
     ASSERT_TRUE(values.contains(name)) << name;
     EXPECT_EQ(values.at(name), code) << name;
+  }
+}
+
+/// 001a, 001g, 001h, 001i: the platform's own devices, as a guest drives them.
+TEST(Guest, Platform) {
+  NEED_GUESTS();
+  const quince::test::TempDir folder;
+  constexpr unsigned kSectors = 4096, kAuxSectors = 64, kSector = 512;
+  std::string root(kSectors * kSector, 0);
+  for (unsigned n = 0; n < kSectors; ++n)
+    quince::store_le<quince::u32>(root.data() + n * kSector, n);
+  for (const Options& mode : {kCounted4, kThreaded4}) {
+    std::ofstream(folder / "root", std::ios::binary) << root;
+    std::ofstream(folder / "aux", std::ios::binary) << std::string(kAuxSectors * kSector, '\xa5');
+    Options options = mode;
+    const std::string machine =
+        "vmapple,ecid=0x123456789abcdef0,serial=C02Q,mac-en0=02:00:00:00:00:0a,root=" +
+        folder / "root" + ",aux=" + folder / "aux";
+    options.insert(options.end(), {"-M", machine, "-m", "64M", "-rtc", "base=1000"});
+    const Values v = expect_passes("platform", options);
+    EXPECT_EQ(v.at("cpus"), 4u);
+    EXPECT_EQ(v.at("ecid"), 0x1234'5678'9abc'def0u);
+    EXPECT_EQ(v.at("ram"), 64u << 20);
+    EXPECT_EQ(v.at("mac"), 0x0a00'0000'0002u);
+    EXPECT_EQ(v.at("serial"), 0x5132'3043u);  // "C02Q"
+    EXPECT_EQ(v.at("root_sectors"), kSectors);
+    EXPECT_EQ(v.at("aux_sectors"), kAuxSectors);
+    EXPECT_EQ(v.at("apple_disks"), 2u);
+    EXPECT_EQ(v.at("microseconds") / 60'000'000, 1000u / 60);
+    // What the guest wrote is in the file, and nothing else changed.
+    std::ifstream in(folder / "aux", std::ios::binary);
+    const std::string aux(std::istreambuf_iterator<char>(in), {});
+    std::string wanted(kAuxSectors * kSector, '\xa5');
+    for (unsigned i = 0; i < 2 * kSector; ++i) wanted[3 * kSector + i] = static_cast<char>(i * 7);
+    EXPECT_EQ(aux, wanted);
   }
 }
 

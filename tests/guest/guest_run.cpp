@@ -112,7 +112,8 @@ int Emulator::wait() {
 
 // ---- A machine ---------------------------------------------------------------------------------
 
-GuestMachine::GuestMachine(const std::string& program, const Options& options) {
+GuestMachine::GuestMachine(const std::string& program, const Options& options,
+                           const std::function<void(machine::Machine&)>& prepare) {
   const Fd out = output_.open();
   Options args = command_line(program, options);
   // The machine opens the pipe by this name, so that its end is the output's.
@@ -130,6 +131,7 @@ GuestMachine::GuestMachine(const std::string& program, const Options& options) {
     return;
   }
   machine_ = std::move(*made);
+  if (prepare) prepare(*machine_);
   std::packaged_task<int()> run([this] {
     const int status = machine_->run();
     const std::lock_guard held(mutex_);

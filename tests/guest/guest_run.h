@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -77,7 +78,9 @@ class Emulator {
 /// A machine of this process with a program, so that a test can use its keyboard.
 class GuestMachine {
  public:
-  GuestMachine(const std::string& program, const Options& options);
+  /// `prepare` may change the machine before it runs.
+  GuestMachine(const std::string& program, const Options& options,
+               const std::function<void(machine::Machine&)>& prepare = {});
   ~GuestMachine();
   GuestMachine(const GuestMachine&) = delete;
   GuestMachine& operator=(const GuestMachine&) = delete;

@@ -68,8 +68,7 @@ CODE(write_hid0, "msr s3_0_c15_c0_0, x0");
 CODE(read_apctl, "mrs x0, s3_4_c15_c0_4");
 
 void apple_registers_step(void) {
-  EXPECT(attempt(read_hid0, 0, 0) >> 26, 0);
-  EXPECT(attempt(read_hid0, 0, 0) != 0, 1);
-  EXPECT(attempt(write_hid0, 0, 0) != 0, 1);
-  EXPECT(attempt(read_apctl, 0, 0) != 0, 1);
+  EXPECT(attempt(read_hid0, 0, 0), ESR(0, 0));
+  EXPECT(attempt(write_hid0, 0, 0), ESR(0, 0));
+  EXPECT(attempt(read_apctl, 0, 0), ESR(0, 0));
 }

@@ -32,11 +32,12 @@ static bool find_frame(void) {
 }
 
 static bool wake(void) {
-  const u64 waker = frame() + kGicrWaker;
+  const u64 waker = frame() + kGicrWaker, start = counter();
   if ((get32(waker) & kChildrenAsleep) == 0) return true;
   put32(waker, get32(waker) & ~(u32)kProcessorSleep);
-  for (u64 start = counter(); counter() - start < micros(20000);)
+  do {
     if ((get32(waker) & kChildrenAsleep) == 0) return true;
+  } while (counter() - start < micros(20000));
   return false;
 }
 

@@ -4,16 +4,20 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "base/bits.h"
+#include "machine/machine.h"
 #include "tests/guest/guest_run.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
 
 using namespace quince::test;
+namespace hw = quince::hw;
 
 const Options kCounted = {"-icount", "shift=3"};
 const Options kCounted4 = {"-icount", "shift=3", "-smp", "4"};
@@ -78,38 +82,106 @@ TEST(Guest, Pauth) {
   }
 }
 
+/// The two disks of the program `platform`: each sector of root begins with its number, aux is 0xa5.
+class PlatformDisks {
+ public:
+  static constexpr unsigned kSectors = 4096, kAuxSectors = 64, kSector = 512;
+  PlatformDisks() {
+    std::string root(kSectors * kSector, 0);
+    for (unsigned n = 0; n < kSectors; ++n)
+      quince::store_le<quince::u32>(root.data() + n * kSector, n);
+    std::ofstream(folder_ / "root", std::ios::binary) << root;
+    std::ofstream(folder_ / "aux", std::ios::binary) << std::string(kAuxSectors * kSector, '\xa5');
+  }
+  Options options(Options mode) const {
+    const std::string machine =
+        "vmapple,ecid=0x123456789abcdef0,serial=C02Q,mac-en0=02:00:00:00:00:0a,root=" +
+        folder_ / "root" + ",aux=" + folder_ / "aux";
+    mode.insert(mode.end(), {"-M", machine, "-m", "64M", "-rtc", "base=1000"});
+    return mode;
+  }
+  std::string aux() const {
+    std::ifstream in(folder_ / "aux", std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  /// What the program writes there.
+  static std::string aux_afterwards() {
+    std::string wanted(kAuxSectors * kSector, '\xa5');
+    for (unsigned i = 0; i < 2 * kSector; ++i) wanted[3 * kSector + i] = static_cast<char>(i * 7);
+    return wanted;
+  }
+
+ private:
+  quince::test::TempDir folder_;
+};
+
 /// 001a, 001g, 001h, 001i: the platform's own devices, as a guest drives them.
 TEST(Guest, Platform) {
   NEED_GUESTS();
-  const quince::test::TempDir folder;
-  constexpr unsigned kSectors = 4096, kAuxSectors = 64, kSector = 512;
-  std::string root(kSectors * kSector, 0);
-  for (unsigned n = 0; n < kSectors; ++n)
-    quince::store_le<quince::u32>(root.data() + n * kSector, n);
   for (const Options& mode : {kCounted4, kThreaded4}) {
-    std::ofstream(folder / "root", std::ios::binary) << root;
-    std::ofstream(folder / "aux", std::ios::binary) << std::string(kAuxSectors * kSector, '\xa5');
-    Options options = mode;
-    const std::string machine =
-        "vmapple,ecid=0x123456789abcdef0,serial=C02Q,mac-en0=02:00:00:00:00:0a,root=" +
-        folder / "root" + ",aux=" + folder / "aux";
-    options.insert(options.end(), {"-M", machine, "-m", "64M", "-rtc", "base=1000"});
-    const Values v = expect_passes("platform", options);
+    const PlatformDisks disks;
+    const Values v = expect_passes("platform", disks.options(mode));
     EXPECT_EQ(v.at("cpus"), 4u);
     EXPECT_EQ(v.at("ecid"), 0x1234'5678'9abc'def0u);
     EXPECT_EQ(v.at("ram"), 64u << 20);
     EXPECT_EQ(v.at("mac"), 0x0a00'0000'0002u);
     EXPECT_EQ(v.at("serial"), 0x5132'3043u);  // "C02Q"
-    EXPECT_EQ(v.at("root_sectors"), kSectors);
-    EXPECT_EQ(v.at("aux_sectors"), kAuxSectors);
+    EXPECT_EQ(v.at("root_sectors"), PlatformDisks::kSectors);
+    EXPECT_EQ(v.at("aux_sectors"), PlatformDisks::kAuxSectors);
     EXPECT_EQ(v.at("apple_disks"), 2u);
     EXPECT_EQ(v.at("microseconds") / 60'000'000, 1000u / 60);
-    // What the guest wrote is in the file, and nothing else changed.
-    std::ifstream in(folder / "aux", std::ios::binary);
-    const std::string aux(std::istreambuf_iterator<char>(in), {});
-    std::string wanted(kAuxSectors * kSector, '\xa5');
-    for (unsigned i = 0; i < 2 * kSector; ++i) wanted[3 * kSector + i] = static_cast<char>(i * 7);
-    EXPECT_EQ(aux, wanted);
+    EXPECT_EQ(disks.aux(), PlatformDisks::aux_afterwards());
+  }
+}
+
+/// Resets a machine again and again, at random moments of guest time; the program never ends
+/// in between: it takes 5 ms at least.
+class Resets {
+ public:
+  Resets(quince::machine::Machine& m, unsigned count) : machine_(m), left_(count) {
+    const hw::IoLock::Guard held(m.io_lock());
+    timer_.emplace(
+        m.timers(), "resets", [](void* p) { static_cast<Resets*>(p)->fired(); }, this);
+    again();
+  }
+
+ private:
+  void again() { timer_->arm(machine_.timers().now_ns() + random_() % (4 * hw::kMillisecond)); }
+  void fired() {
+    machine_.loop().post([this] {
+      machine_.reset();
+      const hw::IoLock::Guard held(machine_.io_lock());
+      if (--left_ != 0)
+        again();
+      else
+        timer_.reset();
+    });
+  }
+
+  quince::machine::Machine& machine_;
+  unsigned left_;
+  std::optional<hw::Timer> timer_;
+  std::mt19937 random_{5};
+};
+
+/// 001q: a hundred resets in the middle of work with disks and engine, and the next boot notices nothing.
+TEST(Guest, PlatformAfterAHundredResets) {
+  NEED_GUESTS();
+  for (const Options& mode : {kCounted, kThreaded}) {
+    PlatformDisks disks;
+    std::optional<Resets> resets;
+    GuestMachine guest("platform", disks.options(mode),
+                       [&](quince::machine::Machine& m) { resets.emplace(m, 100); });
+    ASSERT_EQ(guest.error(), "");
+    ASSERT_TRUE(guest.read_until("")) << guest.output();
+    EXPECT_EQ(guest.wait(), 0);
+    const std::size_t last = guest.output().rfind("value cpus");
+    // With threads it depends on the host how far the guest comes.
+    if (mode == kCounted) {
+      EXPECT_GT(last, 200u) << "it was in the middle of something";
+    }
+    check_report(guest.output().substr(last));
+    EXPECT_EQ(disks.aux(), PlatformDisks::aux_afterwards());
   }
 }
 

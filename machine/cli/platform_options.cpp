@@ -107,15 +107,21 @@ std::string platform_options_help() {
 
 Result<bool> on_platform_option(Parser& p, const std::string& key, const std::string& value) {
   hw::VmappleCfgConfig& c = p.out.config.platform.cfg;
+  const auto number = [&]() -> Result<u64> {
+    const auto n = parse_number(value);
+    return n ? n : tl::unexpected(n.error().in(key));
+  };
   if (key == "uuid" || key == "ecid")
-    c.ecid = TRY(parse_number(value));
+    c.ecid = TRY(number());
   else if (const auto text = find(kTexts, key); text != std::end(kTexts))
     c.*text->text = value;
   else if (const auto mac = find(kMacs, key); mac != std::end(kMacs))
     c.*mac->address = TRY(parse_mac(key, value));
-  else if (const auto flag = find(kFlags, key); flag != std::end(kFlags))
-    c.*flag->flag = static_cast<u32>(TRY(parse_number(value)));
-  else if (key == "aux")
+  else if (const auto flag = find(kFlags, key); flag != std::end(kFlags)) {
+    const u64 n = TRY(number());
+    if (n > ~u32{0}) return fail("{}={} has more than 32 bits", key, n);
+    c.*flag->flag = static_cast<u32>(n);
+  } else if (key == "aux")
     p.aux_file = value;
   else if (key == "aux-skip")
     p.aux_skip = value;
@@ -135,6 +141,7 @@ Result<void> add_platform_drives(Parser& p) {
       return fail("-M: property '{}' is not known for machine '{}'", p.platform_asked, board.name);
     return {};
   }
+  if (p.aux_file.empty() && p.aux_skip != "auto") return fail("-M: aux-skip= is without aux=");
   if (!p.aux_file.empty()) {
     const u64 header = TRY(header_of(p.aux_file, p.aux_skip));
     TRY_VOID(add_disk(p, kAuxId, "aux", p.aux_file, header));

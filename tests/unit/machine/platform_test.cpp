@@ -240,6 +240,10 @@ TEST(Platform, WrongOptions) {
             "-M: serial= has 32 bytes, and the platform has room for 31");
   EXPECT_EQ(error({"-M", "vmapple,mac-en0=1:2:3"}),
             "-M: mac-en0=1:2:3 is not six bytes like 52:54:00:12:34:56");
+  EXPECT_EQ(error({"-M", "vmapple,ecid=zz"}), "-M: ecid: 'zz' is not a number");
+  EXPECT_EQ(error({"-M", "vmapple,run-installer1=0x100000000"}),
+            "-M: run-installer1=4294967296 has more than 32 bits");
+  EXPECT_EQ(error({"-M", "vmapple,aux-skip=512"}), "-M: aux-skip= is without aux=");
   EXPECT_EQ(error({"-M", "virt,ecid=1"}), "-M: property 'ecid' is not known for machine 'virt'");
   EXPECT_EQ(error({"-M", "vmapple,aux=A", "-drive", "if=pflash,unit=0,file=B"}),
             "-M: aux= and if=pflash,unit=0 are the same storage");

@@ -71,6 +71,22 @@ struct VirtioBlkTest : ::testing::Test {
     EXPECT_TRUE(q().reap());
     return status(s);
   }
+  /// Saves device and memory, lets what is in flight end, and goes back.
+  template <class F>
+  void save_and_load(F saved) {
+    Archive ar(Archive::Mode::Save);
+    slot->snapshot(ar);
+    ASSERT_TRUE(ar.finish());
+    saved();
+    const std::vector<u8> then(memory.bytes().begin(), memory.bytes().end());
+    disk.finish_all();
+    port->set_status(0);
+    std::ranges::copy(then, memory.bytes().begin());
+    ar.set_mode(Archive::Mode::Load);
+    slot->snapshot(ar);
+    ASSERT_TRUE(ar.finish());
+    slot->restored();
+  }
   Buffer segment(u64 sector, u32 count, u32 flags) {
     const u64 at = memory.alloc(16);
     memory.put<u64>(at, sector);
@@ -298,18 +314,7 @@ TEST_F(VirtioBlkTest, ASnapshotInTheMiddleLosesNothing) {
   for (u64 i = 0; i < 3; ++i) s.push_back(add(VIRTIO_BLK_T_IN, i, {q().space(512)}));
   driver->kick(0);
   disk.finish(1);
-  Archive ar(Archive::Mode::Save);
-  slot->snapshot(ar);
-  ASSERT_TRUE(ar.finish());
-  EXPECT_EQ(disk.waiting.size(), 2u);  // saving disturbs nothing
-  const std::vector<u8> then(memory.bytes().begin(), memory.bytes().end());
-  disk.finish_all();
-  port->set_status(0);
-  std::ranges::copy(then, memory.bytes().begin());
-  ar.set_mode(Archive::Mode::Load);
-  slot->snapshot(ar);
-  ASSERT_TRUE(ar.finish());
-  slot->restored();
+  save_and_load([&] { EXPECT_EQ(disk.waiting.size(), 2u) << "saving disturbs nothing"; });
   EXPECT_EQ(status(s[0]), kPending);
   EXPECT_EQ(disk.finish_all(), 2u);
   for (const u64 at : s) EXPECT_EQ(status(at), kOk);
@@ -410,16 +415,7 @@ TEST_F(VirtioBlkTest, ASnapshotWhileABarrierWaits) {
   const u64 barrier = add(VIRTIO_BLK_T_APPLE_BARRIER, 0, {});
   const u64 behind = add(VIRTIO_BLK_T_OUT, 1, {q().buffer(std::string(512, 'y'))});
   driver->kick(0);
-  Archive ar(Archive::Mode::Save);
-  slot->snapshot(ar);
-  const std::vector<u8> then(memory.bytes().begin(), memory.bytes().end());
-  disk.finish_all();
-  port->set_status(0);
-  std::ranges::copy(then, memory.bytes().begin());
-  ar.set_mode(Archive::Mode::Load);
-  slot->snapshot(ar);
-  ASSERT_TRUE(ar.finish());
-  slot->restored();
+  save_and_load([] {});
   timers.run_due();
   ASSERT_EQ(disk.waiting.size(), 1u);
   EXPECT_EQ(disk.waiting[0]->op, Op::Flush);

@@ -90,7 +90,9 @@ class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
             g.expect("/ # ")
             g.send("cd /sys/bus/pci/devices; for d in *; do "
                    "echo pci $d $(cat $d/vendor $d/device $d/class); done\n")
-            for line in ["00:00.0 0x1b36 0x0008 0x060000", "00:01.0 0x1b36 0x000c 0x060400",
+            # On vmapple, the USB controller of the board has the first slot.
+            port = "00:02.0" if board == "vmapple" else "00:01.0"
+            for line in ["00:00.0 0x1b36 0x0008 0x060000", f"{port} 0x1b36 0x000c 0x060400",
                          "00:05.0 0x1b36 0x0005 0xff0000", "01:00.0 0x1234 0x5149 0xff0000"]:
                 g.expect(f"pci 0000:{line}")
             g.send("cd 0000:01:00.0; echo 1 >enable; "

@@ -43,7 +43,7 @@ struct Board {
   /// USB controllers send every event to ring 0 while they have no messages: macOS expects it.
   bool conditional_intr_mapping;
   bool usb_input;  ///< it has a USB controller, keyboard and tablet by itself
-  bool apple_calls = false;  ///< hypercalls of Apple's hypervisor (machine/vmapple/hypercalls.h)
+  bool apple_calls = false;  ///< hypercalls of Apple's hypervisor (machine/vmapple/hypercalls.cpp)
   u64 counter_hz;
   unsigned uart_clock_hz;
   unsigned power_key_line; ///< PL061 input

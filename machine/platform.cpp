@@ -64,7 +64,7 @@ Result<void> Machine::build_platform(u32 boot_time) {
       std::make_unique<hw::AvpRtc>(e.name, wire(e), timers_, boot_time * kMicrosecondsPerSecond));
 }
 
-/// What firmware learns of the machine: a page of memory that a reset fills.
+/// What firmware learns of the machine: memory that a reset fills.
 Result<void> Machine::build_cfg(const MapEntry& e) {
   Devices::Platform& d = devices_->platform;
   hw::VmappleCfgConfig c = config_.platform.cfg;

@@ -55,7 +55,7 @@ class Soak {
   std::string output_;  // the end of what the guest said since it was reset
   bool up_ = false;     // and works
   u64 steps_ = 0, boots_ = 0, resets_ = 0, rests_ = 0, seen_ = 0;
-  u64 heap_limit_ = 0, highest_first_ = 0, highest_second_ = 0;
+  u64 heap_limit_ = 0, highest_first_ = 0, highest_second_ = 0, rests_first_ = 0;
   std::optional<Clock::duration> early_;  // after a reset: the next one comes so soon
   Clock::time_point start_, half_, came_up_, last_reset_, last_rest_, last_report_;
 };

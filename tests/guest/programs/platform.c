@@ -3,8 +3,8 @@
 //
 // guest_test gives the images; each sector of root begins with its number, and aux is all 0xa5.  What the
 // options decide is reported as values.
+#include "firmware/rom/drivers/pci.h"
 #include "guest.h"
-#include "pci.h"
 
 #define CFG 0x00400000ul
 #define PVPANIC 0x20070000ul

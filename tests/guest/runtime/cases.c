@@ -142,18 +142,3 @@ bool wait_for(volatile u64 *flag, u64 value, u64 us) {
   }
   return true;
 }
-
-void delay_us(u64 us) {
-  const u64 start = counter();
-  while (counter() - start < micros(us)) asm volatile("yield");
-}
-
-// What the compiler may call.
-void *memcpy(void *to, const void *from, u64 n) {
-  for (u64 i = 0; i < n; ++i) ((u8 *)to)[i] = ((const u8 *)from)[i];
-  return to;
-}
-void *memset(void *to, int c, u64 n) {
-  for (u64 i = 0; i < n; ++i) ((u8 *)to)[i] = (u8)c;
-  return to;
-}

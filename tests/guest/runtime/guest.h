@@ -4,41 +4,12 @@
 // "FAIL NAME why", the runtime prints "done N" and powers the machine off.
 #pragma once
 
-#include "board.h"
-
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long u64;
-typedef long s64;
-typedef _Bool bool;
-#define true 1
-#define false 0
+#include "firmware/rom/drivers/gic.h"
+#include "firmware/rom/drivers/psci.h"
+#include "firmware/rom/lib/board.h"
+#include "firmware/rom/lib/cpu.h"
 
 #define MAX_CPUS 8
-
-#define READ(reg)                                        \
-  ({                                                     \
-    u64 v_;                                              \
-    asm volatile("mrs %0, " #reg : "=r"(v_)::"memory"); \
-    v_;                                                  \
-  })
-#define WRITE(reg, value) asm volatile("msr " #reg ", %0\n isb" ::"r"((u64)(value)) : "memory")
-#define ISB() asm volatile("isb" ::: "memory")
-#define DSB() asm volatile("dsb sy" ::: "memory")
-#define WFI() asm volatile("wfi" ::: "memory")
-#define IRQ_ON() asm volatile("msr daifclr, #2" ::: "memory")
-#define IRQ_OFF() asm volatile("msr daifset, #2" ::: "memory")
-#define FIQ_ON() asm volatile("msr daifclr, #1" ::: "memory")
-#define FIQ_OFF() asm volatile("msr daifset, #1" ::: "memory")
-
-static inline u8 get8(u64 a) { return *(volatile u8 *)a; }
-static inline u16 get16(u64 a) { return *(volatile u16 *)a; }
-static inline u32 get32(u64 a) { return *(volatile u32 *)a; }
-static inline void put32(u64 a, u32 v) { *(volatile u32 *)a = v; }
-static inline void put16(u64 a, u16 v) { *(volatile u16 *)a = v; }
-static inline void put64(u64 a, u64 v) { *(volatile u64 *)a = v; }
-static inline void put8(u64 a, u8 v) { *(volatile u8 *)a = v; }
 
 // ---- Cases -------------------------------------------------------------------------------------
 
@@ -111,59 +82,8 @@ void set_handler(Handler h);
   asm(".pushsection .text, \"ax\"\n.balign 4\n.globl " #name "\n" #name ":\n" text   \
       "\nret\n.popsection")
 
-// ---- GIC ---------------------------------------------------------------------------------------
-
-/// GICD with affinity routing and both groups, this CPU's redistributor and interface; everything
-/// disabled, Group 1, level, to CPU 0, priority 0xa0, PMR open, EOImode 0.
-void gic_init(void);
-/// The calling CPU's part of it.
-void gic_init_cpu(void);
-void gic_enable(u32 intid, bool on);
-void gic_priority(u32 intid, u8 priority);
-void gic_group(u32 intid, unsigned group);
-void gic_edge(u32 intid, bool edge);
-void gic_route(u32 intid, u64 affinity);
-bool gic_pending(u32 intid);
-bool gic_active(u32 intid);
-void gic_set_pending(u32 intid, bool on);
-void gic_set_active(u32 intid, bool on);
-/// An SGI in Group 1 to one CPU of cluster 0.
-void gic_sgi(u32 intid, u32 cpu);
-
-#define ICC_IAR0 s3_0_c12_c8_0
-#define ICC_EOIR0 s3_0_c12_c8_1
-#define ICC_HPPIR0 s3_0_c12_c8_2
-#define ICC_BPR0 s3_0_c12_c8_3
-#define ICC_DIR s3_0_c12_c11_1
-#define ICC_RPR s3_0_c12_c11_3
-#define ICC_SGI1R s3_0_c12_c11_5
-#define ICC_SGI0R s3_0_c12_c11_7
-#define ICC_IAR1 s3_0_c12_c12_0
-#define ICC_EOIR1 s3_0_c12_c12_1
-#define ICC_HPPIR1 s3_0_c12_c12_2
-#define ICC_BPR1 s3_0_c12_c12_3
-#define ICC_CTLR s3_0_c12_c12_4
-#define ICC_SRE s3_0_c12_c12_5
-#define ICC_IGRPEN0 s3_0_c12_c12_6
-#define ICC_IGRPEN1 s3_0_c12_c12_7
-#define ICC_PMR s3_0_c4_c6_0
-
-// READ and WRITE want the name spelt out.
-#define GIC_READ_(reg) READ(reg)
-#define GIC_READ(reg) GIC_READ_(reg)
-#define GIC_WRITE_(reg, v) WRITE(reg, v)
-#define GIC_WRITE(reg, v) GIC_WRITE_(reg, v)
-
 // ---- PSCI --------------------------------------------------------------------------------------
 
-s64 psci(u64 function, u64 a, u64 b, u64 c);
-enum {
-  kPsciVersion = 0x84000000, kPsciCpuOff = 0x84000002, kPsciCpuOn32 = 0x84000003,
-  kPsciMigrateInfoType = 0x84000006, kPsciSystemOff = 0x84000008, kPsciFeatures = 0x8400000a,
-};
-#define PSCI_CPU_SUSPEND 0xc4000001ul
-#define PSCI_CPU_ON 0xc4000003ul
-#define PSCI_AFFINITY_INFO 0xc4000004ul
 void power_off(void);
 
 /// Starts CPU `n` in `work`, whose end is CPU_OFF.  PSCI's answer.
@@ -206,15 +126,5 @@ void tlb_flush(void);
 
 // ---- Time --------------------------------------------------------------------------------------
 
-static inline u64 counter(void) {
-  ISB();
-  return READ(cntvct_el0);
-}
-/// Counts in a microsecond times `us`.
-static inline u64 micros(u64 us) { return us * COUNTER_HZ / 1000000; }
-/// Nanoseconds of `counts`; these are fewer than 10^13.
-static inline u64 nanos(u64 counts) { return counts * 1000000 / (COUNTER_HZ / 1000); }
-/// Passes `us` microseconds.
-void delay_us(u64 us);
 /// Waits until `*flag` is at least `value`; false after `us` microseconds.
 bool wait_for(volatile u64 *flag, u64 value, u64 us);

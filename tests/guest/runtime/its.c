@@ -1,6 +1,7 @@
 // An ITS for one CPU (Arm IHI 0069, chapters 5 and 12.19): tables, LPIs of the redistributor, and the
 // few commands that map a device's events.  Every device has LPIs of its own, by its slot.
-#include "messages.h"
+#include "firmware/rom/drivers/messages.h"
+#include "guest.h"
 
 #ifdef GITS_BASE
 

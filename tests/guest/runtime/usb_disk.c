@@ -1,6 +1,6 @@
 // Bulk-Only Transport 1.0 (sections 3, 5 and 6) and the few SCSI commands that a disk needs (SBC-3:
 // READ CAPACITY(10), READ(10), WRITE(10); SPC-4: TEST UNIT READY).  One logical unit, 2 TiB at most.
-#include "usb.h"
+#include "usb_disk.h"
 
 enum {
   kCbwSignature = 0x43425355,

@@ -2,8 +2,10 @@
 // events when one does and at no other time.
 #pragma once
 
-#include "messages.h"
-#include "usb.h"
+#include "firmware/rom/drivers/messages.h"
+#include "firmware/rom/drivers/usb.h"
+#include "guest.h"
+#include "usb_disk.h"
 
 enum { kPin, kMsi, kMsix };
 /// How the controller tells of events.

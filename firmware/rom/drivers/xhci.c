@@ -1,7 +1,7 @@
 // xHCI 1.2: initialization (4.2), rings (4.9), commands (4.6), interrupters (4.17), registers
 // (chapter 5), TRBs (6.4).  Missing on purpose: the handover from firmware (7.1), power management,
 // streams, isochronous transfers, hubs.  xhci_device.c has slots, contexts and ports.
-#include "xhci.h"
+#include "firmware/rom/drivers/xhci.h"
 
 enum {
   // Capability registers (5.3).
@@ -40,21 +40,13 @@ enum {
 #define CONTROLLER_US 1000000ul  // what a reset may take
 #define COMMAND_US 1000000ul
 
-void *arena_take(struct Arena *a, u64 bytes, u64 align) {
-  const u64 at = (a->next + align - 1) & ~(align - 1);
-  if (at + bytes > a->end) return 0;
-  a->next = at + bytes;
-  for (u64 i = 0; i < bytes; i += 8) *(volatile u64 *)(at + i) = 0;
-  return (void *)at;
-}
-
 /// Registers of 64 bits take halves, the low one first (5.1).
 static void write64(u64 at, u64 v) {
   put32(at, (u32)v);
   put32(at + 4, (u32)(v >> 32));
 }
 
-static u64 set_of(const struct Xhci *x, u32 n) { return x->runtime + kSets + kSetSize * n; }
+static u64 set_of(const struct Xhci* x, u32 n) { return x->runtime + kSets + kSetSize * n; }
 
 static bool wait_bits(u64 at, u32 mask, u32 value) {
   const u64 start = counter();
@@ -65,7 +57,7 @@ static bool wait_bits(u64 at, u32 mask, u32 value) {
 
 // ---- Rings -------------------------------------------------------------------------------------
 
-static bool make_ring(struct Arena *a, struct XhciRing *ring) {
+static bool make_ring(struct Arena* a, struct XhciRing* ring) {
   if (ring->trbs == 0) ring->trbs = arena_take(a, sizeof(struct XhciTrb) * kXhciRingTrbs, 4096);
   if (ring->trbs == 0) return false;
   for (u32 i = 0; i < kXhciRingTrbs; ++i) {
@@ -77,22 +69,22 @@ static bool make_ring(struct Arena *a, struct XhciRing *ring) {
   return true;
 }
 
-struct XhciRing *xhci_new_ring(struct Arena *a, struct XhciRing *old, u32 interrupter) {
-  struct XhciRing *const ring = old != 0 ? old : arena_take(a, sizeof *ring, 16);
+struct XhciRing* xhci_new_ring(struct Arena* a, struct XhciRing* old, u32 interrupter) {
+  struct XhciRing* const ring = old != 0 ? old : arena_take(a, sizeof *ring, 16);
   if (ring == 0 || !make_ring(a, ring)) return 0;
   ring->interrupter = interrupter;
   return ring;
 }
 
 /// The cycle bit makes a TRB the controller's, so it is written behind everything else.
-static void put_trb(struct XhciTrb *at, struct XhciTrb trb, u32 cycle) {
+static void put_trb(struct XhciTrb* at, struct XhciTrb trb, u32 cycle) {
   at->parameter = trb.parameter;
   at->status = trb.status;
   asm volatile("dmb oshst" ::: "memory");
-  *(volatile u32 *)&at->control = (trb.control & ~(u32)kTrbCycle) | cycle;
+  *(volatile u32*)&at->control = (trb.control & ~(u32)kTrbCycle) | cycle;
 }
 
-static bool push(struct XhciRing *ring, struct XhciTrb trb, struct XhciRequest *r) {
+static bool push(struct XhciRing* ring, struct XhciTrb trb, struct XhciRequest* r) {
   const u32 last = kXhciRingTrbs - 1;
   // The oldest request still has the place: one that follows would overtake it.
   if (ring->waits[ring->next] != 0) return false;
@@ -109,7 +101,7 @@ static bool push(struct XhciRing *ring, struct XhciTrb trb, struct XhciRequest *
   return true;
 }
 
-static void ring_bell(struct Xhci *x, struct XhciRing *ring, u32 slot, u32 target) {
+static void ring_bell(struct Xhci* x, struct XhciRing* ring, u32 slot, u32 target) {
   const u64 now = counter();
   for (u32 i = 0; i < kXhciRingTrbs; ++i)
     if (ring->waits[i] != 0 && ring->waits[i]->rung == 0) ring->waits[i]->rung = now;
@@ -117,35 +109,35 @@ static void ring_bell(struct Xhci *x, struct XhciRing *ring, u32 slot, u32 targe
   put32(x->doorbells + 4 * slot, target);
 }
 
-static void forget(struct XhciRing *ring, const struct XhciRequest *r) {
+static void forget(struct XhciRing* ring, const struct XhciRequest* r) {
   for (u32 i = 0; i < kXhciRingTrbs; ++i)
     if (ring->waits[i] == r) ring->waits[i] = 0;
 }
 
-bool xhci_queue_command(struct Xhci *x, struct XhciTrb trb, struct XhciRequest *r) {
+bool xhci_queue_command(struct Xhci* x, struct XhciTrb trb, struct XhciRequest* r) {
   *r = (struct XhciRequest){0};
   return push(&x->commands, trb, r);
 }
 
-void xhci_ring_commands(struct Xhci *x) { ring_bell(x, &x->commands, 0, 0); }
+void xhci_ring_commands(struct Xhci* x) { ring_bell(x, &x->commands, 0, 0); }
 
-u64 xhci_command(struct Xhci *x, struct XhciTrb trb, struct XhciRequest *r) {
+u64 xhci_command(struct Xhci* x, struct XhciTrb trb, struct XhciRequest* r) {
   if (!xhci_queue_command(x, trb, r)) return kXhciNoRoom;
   xhci_ring_commands(x);
   return xhci_wait(x, r, COMMAND_US);
 }
 
-bool xhci_queue(struct XhciRing *ring, struct XhciTrb trb, struct XhciRequest *r, u32 interrupter) {
+bool xhci_queue(struct XhciRing* ring, struct XhciTrb trb, struct XhciRequest* r, u32 interrupter) {
   trb.status |= (interrupter == kRingsOwn ? ring->interrupter : interrupter) << 22;
   return push(ring, trb, r);
 }
 
-void xhci_ring_doorbell(struct Xhci *x, struct XhciDevice *d, u32 dci) {
+void xhci_ring_doorbell(struct Xhci* x, struct XhciDevice* d, u32 dci) {
   ring_bell(x, d->rings[dci], d->slot, dci);
 }
 
-bool xhci_transfer(struct Xhci *x, struct XhciDevice *d, u32 dci, void *buffer, u32 length,
-                   struct XhciRequest *r) {
+bool xhci_transfer(struct Xhci* x, struct XhciDevice* d, u32 dci, void* buffer, u32 length,
+                   struct XhciRequest* r) {
   *r = (struct XhciRequest){0};
   u64 at = (u64)buffer;
   // No TRB's buffer crosses a boundary of 64 KiB (6.4.1).
@@ -166,7 +158,7 @@ bool xhci_transfer(struct Xhci *x, struct XhciDevice *d, u32 dci, void *buffer, 
 
 // ---- Events ------------------------------------------------------------------------------------
 
-static struct XhciRing *ring_of(struct Xhci *x, const struct XhciTrb *event) {
+static struct XhciRing* ring_of(struct Xhci* x, const struct XhciTrb* event) {
   const u32 slot = event->control >> 24, dci = event->control >> 16 & 31;
   if ((event->control >> 10 & 63) == kTrbCommandCompletion) return &x->commands;
   if (slot > kXhciMaxSlots || x->devices[slot] == 0) return 0;
@@ -174,7 +166,7 @@ static struct XhciRing *ring_of(struct Xhci *x, const struct XhciTrb *event) {
 }
 
 /// Bytes of the TRBs that follow the one at `index` in the same request.
-static u32 rest_of(const struct XhciRing *ring, u64 index, const struct XhciRequest *r) {
+static u32 rest_of(const struct XhciRing* ring, u64 index, const struct XhciRequest* r) {
   u32 bytes = 0;
   for (u32 n = 1; n < kXhciRingTrbs; ++n) {
     index = index + 1 < kXhciRingTrbs - 1 ? index + 1 : 0;
@@ -185,11 +177,11 @@ static u32 rest_of(const struct XhciRing *ring, u64 index, const struct XhciRequ
 }
 
 /// A command or a transfer is over.
-static void complete(struct Xhci *x, u32 n, const struct XhciTrb *event) {
-  struct XhciRing *const ring = ring_of(x, event);
+static void complete(struct Xhci* x, u32 n, const struct XhciTrb* event) {
+  struct XhciRing* const ring = ring_of(x, event);
   const u64 index =
       ring == 0 ? kXhciRingTrbs : (event->parameter - (u64)ring->trbs) / sizeof(struct XhciTrb);
-  struct XhciRequest *const r = index < kXhciRingTrbs ? ring->waits[index] : 0;
+  struct XhciRequest* const r = index < kXhciRingTrbs ? ring->waits[index] : 0;
   if (r == 0) {
     ++x->strangers;
     return;
@@ -206,19 +198,19 @@ static void complete(struct Xhci *x, u32 n, const struct XhciTrb *event) {
   __atomic_store_n(&r->code, event->status >> 24, __ATOMIC_RELEASE);
 }
 
-bool xhci_take_pending(struct Xhci *x, u32 n) {
+bool xhci_take_pending(struct Xhci* x, u32 n) {
   const u64 set = set_of(x, n);
   if ((get32(set + kIman) & kPending) == 0) return false;
   put32(set + kIman, kPending | kEnable);
   return true;
 }
 
-u32 xhci_service(struct Xhci *x, u32 n) {
-  struct XhciEvents *const e = &x->events[n];
+u32 xhci_service(struct Xhci* x, u32 n) {
+  struct XhciEvents* const e = &x->events[n];
   u32 taken = 0;
   for (;; ++taken) {
-    const struct XhciTrb *const at = &e->segment[e->current][e->next];
-    if ((*(volatile u32 *)&at->control & kTrbCycle) != e->cycle) break;
+    const struct XhciTrb* const at = &e->segment[e->current][e->next];
+    if ((*(volatile u32*)&at->control & kTrbCycle) != e->cycle) break;
     asm volatile("dmb oshld" ::: "memory");
     const u32 type = at->control >> 10 & 63;
     // Ports are looked at when they matter.
@@ -234,7 +226,7 @@ u32 xhci_service(struct Xhci *x, u32 n) {
   return taken;
 }
 
-u64 xhci_wait(struct Xhci *x, struct XhciRequest *r, u64 us) {
+u64 xhci_wait(struct Xhci* x, struct XhciRequest* r, u64 us) {
   const u64 start = counter();
   while (__atomic_load_n(&r->code, __ATOMIC_ACQUIRE) == 0) {
     for (u32 n = 0; x->polled && n < x->rings; ++n) xhci_service(x, n);
@@ -254,11 +246,11 @@ u64 xhci_wait(struct Xhci *x, struct XhciRequest *r, u64 us) {
 
 // ---- Start and stop ----------------------------------------------------------------------------
 
-static bool start_events(struct Xhci *x, u32 n) {
-  struct XhciEvents *const e = &x->events[n];
+static bool start_events(struct Xhci* x, u32 n) {
+  struct XhciEvents* const e = &x->events[n];
   const u32 most = 1u << (get32(x->registers + kHcsParams2) >> 4 & 15);
   *e = (struct XhciEvents){.segments = most < 2 ? 1 : 2, .cycle = 1};
-  u64 *const table = arena_take(x->memory, 16ul * e->segments, 64);
+  u64* const table = arena_take(x->memory, 16ul * e->segments, 64);
   if (table == 0) return false;
   for (u32 i = 0; i < e->segments; ++i) {
     e->segment[i] = arena_take(x->memory, sizeof(struct XhciTrb) * kXhciEventTrbs, 4096);
@@ -276,13 +268,13 @@ static bool start_events(struct Xhci *x, u32 n) {
   return true;
 }
 
-static bool give_scratchpads(struct Xhci *x) {
+static bool give_scratchpads(struct Xhci* x) {
   const u32 p = get32(x->registers + kHcsParams2);
   const u32 count = (p >> 21 & 31) << 5 | p >> 27;
   if (count == 0) return true;
   u64 page = 4096;
   for (u32 v = get32(x->operational + kPageSize); v != 0 && (v & 1) == 0; v >>= 1) page *= 2;
-  u64 *const array = arena_take(x->memory, 8ul * count, page);
+  u64* const array = arena_take(x->memory, 8ul * count, page);
   if (array == 0) return false;
   for (u32 i = 0; i < count; ++i)
     if ((array[i] = (u64)arena_take(x->memory, page, page)) == 0) return false;
@@ -290,12 +282,12 @@ static bool give_scratchpads(struct Xhci *x) {
   return true;
 }
 
-bool xhci_stop(struct Xhci *x) {
+bool xhci_stop(struct Xhci* x) {
   put32(x->operational + kUsbcmd, get32(x->operational + kUsbcmd) & ~(u32)(kRun | kInte));
   return wait_bits(x->operational + kUsbsts, kHalted, kHalted);
 }
 
-static void read_parameters(struct Xhci *x) {
+static void read_parameters(struct Xhci* x) {
   const u32 p1 = get32(x->registers + kHcsParams1);
   x->operational = x->registers + get8(x->registers + kCapLength);
   x->runtime = x->registers + (get32(x->registers + kRtsoff) & ~31u);
@@ -306,7 +298,7 @@ static void read_parameters(struct Xhci *x) {
   x->context_size = get32(x->registers + kHccParams1) & kContext64 ? 64 : 32;
 }
 
-const char *xhci_start(struct Xhci *x, u64 registers, struct Arena *memory, u32 rings) {
+const char* xhci_start(struct Xhci* x, u64 registers, struct Arena* memory, u32 rings) {
   *x = (struct Xhci){.registers = registers, .memory = memory, .rings = rings};
   read_parameters(x);
   if (rings > x->max_interrupters || rings > kXhciMaxEventRings)

@@ -1,5 +1,4 @@
-// GICv3 with system registers, one security state (Arm IHI 0069).
-#include "guest.h"
+#include "firmware/rom/drivers/gic.h"
 
 enum {
   kCtlr = 0x0000,
@@ -17,10 +16,13 @@ enum {
   kWaker = 0x0014,
 };
 
-/// The frame that has INTID's registers: the distributor's, or this CPU's SGI frame.
-static u64 frame_of(u32 intid) {
-  return intid >= 32 ? GICD_BASE : GICR_BASE + this_cpu()->number * 0x20000 + 0x10000;
+/// This CPU's redistributor.  They are in the order of the CPUs, of which 16 are a cluster.
+static u64 redistributor(void) {
+  const u64 mpidr = READ(mpidr_el1);
+  return GICR_BASE + ((mpidr >> 8 & 0xff) * 16 + (mpidr & 0xff)) * 0x20000;
 }
+/// The frame that has INTID's registers: the distributor's, or this CPU's SGI frame.
+static u64 frame_of(u32 intid) { return intid >= 32 ? GICD_BASE : redistributor() + 0x10000; }
 static u64 word(u32 intid, u32 reg) { return frame_of(intid) + reg + intid / 32 * 4; }
 static u32 mask(u32 intid) { return 1u << (intid % 32); }
 
@@ -44,7 +46,7 @@ void gic_init(void) {
 }
 
 void gic_init_cpu(void) {
-  const u64 rd = GICR_BASE + this_cpu()->number * 0x20000;
+  const u64 rd = redistributor();
   put32(rd + kWaker, get32(rd + kWaker) & ~2u);
   while (get32(rd + kWaker) & 4u) {
   }

@@ -1,6 +1,6 @@
 // PCI Express Base 4.0: 7.2.2 (ECAM), 7.5 (headers), 7.7.1 (MSI), 7.7.2 (MSI-X).  Functions behind
 // bridges, I/O BARs and windows above 4 GiB are not for this driver.
-#include "pci.h"
+#include "firmware/rom/drivers/pci.h"
 
 enum {
   kSlots = 32,
@@ -26,7 +26,7 @@ enum {
 
 static u64 window_next = PCI_WINDOW;
 
-bool pci_find(struct PciFunction *f, u32 class_code) {
+bool pci_find(struct PciFunction* f, u32 class_code) {
   for (u32 slot = 0; slot < kSlots; ++slot) {
     const u64 config = PCI_ECAM + (u64)slot * 0x8000;
     if (get16(config) == kNobody || get32(config + kPciClass) >> 8 != class_code) continue;
@@ -37,7 +37,7 @@ bool pci_find(struct PciFunction *f, u32 class_code) {
   return false;
 }
 
-u64 pci_map_bar(const struct PciFunction *f, u32 bar) {
+u64 pci_map_bar(const struct PciFunction* f, u32 bar) {
   const u64 at = f->config + kPciBar0 + 4 * bar;
   const u32 flags = get32(at);
   if (flags & kBarIo) return 0;
@@ -55,7 +55,7 @@ u64 pci_map_bar(const struct PciFunction *f, u32 bar) {
   return place;
 }
 
-u32 pci_capability(const struct PciFunction *f, u8 id) {
+u32 pci_capability(const struct PciFunction* f, u8 id) {
   u32 at = get8(f->config + kPciCapabilities) & ~3u;
   for (int n = 0; at != 0 && n < 48; ++n) {  // more do not fit
     if (get8(f->config + at) == id) return at;
@@ -66,28 +66,28 @@ u32 pci_capability(const struct PciFunction *f, u8 id) {
 
 // ---- The wire ----------------------------------------------------------------------------------
 
-u32 pci_wire_intid(const struct PciFunction *f) {
+u32 pci_wire_intid(const struct PciFunction* f) {
   const u32 pin = get8(f->config + kPciInterruptPin);
   return pin == 0 ? 0 : PCI_FIRST_INTID + (f->slot + pin - 1) % PCI_WIRES;
 }
 
-void pci_wire(const struct PciFunction *f, bool on) {
+void pci_wire(const struct PciFunction* f, bool on) {
   const u16 command = get16(f->config + kPciCommand);
   put16(f->config + kPciCommand, on ? command & ~kInterruptDisable : command | kInterruptDisable);
 }
 
-bool pci_wire_status(const struct PciFunction *f) {
+bool pci_wire_status(const struct PciFunction* f) {
   return (get16(f->config + kStatus) & kInterruptStatus) != 0;
 }
 
 // ---- Messages ----------------------------------------------------------------------------------
 
-u32 pci_msi_vectors(const struct PciFunction *f) {
+u32 pci_msi_vectors(const struct PciFunction* f) {
   const u32 at = pci_capability(f, kPciCapMsi);
   return at == 0 ? 0 : 1u << (get16(f->config + at + kControl) >> 1 & 7);
 }
 
-void pci_msi_on(const struct PciFunction *f, u32 vectors, struct PciMessage m) {
+void pci_msi_on(const struct PciFunction* f, u32 vectors, struct PciMessage m) {
   const u64 at = f->config + pci_capability(f, kPciCapMsi);
   const u16 control = get16(at + kControl);
   u32 log2 = 0;
@@ -98,13 +98,13 @@ void pci_msi_on(const struct PciFunction *f, u32 vectors, struct PciMessage m) {
   put16(at + kControl, (u16)((control & ~0x70) | log2 << 4 | kMsiEnable));
 }
 
-u32 pci_msix_vectors(const struct PciFunction *f) {
+u32 pci_msix_vectors(const struct PciFunction* f) {
   const u32 at = pci_capability(f, kPciCapMsix);
   return at == 0 ? 0 : (get16(f->config + at + kControl) & 0x7ffu) + 1;
 }
 
-void pci_msix_on(const struct PciFunction *f, const u64 *bars, u32 vectors,
-                 const struct PciMessage *m) {
+void pci_msix_on(const struct PciFunction* f, const u64* bars, u32 vectors,
+                 const struct PciMessage* m) {
   const u64 at = f->config + pci_capability(f, kPciCapMsix);
   const u32 where = get32(at + kTable);
   const u64 table = bars[where & 7] + (where & ~7u);
@@ -122,7 +122,7 @@ void pci_msix_on(const struct PciFunction *f, const u64 *bars, u32 vectors,
   put16(at + kControl, kMsixEnable);
 }
 
-void pci_messages_off(const struct PciFunction *f) {
+void pci_messages_off(const struct PciFunction* f) {
   const u32 msi = pci_capability(f, kPciCapMsi), msix = pci_capability(f, kPciCapMsix);
   if (msi != 0) put16(f->config + msi + kControl, get16(f->config + msi + kControl) & ~kMsiEnable);
   if (msix != 0) put16(f->config + msix + kControl, 0);

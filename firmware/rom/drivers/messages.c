@@ -1,13 +1,22 @@
-// GICv2m (Arm SBSA 3.1, appendix E, "MSI frame").  GICD_TYPER.LPIS decides: a board of ours has an ITS
-// or a frame.
-#include "messages.h"
+// GICv2m (Arm SBSA 3.1, appendix E, "MSI frame").  Where the board may have an ITS, GICD_TYPER.LPIS
+// decides: it has one or the other.
+#include "firmware/rom/drivers/messages.h"
 
-enum { kTyper = 0x008, kSetSpi = 0x040, kGicdTyper = 0x004, kLpis = 1 << 17 };
+#include "firmware/rom/drivers/gic.h"
 
-bool messages_open(struct Messages *m, const struct PciFunction *f, u32 count) {
+enum { kTyper = 0x008, kSetSpi = 0x040 };
+#ifdef GITS_BASE
+enum { kGicdTyper = 0x004, kLpis = 1 << 17 };
+#endif
+
+bool messages_open(struct Messages* m, const struct PciFunction* f, u32 count) {
   *m = (struct Messages){.count = count};
   if (count > kMaxMessages) return false;
+#ifdef GITS_BASE
   if (get32(GICD_BASE + kGicdTyper) & kLpis) return its_open(m, f->slot << 3, count);
+#else
+  (void)f;
+#endif
   const u32 typer = get32(MSI_FRAME + kTyper);
   const u32 first = typer >> 16 & 0x3ff, end = first + (typer & 0x3ff);
   m->first = (first + count - 1) & ~(count - 1);

@@ -1,5 +1,5 @@
 // Root ports (xHCI 1.2, 4.3, 5.4.8), slots and endpoints (4.3.3 to 4.3.5), and their contexts (6.2).
-#include "xhci.h"
+#include "firmware/rom/drivers/xhci.h"
 
 enum {
   kPorts = 0x400,
@@ -22,15 +22,15 @@ enum {
 #define PORT_US 500000ul
 #define RECOVERY_US 10000ul  // USB 2.0, 7.1.7.5: TRSTRCY
 
-static u64 portsc(const struct Xhci *x, u32 port) {
+static u64 portsc(const struct Xhci* x, u32 port) {
   return x->operational + kPorts + kPortSize * (port - 1);
 }
 
-bool xhci_port_connected(struct Xhci *x, u32 port) {
+bool xhci_port_connected(struct Xhci* x, u32 port) {
   return (get32(portsc(x, port)) & kConnected) != 0;
 }
 
-u32 xhci_port_reset(struct Xhci *x, u32 port) {
+u32 xhci_port_reset(struct Xhci* x, u32 port) {
   const u64 at = portsc(x, port);
   // Bits that a one clears must be written as zeros: the changes, and Port Enabled.
   put32(at, kPower | kPortReset);
@@ -47,20 +47,20 @@ u32 xhci_port_reset(struct Xhci *x, u32 port) {
 
 /// Word `word` of entry `n` of an input context: 0 is its control context, 1 the slot's, and the
 /// endpoints' follow.
-static u32 *input(const struct Xhci *x, const struct XhciDevice *d, u32 n, u32 word) {
-  return (u32 *)(d->input + x->context_size * n) + word;
+static u32* input(const struct Xhci* x, const struct XhciDevice* d, u32 n, u32 word) {
+  return (u32*)(d->input + x->context_size * n) + word;
 }
 /// The same of the device context, whose entries begin with the slot's.
-static u32 output(const struct Xhci *x, const struct XhciDevice *d, u32 n, u32 word) {
-  return ((volatile u32 *)(d->context + x->context_size * n))[word];
+static u32 output(const struct Xhci* x, const struct XhciDevice* d, u32 n, u32 word) {
+  return ((volatile u32*)(d->context + x->context_size * n))[word];
 }
 
-static void begin_input(const struct Xhci *x, struct XhciDevice *d, u32 add) {
-  for (u64 i = 0; i < 33ul * x->context_size; i += 4) *(u32 *)(d->input + i) = 0;
+static void begin_input(const struct Xhci* x, struct XhciDevice* d, u32 add) {
+  for (u64 i = 0; i < 33ul * x->context_size; i += 4) *(u32*)(d->input + i) = 0;
   *input(x, d, 0, 1) = add;
 }
 
-static void put_endpoint(const struct Xhci *x, struct XhciDevice *d, const struct XhciEndpoint *e) {
+static void put_endpoint(const struct Xhci* x, struct XhciDevice* d, const struct XhciEndpoint* e) {
   const bool periodic = e->type == kEpInterruptIn;
   const u64 ring = (u64)d->rings[e->dci]->trbs | d->rings[e->dci]->cycle;
   *input(x, d, e->dci + 1, 0) = e->interval << 16;
@@ -72,7 +72,7 @@ static void put_endpoint(const struct Xhci *x, struct XhciDevice *d, const struc
   *input(x, d, e->dci + 1, 4) = average | (periodic ? e->packet * (e->burst + 1) << 16 : 0);
 }
 
-static u64 slot_command(struct Xhci *x, struct XhciDevice *d, u32 type, u64 parameter,
+static u64 slot_command(struct Xhci* x, struct XhciDevice* d, u32 type, u64 parameter,
                         u32 control) {
   struct XhciRequest r;
   DSB();
@@ -80,7 +80,7 @@ static u64 slot_command(struct Xhci *x, struct XhciDevice *d, u32 type, u64 para
                       &r);
 }
 
-u64 xhci_address_device(struct Xhci *x, struct XhciDevice *d, u32 port, u32 speed,
+u64 xhci_address_device(struct Xhci* x, struct XhciDevice* d, u32 port, u32 speed,
                         u32 interrupter) {
   struct XhciRequest r;
   *d = (struct XhciDevice){.port = port, .speed = speed};
@@ -102,13 +102,13 @@ u64 xhci_address_device(struct Xhci *x, struct XhciDevice *d, u32 port, u32 spee
   return slot_command(x, d, kTrbAddressDevice, d->input, 0);
 }
 
-u64 xhci_set_packet0(struct Xhci *x, struct XhciDevice *d, u32 bytes) {
+u64 xhci_set_packet0(struct Xhci* x, struct XhciDevice* d, u32 bytes) {
   begin_input(x, d, 2);
   put_endpoint(x, d, &(struct XhciEndpoint){.dci = 1, .type = kEpControl, .packet = bytes});
   return slot_command(x, d, kTrbEvaluateContext, d->input, 0);
 }
 
-u64 xhci_configure(struct Xhci *x, struct XhciDevice *d, const struct XhciEndpoint *e, u32 count) {
+u64 xhci_configure(struct Xhci* x, struct XhciDevice* d, const struct XhciEndpoint* e, u32 count) {
   u32 add = 1, last = 1;
   begin_input(x, d, 0);
   for (u32 i = 0; i < count; ++i) {
@@ -124,9 +124,9 @@ u64 xhci_configure(struct Xhci *x, struct XhciDevice *d, const struct XhciEndpoi
   return slot_command(x, d, kTrbConfigureEndpoint, d->input, 0);
 }
 
-u64 xhci_recover(struct Xhci *x, struct XhciDevice *d, u32 dci) {
+u64 xhci_recover(struct Xhci* x, struct XhciDevice* d, u32 dci) {
   u64 code = slot_command(x, d, kTrbResetEndpoint, 0, dci << 16);
   if (code != kXhciSuccess) return code;
-  struct XhciRing *const ring = xhci_new_ring(x->memory, d->rings[dci], d->rings[dci]->interrupter);
+  struct XhciRing* const ring = xhci_new_ring(x->memory, d->rings[dci], d->rings[dci]->interrupter);
   return slot_command(x, d, kTrbSetDequeue, (u64)ring->trbs | 1, dci << 16);
 }

@@ -6,14 +6,8 @@
 // interrupt handler, or, where there is none, by the functions here that wait (Xhci::polled).
 #pragma once
 
-#include "guest.h"
-
-/// Memory for the controller: a piece of RAM that is given out once, zeroed.
-struct Arena {
-  u64 next, end;
-};
-/// `align` is a power of two.  0: there is no room.
-void *arena_take(struct Arena *a, u64 bytes, u64 align);
+#include "firmware/rom/lib/arena.h"
+#include "firmware/rom/lib/cpu.h"
 
 struct XhciTrb {
   u64 parameter;
@@ -74,23 +68,23 @@ struct XhciRequest {
   u32 ring;           ///< the event ring that told of it
   u32 events;         ///< how many events told of it
   u64 rung, seen;     ///< the counter at the doorbell, and when the event was taken off its ring
-  struct XhciRing *on;
+  struct XhciRing* on;
 };
 
 enum { kXhciRingTrbs = 64, kXhciEventTrbs = 32, kXhciMaxEventRings = 16, kXhciMaxSlots = 16 };
 
 /// A ring of the driver's: one segment, whose last TRB is a link to the first.
 struct XhciRing {
-  struct XhciTrb *trbs;
+  struct XhciTrb* trbs;
   u32 next;
   u32 cycle;
   u32 interrupter;  ///< which one its transfers' events go to
-  struct XhciRequest *waits[kXhciRingTrbs];
+  struct XhciRequest* waits[kXhciRingTrbs];
 };
 
 /// A ring of the controller's, of one or two segments.
 struct XhciEvents {
-  struct XhciTrb *segment[2];
+  struct XhciTrb* segment[2];
   u32 segments, current, next;
   u32 cycle;
   u64 taken;    ///< events so far
@@ -100,68 +94,68 @@ struct XhciEvents {
 struct XhciDevice {
   u32 slot, port, speed;
   u64 context, input;          ///< device context, and an input context
-  struct XhciRing *rings[32];  ///< by device context index
+  struct XhciRing* rings[32];  ///< by device context index
 };
 
 struct Xhci {
   u64 registers, operational, runtime, doorbells;
-  struct Arena *memory;
+  struct Arena* memory;
   u32 max_slots, max_ports, max_interrupters, context_size;
   u32 rings;    ///< event rings that are in use
   bool polled;  ///< nobody calls xhci_service()
-  u64 *contexts;
+  u64* contexts;
   struct XhciRing commands;
   struct XhciEvents events[kXhciMaxEventRings];
-  struct XhciDevice *devices[kXhciMaxSlots + 1];
+  struct XhciDevice* devices[kXhciMaxSlots + 1];
   u64 strangers;  ///< events that belong to no request
 };
 
 /// Resets the controller at `registers` (BAR 0), sets up `rings` event rings and runs it, interrupts
 /// enabled.  Returns why it cannot, or null.
-const char *xhci_start(struct Xhci *x, u64 registers, struct Arena *memory, u32 rings);
+const char* xhci_start(struct Xhci* x, u64 registers, struct Arena* memory, u32 rings);
 /// Halts it; its memory is the caller's again.
-bool xhci_stop(struct Xhci *x);
+bool xhci_stop(struct Xhci* x);
 
 // ---- Events ------------------------------------------------------------------------------------
 
 /// IMAN.IP of an interrupter, which is cleared: what a handler of a wire does first.
-bool xhci_take_pending(struct Xhci *x, u32 n);
+bool xhci_take_pending(struct Xhci* x, u32 n);
 /// Takes every event off ring `n` and tells the controller so; how many there were.
-u32 xhci_service(struct Xhci *x, u32 n);
+u32 xhci_service(struct Xhci* x, u32 n);
 /// Waits for a request: its code, or kXhciTimeout, after which the request is forgotten.
-u64 xhci_wait(struct Xhci *x, struct XhciRequest *r, u64 us);
+u64 xhci_wait(struct Xhci* x, struct XhciRequest* r, u64 us);
 
 // ---- Requests ----------------------------------------------------------------------------------
 
 /// An empty ring, in the place of `old` where there is one; null: there is no room.
-struct XhciRing *xhci_new_ring(struct Arena *a, struct XhciRing *old, u32 interrupter);
+struct XhciRing* xhci_new_ring(struct Arena* a, struct XhciRing* old, u32 interrupter);
 
 /// Queues a command; false: the ring is full.  xhci_ring_commands() starts what is queued.
-bool xhci_queue_command(struct Xhci *x, struct XhciTrb trb, struct XhciRequest *r);
-void xhci_ring_commands(struct Xhci *x);
+bool xhci_queue_command(struct Xhci* x, struct XhciTrb trb, struct XhciRequest* r);
+void xhci_ring_commands(struct Xhci* x);
 /// A command from beginning to end: its code.
-u64 xhci_command(struct Xhci *x, struct XhciTrb trb, struct XhciRequest *r);
+u64 xhci_command(struct Xhci* x, struct XhciTrb trb, struct XhciRequest* r);
 
 /// Queues a TRB of a transfer; its event goes to the ring's interrupter, or to `interrupter` where
 /// that is not kRingsOwn.  False: the ring is full.
 #define kRingsOwn (~0u)
-bool xhci_queue(struct XhciRing *ring, struct XhciTrb trb, struct XhciRequest *r, u32 interrupter);
+bool xhci_queue(struct XhciRing* ring, struct XhciTrb trb, struct XhciRequest* r, u32 interrupter);
 /// Rings an endpoint's doorbell, for everything that is queued.
-void xhci_ring_doorbell(struct Xhci *x, struct XhciDevice *d, u32 dci);
+void xhci_ring_doorbell(struct Xhci* x, struct XhciDevice* d, u32 dci);
 /// Queues a transfer of one buffer on a bulk or interrupt endpoint and rings.
-bool xhci_transfer(struct Xhci *x, struct XhciDevice *d, u32 dci, void *buffer, u32 length,
-                   struct XhciRequest *r);
+bool xhci_transfer(struct Xhci* x, struct XhciDevice* d, u32 dci, void* buffer, u32 length,
+                   struct XhciRequest* r);
 
 // ---- Ports, slots and endpoints ----------------------------------------------------------------
 
-bool xhci_port_connected(struct Xhci *x, u32 port);
+bool xhci_port_connected(struct Xhci* x, u32 port);
 /// Resets what is plugged in; the port's speed, or 0.
-u32 xhci_port_reset(struct Xhci *x, u32 port);
+u32 xhci_port_reset(struct Xhci* x, u32 port);
 
 /// A slot for the device at a root port, with an address and endpoint 0.  A code.
-u64 xhci_address_device(struct Xhci *x, struct XhciDevice *d, u32 port, u32 speed, u32 interrupter);
+u64 xhci_address_device(struct Xhci* x, struct XhciDevice* d, u32 port, u32 speed, u32 interrupter);
 /// Endpoint 0 has another packet size than its speed lets one expect.
-u64 xhci_set_packet0(struct Xhci *x, struct XhciDevice *d, u32 bytes);
+u64 xhci_set_packet0(struct Xhci* x, struct XhciDevice* d, u32 bytes);
 
 struct XhciEndpoint {
   u32 dci;   ///< 2 × number, and 1 more for IN
@@ -170,6 +164,6 @@ struct XhciEndpoint {
   u32 interrupter;
 };
 enum { kEpBulkOut = 2, kEpControl = 4, kEpBulkIn = 6, kEpInterruptIn = 7 };
-u64 xhci_configure(struct Xhci *x, struct XhciDevice *d, const struct XhciEndpoint *e, u32 count);
+u64 xhci_configure(struct Xhci* x, struct XhciDevice* d, const struct XhciEndpoint* e, u32 count);
 /// An endpoint that halted goes on with an empty ring.  A code.
-u64 xhci_recover(struct Xhci *x, struct XhciDevice *d, u32 dci);
+u64 xhci_recover(struct Xhci* x, struct XhciDevice* d, u32 dci);

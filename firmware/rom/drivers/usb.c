@@ -1,6 +1,6 @@
 // Enumeration (USB 2.0, 9.1.2, 9.4, 9.6; USB 3.2, 9.6.7) and keyboards (HID 1.11, 7.2 and appendix B).
 // One configuration, the first alternate setting of an interface, no strings, no hubs.
-#include "usb.h"
+#include "firmware/rom/drivers/usb.h"
 
 enum {
   kGetDescriptor = 6,
@@ -25,8 +25,8 @@ enum {
 
 // ---- Control transfers -------------------------------------------------------------------------
 
-bool usb_queue_control(struct UsbDevice *d, struct UsbSetup setup, struct XhciRequest *r) {
-  struct XhciRing *const ring = d->xhci.rings[1];
+bool usb_queue_control(struct UsbDevice* d, struct UsbSetup setup, struct XhciRequest* r) {
+  struct XhciRing* const ring = d->xhci.rings[1];
   const bool in = (setup.type & kFromDevice) != 0, data = setup.length != 0;
   const u64 bytes = (u64)setup.length << 48 | (u64)setup.index << 32 | (u64)setup.value << 16 |
                     (u64)setup.request << 8 | setup.type;
@@ -46,32 +46,32 @@ bool usb_queue_control(struct UsbDevice *d, struct UsbSetup setup, struct XhciRe
       kRingsOwn);
 }
 
-u64 usb_control(struct UsbDevice *d, struct UsbSetup setup, void *data) {
+u64 usb_control(struct UsbDevice* d, struct UsbSetup setup, void* data) {
   struct XhciRequest r;
   const bool in = (setup.type & kFromDevice) != 0;
   if (setup.length > kBufferBytes) return kXhciNoRoom;
   if (!in)
-    for (u32 i = 0; i < setup.length; ++i) d->buffer[i] = ((u8 *)data)[i];
+    for (u32 i = 0; i < setup.length; ++i) d->buffer[i] = ((u8*)data)[i];
   if (!usb_queue_control(d, setup, &r)) return kXhciNoRoom;
   xhci_ring_doorbell(d->x, &d->xhci, 1);
   const u64 code = xhci_wait(d->x, &r, CONTROL_US);
   // Endpoint 0 stops at an error like any other; the next SETUP ends it for the device (8.5.3.4).
   if (code == kXhciStall || code == kXhciTransactionError) xhci_recover(d->x, &d->xhci, 1);
   if (in && code == kXhciSuccess)
-    for (u32 i = 0; i < setup.length; ++i) ((u8 *)data)[i] = d->buffer[i];
+    for (u32 i = 0; i < setup.length; ++i) ((u8*)data)[i] = d->buffer[i];
   return code;
 }
 
 // ---- Enumeration -------------------------------------------------------------------------------
 
-static bool get_descriptor(struct UsbDevice *d, u32 type, void *to, u16 bytes) {
+static bool get_descriptor(struct UsbDevice* d, u32 type, void* to, u16 bytes) {
   const struct UsbSetup setup = {kFromDevice, kGetDescriptor, (u16)(type << 8), 0, bytes};
   return usb_control(d, setup, to) == kXhciSuccess;
 }
 
-static u32 word(const u8 *at) { return at[0] | (u32)at[1] << 8; }
+static u32 word(const u8* at) { return at[0] | (u32)at[1] << 8; }
 
-const char *usb_attach(struct Xhci *x, struct UsbDevice *d, u32 port, u32 interrupter) {
+const char* usb_attach(struct Xhci* x, struct UsbDevice* d, u32 port, u32 interrupter) {
   *d = (struct UsbDevice){.x = x};
   d->buffer = arena_take(x->memory, kBufferBytes, 4096);
   if (d->buffer == 0) return "there is no room for a device";
@@ -103,7 +103,7 @@ static u32 interval_of(u32 speed, u32 b) {
   return log2 + 3;
 }
 
-static struct XhciEndpoint endpoint_of(const struct UsbDevice *d, const u8 *e) {
+static struct XhciEndpoint endpoint_of(const struct UsbDevice* d, const u8* e) {
   const bool in = (e[2] & kFromDevice) != 0, periodic = (e[3] & 3) == 3;
   return (struct XhciEndpoint){
       .dci = 2 * (e[2] & 15u) + in,
@@ -113,11 +113,11 @@ static struct XhciEndpoint endpoint_of(const struct UsbDevice *d, const u8 *e) {
   };
 }
 
-bool usb_find_interface(const struct UsbDevice *d, u32 triple, struct UsbInterface *out) {
+bool usb_find_interface(const struct UsbDevice* d, u32 triple, struct UsbInterface* out) {
   bool inside = false, found = false;
   *out = (struct UsbInterface){0};
   for (u32 at = 0; at + 2 <= d->config_bytes; at += d->config[at]) {
-    const u8 *const p = d->config + at;
+    const u8* const p = d->config + at;
     if (p[0] < 2 || at + p[0] > d->config_bytes) break;
     if (p[1] == kInterfaceDescriptor && p[0] >= 9) {
       const u32 here = (u32)p[5] << 16 | (u32)p[6] << 8 | p[7];
@@ -134,7 +134,7 @@ bool usb_find_interface(const struct UsbDevice *d, u32 triple, struct UsbInterfa
   return found;
 }
 
-const char *usb_configure(struct UsbDevice *d, struct UsbInterface *i, u32 interrupter) {
+const char* usb_configure(struct UsbDevice* d, struct UsbInterface* i, u32 interrupter) {
   for (u32 n = 0; n < i->count; ++n) i->endpoints[n].interrupter = interrupter;
   if (xhci_configure(d->x, &d->xhci, i->endpoints, i->count) != kXhciSuccess)
     return "its endpoints cannot be set up";
@@ -144,13 +144,13 @@ const char *usb_configure(struct UsbDevice *d, struct UsbInterface *i, u32 inter
 
 // ---- Keyboards ---------------------------------------------------------------------------------
 
-const char *keyboard_open(struct UsbKeyboard *k, struct UsbDevice *d, u32 interrupter) {
+const char* keyboard_open(struct UsbKeyboard* k, struct UsbDevice* d, u32 interrupter) {
   struct UsbInterface i;
   if (!usb_find_interface(d, kKeyboardClass, &i) || i.count != 1) return "it is no boot keyboard";
   *k = (struct UsbKeyboard){.device = d, .dci = i.endpoints[0].dci};
   k->report = arena_take(d->x->memory, kReportBytes, 64);
   if (k->report == 0) return "there is no room for its report";
-  const char *const why = usb_configure(d, &i, interrupter);
+  const char* const why = usb_configure(d, &i, interrupter);
   if (why != 0) return why;
   const u16 number = (u16)i.number;
   if (usb_control(d, (struct UsbSetup){kClassToInterface, kSetProtocol, 0, number, 0}, 0) !=
@@ -163,7 +163,7 @@ const char *keyboard_open(struct UsbKeyboard *k, struct UsbDevice *d, u32 interr
   return 0;
 }
 
-bool keyboard_ask(struct UsbKeyboard *k) {
+bool keyboard_ask(struct UsbKeyboard* k) {
   return xhci_transfer(k->device->x, &k->device->xhci, k->dci, k->report, kReportBytes,
                        &k->request);
 }

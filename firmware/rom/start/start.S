@@ -1,0 +1,64 @@
+// The boot ROM's first instructions and its exception vectors (Arm DDI 0487, D1.3).
+//
+// Entry: EL1h, D, A, I and F masked, MMU off.  X0 is the address of a device tree, or 0: the emulator
+// gives one to the ROM that is its own.
+
+        .section .text.start, "ax"
+        .globl _start
+_start:
+        adrp    x1, rom_stack_top
+        add     x1, x1, :lo12:rom_stack_top
+        mov     sp, x1
+        adrp    x1, rom_bss_start
+        add     x1, x1, :lo12:rom_bss_start
+        adrp    x2, rom_bss_end
+        add     x2, x2, :lo12:rom_bss_end
+1:      cmp     x1, x2
+        b.hs    2f
+        stp     xzr, xzr, [x1], #16
+        b       1b
+2:      adrp    x1, rom_vectors
+        add     x1, x1, :lo12:rom_vectors
+        msr     vbar_el1, x1
+        isb
+        bl      rom_main
+3:      wfi
+        b       3b
+
+        .bss
+        .balign 16
+        .space  65536
+rom_stack_top:
+
+// Interrupts are never taken: the ROM looks at them where it waits.  What gets here is a fault.
+        .text
+        .macro  vector number
+        .balign 128
+        mov     x0, #\number
+        b       1f
+        .endm
+
+        .balign 2048
+rom_vectors:
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        vector  \n
+        .endr
+        .balign 128
+1:      mrs     x1, esr_el1
+        mrs     x2, elr_el1
+        mrs     x3, far_el1
+        adrp    x4, rom_stack_top
+        add     x4, x4, :lo12:rom_stack_top
+        mov     sp, x4
+        b       rom_fault
+
+// void enter_kernel(u64 pc, u64 x0): leaves the ROM with the MMU off and X1 to X3 zero, as the Arm64
+// boot protocol wants.  What was written is in memory already: see mmu_off().
+        .globl  enter_kernel
+enter_kernel:
+        mov     x4, x0
+        mov     x0, x1
+        mov     x1, #0
+        mov     x2, #0
+        mov     x3, #0
+        br      x4

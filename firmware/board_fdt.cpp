@@ -108,6 +108,8 @@ void Board::chosen() {
   }
   if (c.kaslr_seed) w_.cells64("kaslr-seed", {*c.kaslr_seed});
   if (!c.rng_seed.empty()) w_.bytes("rng-seed", c.rng_seed);
+  if (c.boot_menu) w_.flag("quince,boot-menu");
+  if (c.boot_delay_ms) w_.cells("quince,boot-delay-ms", {*c.boot_delay_ms});
   if (d_.framebuffer) framebuffer(*d_.framebuffer);
 }
 

@@ -75,6 +75,9 @@ struct FdtChosen {
   Range initrd = {};
   std::optional<u64> kaslr_seed = {};
   std::vector<u8> rng_seed = {};
+  /// For the boot ROM: it stays in its menu; how long it waits before it boots by itself.
+  bool boot_menu = false;
+  std::optional<u32> boot_delay_ms = {};
 };
 
 /// A whole board.  What is absent gets no node.

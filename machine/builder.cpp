@@ -1,5 +1,4 @@
-// Putting a machine together: memory, devices and CPUs from the board's table, images from the
-// configuration.
+// Putting a machine together: memory, devices and CPUs from the board's table.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,8 +9,6 @@
 #include <filesystem>
 
 #include "firmware/board_fdt.h"
-#include "firmware/linux_boot.h"
-#include "firmware/loader.h"
 #include "hw/core/dma.h"
 #include "machine/backends.h"
 #include "machine/cpu_thread.h"
@@ -54,17 +51,6 @@ Result<void> write_file(const std::string& path, std::span<const u8> bytes) {
 }
 
 }  // namespace
-
-/// What is put into memory at power-on and at every reset.
-struct Machine::Images {
-  struct Start {
-    unsigned cpu;
-    u64 pc;
-    u64 x0;
-  };
-  firmware::LoadList memory;
-  std::vector<Start> starts;
-};
 
 Machine::Machine(MachineConfig config)
     : config_(std::move(config)), board_(find_board(config_.board)), clock_(config_.clock),
@@ -109,6 +95,7 @@ Result<void> Machine::build() {
   random_.seed(config_.has_seed || config_.clock.deterministic ? config_.seed
                                                                : u64{host()} << 32 | host());
   random_state_ = random_();
+  TRY_VOID(read_firmware());
   TRY_VOID(build_memory());
   TRY_VOID(build_backends());
   TRY_VOID(build_devices());
@@ -233,6 +220,8 @@ Result<void> Machine::describe_hardware() {
   describe_pcie(b);
   describe_peripherals(b);
   describe_display(b);
+  b.chosen.boot_menu = rom_ && config_.boot.menu;
+  if (rom_ && config_.boot.splash_time_ms) b.chosen.boot_delay_ms = *config_.boot.splash_time_ms;
   b.chosen.kaslr_seed = random_();
   for (unsigned i = 0; i < 4; ++i) {
     const u64 r = random_();
@@ -240,100 +229,6 @@ Result<void> Machine::describe_hardware() {
   }
   device_tree_ = TRY(firmware::board_fdt(b));
   return {};
-}
-
-/// Whether firmware runs first: it then finds a kernel through fw_cfg.
-bool Machine::starts_in_firmware() const {
-  const auto in_flash = [](const DriveConfig& d) {
-    return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
-  };
-  return board_->has(Slot::Flash0) &&
-         (!config_.bios.empty() ||
-          std::any_of(config_.drives.begin(), config_.drives.end(), in_flash));
-}
-
-/// What firmware of 'virt' expects: the tree at the start of RAM, and the kernel's parts as items.
-Result<void> Machine::load_for_firmware() {
-  TRY_VOID(
-      images_->memory.add("device tree", PhysAddr(board_->entry(Slot::Ram).base), device_tree_));
-  if (config_.kernel.empty()) return {};
-  hw::FwCfg& fw = *devices_->fw_cfg;
-  const auto item = [&](const char* option, const std::string& path, hw::FwCfg::Key size,
-                        hw::FwCfg::Key data) -> Result<void> {
-    auto bytes = read_file(path);
-    if (!bytes) return tl::unexpected(bytes.error().in(option));
-    fw.add_u32(size, static_cast<u32>(bytes->size()));
-    fw.add(data, std::move(*bytes));
-    return {};
-  };
-  TRY_VOID(item("-kernel", config_.kernel, hw::FwCfg::kKernelSize, hw::FwCfg::kKernelData));
-  if (!config_.initrd.empty())
-    TRY_VOID(item("-initrd", config_.initrd, hw::FwCfg::kInitrdSize, hw::FwCfg::kInitrdData));
-  std::vector<u8> line(config_.append.begin(), config_.append.end());
-  line.push_back(0);
-  fw.add_u32(hw::FwCfg::kCmdlineSize, static_cast<u32>(line.size()));
-  fw.add(hw::FwCfg::kCmdlineData, std::move(line));
-  return {};
-}
-
-Result<void> Machine::load_images() {
-  images_ = std::make_unique<Images>();
-  const firmware::Range ram = guest_memory();
-  const Slot first = board_->has(Slot::Firmware) ? Slot::Firmware : Slot::Flash0;
-  u64 start = board_->entry(first).base, x0 = 0;
-  if (!config_.bios.empty() && first == Slot::Firmware) {
-    const MapEntry& slot = board_->entry(Slot::Firmware);
-    auto bytes = read_file(config_.bios, slot.size);
-    if (!bytes) return tl::unexpected(bytes.error().in("-bios"));
-    if (bytes->empty()) return fail("-bios: '{}' is empty", config_.bios);
-    TRY_VOID(images_->memory.add(fmt::format("firmware '{}'", config_.bios), PhysAddr(slot.base),
-                                 std::move(*bytes)));
-  }
-  if (starts_in_firmware()) {
-    TRY_VOID(load_for_firmware());
-    x0 = ram.start.raw();
-  } else if (!config_.kernel.empty()) {
-    // Not inside the braces: g++ forgets the members that are made already when TRY returns.
-    firmware::Image kernel = TRY(firmware::read_kernel(config_.kernel));
-    firmware::BootInputs in{.ram = ram, .kernel_name = config_.kernel,
-                            .kernel = std::move(kernel), .initrd = {},
-                            .dtb = {"", device_tree_}, .append = config_.append};
-    if (!config_.initrd.empty()) in.initrd = TRY(firmware::read_initrd(config_.initrd));
-    if (!config_.dtb.empty()) in.dtb = TRY(firmware::read_dtb(config_.dtb));
-    firmware::BootPlan plan = TRY(firmware::plan_boot(std::move(in)));
-    start = plan.pc.raw();
-    x0 = plan.x0;
-    images_->memory.merge(std::move(plan.memory));
-  }
-  images_->starts.push_back({0, start, x0});
-  for (const firmware::LoaderOptions& l : config_.loaders) {
-    firmware::LoaderPlan plan = TRY(firmware::plan_loader(l));
-    images_->memory.merge(std::move(plan.memory));
-    if (plan.pc && plan.cpu >= config_.cpus)
-      return fail("-device loader: there is no CPU {}", plan.cpu);
-    if (plan.pc) images_->starts.push_back({plan.cpu, plan.pc->raw(), 0});
-  }
-  TRY_VOID(images_->memory.check_overlaps());
-  hw::DmaPort port(space_, 0);
-  return images_->memory.write(port);
-}
-
-/// Images into memory and CPUs to their start, as at power-on.  With the I/O lock held.
-void Machine::apply_images() {
-  hw::DmaPort port(space_, 0);
-  if (images_ != nullptr && !images_->memory.write(port))
-    log_.line("quince: an image no longer fits into memory");
-  for (const auto& c : cpus_) {
-    c->reset(0, false);
-    c->s.waiting = cpu::Wait::No;
-    power_[c->index()] = CpuPower::Off;
-  }
-  if (images_ == nullptr) return;
-  for (const Images::Start& s : images_->starts) {
-    cpus_[s.cpu]->reset(s.pc, s.cpu == 0);
-    cpus_[s.cpu]->s.x[0] = s.x0;
-  }
-  power_[0] = CpuPower::On;
 }
 
 }  // namespace quince::machine

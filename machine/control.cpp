@@ -16,7 +16,7 @@ std::string file_name(std::string_view path) {
 
 /// The file that runs first, and the disk that it will find.
 std::string what_boots(const MachineConfig& c) {
-  if (!c.kernel.empty()) return file_name(c.kernel);
+  if (!c.kernel.empty() && !c.boot.menu) return file_name(c.kernel);
   std::string first = c.bios, disk;
   for (const DriveConfig& d : c.drives) {
     const bool flash = d.interface == DriveConfig::Interface::Pflash;

@@ -1,6 +1,6 @@
 // The board's own display: a framebuffer that is there before any driver.
 //
-// On vmapple the firmware of the real platform sets it up in the guest's memory.  A kernel that is
+// On vmapple the firmware sets it up in the guest's memory, and so does our boot ROM.  A kernel that is
 // started without firmware finds it set up as well: at the top of memory, which the device tree
 // then leaves out of its memory node and shows as a simple-framebuffer.  Memory of its own
 // elsewhere would be simpler, but drivers of the platform take it for the guest's.
@@ -25,7 +25,8 @@ hw::VmappleGpuConfig gpu_config(const MachineConfig& c) {
 
 /// Where the framebuffer is at power-on; 0 when nobody sets one up.
 u64 Machine::framebuffer() const {
-  const bool boots_kernel = !config_.kernel.empty() && config_.dtb.empty() && config_.bios.empty();
+  const bool boots_kernel =
+      rom_ || (!config_.kernel.empty() && config_.dtb.empty() && config_.bios.empty());
   const u64 bytes = gpu_config(config_).bytes();
   if (!board_display_ || !boots_kernel || config_.ram < kLeastMemory || bytes > config_.ram / 4)
     return 0;
@@ -53,7 +54,7 @@ Result<void> Machine::build_display() {
   if (!board_display_) return {};
   const MapEntry& e = board_->entry(Slot::Gpu);
   hw::VmappleGpuConfig c = gpu_config(config_);
-  c.framebuffer = framebuffer();
+  if (!rom_) c.framebuffer = framebuffer();
   devices_->display = std::make_unique<hw::VmappleGpu>(
       e.name, c, hw::IrqLine(devices_->gic->spi_sink(), static_cast<unsigned>(e.spi)),
       display_.add_console(e.name), hw::DmaPort(space_, 0));

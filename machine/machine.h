@@ -27,6 +27,7 @@
 #include "machine/board.h"
 #include "machine/clock.h"
 #include "machine/config.h"
+#include "machine/images.h"
 #include "machine/ui_host.h"
 #include "machine/usb_plugs.h"
 #include "ui/display.h"
@@ -159,8 +160,11 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   firmware::Range guest_memory() const;
   Result<void> tell_boot_order(const BootOrder& order);
   Result<void> build_cpus(cpu::CpuModel model);
+  Result<void> read_firmware();  // this and the following: images.cpp
   Result<void> load_images();
   Result<void> load_for_firmware();
+  Result<void> load_firmware_slot();
+  Result<Images::Start> load_kernel();
   bool starts_in_firmware() const;
   bool board_display_ = false;  ///< whether the board's own display is there
   bool has_its() const { return config_.msi && config_.its && board_->has(Slot::Its); }
@@ -223,10 +227,11 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
   std::vector<std::unique_ptr<CpuThread>> threads_;
   std::vector<u8> device_tree_;
+  std::vector<u8> firmware_;  // for the firmware slot
+  bool rom_ = false;          // the machine starts in our boot ROM, which is handed what it needs
   std::mt19937_64 random_;   ///< for what is drawn once, while building
   u64 random_state_ = 0;     ///< of RNDR in a deterministic run
 
-  struct Images;
   std::unique_ptr<Images> images_;
 
   /// PSCI power of each CPU.

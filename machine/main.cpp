@@ -92,7 +92,7 @@ int run(int argc, char** argv) {
   block_signals();
   const auto line =
       parse_command_line({argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0)},
-                         dialect_of(argc > 0 ? argv[0] : ""));
+                         dialect_of(argc > 0 ? argv[0] : ""), has_desktop());
   if (!line) return fail_with(line.error());
   if (!line->print.empty()) {
     const bool printed = std::fputs(line->print.c_str(), stdout) >= 0;

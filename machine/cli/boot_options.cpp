@@ -52,6 +52,10 @@ Result<void> on_boot(Parser& p, std::string_view v) {
 
 void finish_boot(Parser& p, const Board& board) {
   if (board.has(Slot::FwCfg)) return;
+  const BootConfig& b = p.out.config.boot;
+  // The boot ROM knows menu= and splash-time=.
+  const bool asked =
+      p.boot_asked && (!board.has(Slot::Firmware) || b.strict || b.reboot_timeout_ms);
   const auto has_index = [](const OptionGroup& g) {
     return std::any_of(g.properties.begin(), g.properties.end(),
                        [](const auto& item) { return item.first == "bootindex"; });
@@ -59,7 +63,7 @@ void finish_boot(Parser& p, const Board& board) {
   const MachineConfig& c = p.out.config;
   const bool index = std::any_of(c.devices.begin(), c.devices.end(), has_index) ||
                      std::any_of(c.globals.begin(), c.globals.end(), has_index);
-  for (const char* option : {p.boot_asked ? "-boot" : nullptr, index ? "bootindex=" : nullptr})
+  for (const char* option : {asked ? "-boot" : nullptr, index ? "bootindex=" : nullptr})
     if (option != nullptr)
       p.out.warnings.push_back(
           fmt::format("warning: {}: firmware of machine '{}' cannot ask for it, it changes nothing",

@@ -117,11 +117,13 @@ const Option* find_option(std::string_view name) {
   return it == std::end(kOptions) ? nullptr : &*it;
 }
 
-Result<void> finish(Parser& p) {
+Result<void> finish(Parser& p, bool desktop) {
   MachineConfig& c = p.out.config;
   if (find_board(c.board) == nullptr) return fail("-M: machine '{}' has nothing to run", c.board);
   if (!p.accel_found && !p.accel_error.empty()) return fail("{}", p.accel_error);
-  c.serial = p.serial ? *p.serial : TRY(parse_serial(p.nographic ? "mon:stdio" : "null"));
+  const bool on_terminal =
+      p.nographic || (!desktop && c.display.front == DisplayConfig::Front::Default);
+  c.serial = p.serial ? *p.serial : TRY(parse_serial(on_terminal ? "mon:stdio" : "null"));
   TRY_VOID(add_platform_drives(p));
   TRY_VOID(finish_drives(p));
   TRY_VOID(finish_platform(p));
@@ -147,7 +149,8 @@ Result<void> finish(Parser& p) {
   const bool flash = std::any_of(c.drives.begin(), c.drives.end(), [](const DriveConfig& d) {
     return d.interface == DriveConfig::Interface::Pflash && d.unit == 0u;
   });
-  if (c.kernel.empty() && c.bios.empty() && c.loaders.empty() && c.dumpdtb.empty() && !flash)
+  if (!board.has(Slot::Firmware) && c.kernel.empty() && c.bios.empty() && c.loaders.empty() &&
+      c.dumpdtb.empty() && !flash)
     return fail(
         "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)");
   return {};
@@ -175,14 +178,18 @@ std::string help_text(Dialect dialect) {
   return s;
 }
 
-Result<CommandLine> parse_command_line(std::span<const char* const> args, Dialect dialect) {
+Result<CommandLine> parse_command_line(std::span<const char* const> args, Dialect dialect,
+                                       bool desktop) {
   Parser p;
   p.compat = dialect == Dialect::Qemu || asks_for_compat(args);
   if (p.compat) p.out.config.board = kVirt.name;
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string_view arg = args[i];
-    if (!arg.starts_with("-") || arg.size() < 2)
-      return fail("{}: this is no option (a disk image as an argument is not implemented)", arg);
+    if (!arg.empty() && arg[0] != '-') {
+      TRY_VOID(on_hda(p, arg));
+      continue;
+    }
+    if (arg.size() < 2) return fail("'{}': this is neither an option nor a disk", arg);
     const std::string_view name = arg.substr(arg.starts_with("--") ? 2 : 1);
     const Option* o = find_option(name);
     if (o == nullptr) return fail("-{}: invalid option", name);
@@ -199,7 +206,7 @@ Result<CommandLine> parse_command_line(std::span<const char* const> args, Dialec
     }
     if (!p.out.print.empty()) return p.out;
   }
-  TRY_VOID(finish(p));
+  TRY_VOID(finish(p, desktop));
   return p.out;
 }
 

@@ -30,10 +30,12 @@ enum class Dialect : u8 {
 /// The dialect that a program's name (argv[0]) asks for.
 Dialect dialect_of(std::string_view program);
 
-/// Parses the arguments behind the program's name.  Both -x and --x are understood; an option
+/// Parses the arguments behind the program's name.  An argument that is no option is a disk, as -hda has it.
+/// `desktop`: there is one to show a window on; without, the serial port is on the terminal unless an option says
+/// where it or the display goes.  Both -x and --x are understood; an option
 /// that is unknown, or known and not implemented, is an error that names it.
 Result<CommandLine> parse_command_line(std::span<const char* const> args,
-                                       Dialect dialect = Dialect::Quince);
+                                       Dialect dialect = Dialect::Quince, bool desktop = true);
 
 /// The text of -help.
 std::string help_text(Dialect dialect = Dialect::Quince);

@@ -1,25 +1,29 @@
 // The boot ROM's first instructions and its exception vectors (Arm DDI 0487, D1.3).
 //
-// Entry: EL1h, D, A, I and F masked, MMU off.  X0 is the address of a device tree, or 0: the emulator
-// gives one to the ROM that is its own.
+// Entry: EL1h, D, A, I and F masked, MMU off, and on this platform nothing in registers.  The emulator
+// knows the ROM by its name, which follows the first instruction, and hands over a device tree in X0
+// and the start of the kernel of -kernel in X1; each may be 0.
 
         .section .text.start, "ax"
         .globl _start
 _start:
-        adrp    x1, rom_stack_top
-        add     x1, x1, :lo12:rom_stack_top
-        mov     sp, x1
-        adrp    x1, rom_bss_start
-        add     x1, x1, :lo12:rom_bss_start
-        adrp    x2, rom_bss_end
-        add     x2, x2, :lo12:rom_bss_end
-1:      cmp     x1, x2
+        b       1f
+        .balign 8
+        .ascii  "Quince boot ROM\0"
+1:      adrp    x2, rom_stack_top
+        add     x2, x2, :lo12:rom_stack_top
+        mov     sp, x2
+        adrp    x2, rom_bss_start
+        add     x2, x2, :lo12:rom_bss_start
+        adrp    x3, rom_bss_end
+        add     x3, x3, :lo12:rom_bss_end
+1:      cmp     x2, x3
         b.hs    2f
-        stp     xzr, xzr, [x1], #16
+        stp     xzr, xzr, [x2], #16
         b       1b
-2:      adrp    x1, rom_vectors
-        add     x1, x1, :lo12:rom_vectors
-        msr     vbar_el1, x1
+2:      adrp    x2, rom_vectors
+        add     x2, x2, :lo12:rom_vectors
+        msr     vbar_el1, x2
         isb
         bl      rom_main
 3:      wfi

@@ -126,7 +126,7 @@ struct Wrong {
 
 // clang-format off
 const Wrong kWrong[] = {
-    {{}, {"nothing to boot"}},
+    {{"-M", "virt"}, {"nothing to boot"}},
     {{"-bogus"}, {"-bogus: invalid option"}},
     {{"-kernel"}, {"-kernel: requires an argument"}},
     {{"-kernel", "@/spin", "-M", "vmapple,display=off", "-display", "sdl"}, {"-display: sdl: the machine has no display device"}},
@@ -239,7 +239,8 @@ TEST_F(Cli, DumpedDeviceTree) {
     const char* board;
     u64 ram;
     const char* uart;
-  } kBoards[] = {{"vmapple", 0x7000'0000, "pl011@20010000"}, {"virt", 0x4000'0000, "pl011@9000000"}};
+  } kBoards[] = {{"vmapple,display=off", 0x7000'0000, "pl011@20010000"},
+                 {"virt", 0x4000'0000, "pl011@9000000"}};
   for (const auto& board : kBoards) {
     const Outcome o = quince({"-M", std::string(board.board) + ",dumpdtb=" + file("dtb"), "-smp",
                               "17", "-m", "6G"});

@@ -163,7 +163,36 @@ TEST(Options, EveryOptionDoesWhatItSays) {
 
 TEST(Options, FlashWithCodeIsSomethingToBoot) {
   EXPECT_TRUE(parse({"-M", "virt", "-drive", "if=pflash,file=F"}));
-  EXPECT_EQ(error({"-M", "virt", "-drive", "if=pflash,unit=1,file=F"}), error({}));
+  EXPECT_EQ(error({"-M", "virt", "-drive", "if=pflash,unit=1,file=F"}), error({"-M", "virt"}));
+}
+
+TEST(Options, TheBootRomNeedsNothing) {
+  const auto line = parse({});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->config.board, "vmapple");
+  EXPECT_TRUE(line->config.kernel.empty() && line->config.bios.empty());
+}
+
+TEST(Options, AnArgumentThatIsNoOptionIsADisk) {
+  const auto line = parse({"-m", "1G", "disk.img"});
+  ASSERT_TRUE(line);
+  ASSERT_EQ(line->config.drives.size(), 1u);
+  EXPECT_EQ(line->config.drives[0].open.file, "disk.img");
+  EXPECT_EQ(line->config.platform.root, line->config.drives[0].id);
+}
+
+TEST(Options, WithoutADesktopTheSerialPortIsOnTheTerminal) {
+  const auto serial = [](const Args& args, bool desktop) {
+    const auto line = parse_command_line(args, Dialect::Quince, desktop);
+    EXPECT_TRUE(line);
+    return line ? line->config.serial : CharOptions{};
+  };
+  EXPECT_EQ(serial({}, true).kind, Kind::Null);
+  EXPECT_EQ(serial({}, false).kind, Kind::Stdio);
+  EXPECT_TRUE(serial({}, false).mux);
+  EXPECT_EQ(serial({"-display", "none"}, false).kind, Kind::Null);
+  EXPECT_EQ(serial({"-serial", "null"}, false).kind, Kind::Null);
+  EXPECT_EQ(serial({"-nographic"}, true).kind, Kind::Stdio);
 }
 
 TEST(Options, OneOrTwoDashes) {
@@ -180,13 +209,12 @@ struct Bad {
 
 // clang-format off
 const Bad kBad[] = {
-    {{}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
+    {{"-M", "virt"}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
     {{"-bogus"}, "-bogus: invalid option"},
     {{"--bogus", "x"}, "-bogus: invalid option"},
-    {{"-"}, "-: this is no option (a disk image as an argument is not implemented)"},
+    {{"-"}, "'-': this is neither an option nor a disk"},
     {{"--"}, "-: invalid option"},
-    {{""}, ": this is no option (a disk image as an argument is not implemented)"},
-    {{"disk.img"}, "disk.img: this is no option (a disk image as an argument is not implemented)"},
+    {{""}, "'': this is neither an option nor a disk"},
     {{"-qmp", "stdio"}, "-qmp: invalid option"},
     {{"-enable-kvm", "-kernel", "K"}, "-enable-kvm: kvm is not implemented (only -accel tcg)"},
     {{"-M", "none", "-kernel", "K"}, "-M: machine 'none' has nothing to run"},
@@ -218,7 +246,7 @@ const Bad kBad[] = {
     {{"-smp", "33", "-kernel", "K"}, "-smp: Invalid SMP CPUs 33. The max CPUs supported by machine 'vmapple' is 32"},
     {{"-smp", "99999999999", "-M", "virt", "-kernel", "K"}, "-smp: Invalid SMP CPUs 4294967295. The max CPUs supported by machine 'virt' is 32"},
     {{"-m", "x"}, "-m: size: 'x' is not a size"},
-    {{"-m", ""}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
+    {{"-M", "virt", "-m", ""}, "nothing to boot: -kernel, -bios or -device loader is needed ('-help' lists the options)"},
     {{"-m", "0"}, "-m: the guest needs memory"},
     {{"-m", "99999999999T"}, "-m: size: '99999999999T' is not a size"},
     {{"-m", "15", "-kernel", "K"}, "-m: 15 MiB is too little, the least is 16 MiB"},
@@ -394,8 +422,9 @@ TEST(Options, ABootOrderThatNobodyReadsIsAWarning) {
   EXPECT_EQ(warnings({"-M", "virt", "-boot", "menu=on", "-device", "virtio-net-pci,bootindex=1"}),
             Lines{});
   EXPECT_EQ(warnings({"-M", "virt", "-boot", "c"}), Lines{order});
-  EXPECT_EQ(warnings({"-boot", "menu=on"}), Lines{unread("-boot")});
-  EXPECT_EQ(warnings({"-boot", "d"}), (Lines{order, unread("-boot")}));
+  EXPECT_EQ(warnings({"-boot", "menu=on,splash-time=10"}), Lines{});
+  EXPECT_EQ(warnings({"-boot", "strict=on"}), Lines{unread("-boot")});
+  EXPECT_EQ(warnings({"-boot", "d,reboot-timeout=5"}), (Lines{order, unread("-boot")}));
   EXPECT_EQ(warnings({"-device", "virtio-net-pci,bootindex=1"}), Lines{unread("bootindex=")});
   EXPECT_EQ(warnings({"-global", "virtio-net-pci.bootindex=1"}), Lines{unread("bootindex=")});
 }

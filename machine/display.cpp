@@ -57,7 +57,7 @@ Result<void> Machine::build_display() {
   if (!rom_) c.framebuffer = framebuffer();
   devices_->display = std::make_unique<hw::VmappleGpu>(
       e.name, c, hw::IrqLine(devices_->gic->spi_sink(), static_cast<unsigned>(e.spi)),
-      display_.add_console(e.name), hw::DmaPort(space_, 0));
+      display_.add_console(e.name), hw::DmaPort(space_, 0), log_);
   device_list_.push_back(devices_->display.get());
   return space_.map(PhysAddr(e.base), hw::VmappleGpu::kSize, *devices_->display);
 }

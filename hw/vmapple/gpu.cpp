@@ -7,17 +7,17 @@ namespace quince::hw {
 // clang-format off
 constexpr std::array<Reg<VmappleGpu>, 31> VmappleGpu::kRegs{{
     {{.offset = 0x0000, .name = "RESERVED", .access = 4 | 8, .count = 0x400}, Op::constant<0>, Op::ignore},
-    {{.offset = 0x1000, .name = "CONTROL_FIFO",  .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1000>>, Op::set<&VmappleGpu::set_word<0x1000>>},
+    {{.offset = 0x1000, .name = "CONTROL_FIFO",  .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1000>>, Op::set<&VmappleGpu::set_fifo<0x1000>>},
     {{.offset = 0x1004, .name = "FIFO_LENGTH",   .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1004>>, Op::set<&VmappleGpu::set_word<0x1004>>},
-    {{.offset = 0x1008, .name = "FIFO_WRITTEN",  .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1008>>, Op::set<&VmappleGpu::set_word<0x1008>>},
+    {{.offset = 0x1008, .name = "FIFO_WRITTEN",  .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1008>>, Op::set<&VmappleGpu::set_fifo<0x1008>>},
     {{.offset = 0x100c, .name = "FIFO_READ",     .access = 4 | 8}, Op::constant<0>, nullptr},
     {{.offset = 0x1010, .name = "FIFO_START",    .access = 4 | 8}, Op::get<&VmappleGpu::word<0x1010>>, Op::set<&VmappleGpu::set_word<0x1010>>},
     {{.offset = 0x1014, .name = "INTR_STATUS_DISP", .access = 4 | 8, .read_effect = true}, Op::get<&VmappleGpu::take<&State::intr_status_disp>>, Op::w1c<&State::intr_status_disp>},
     {{.offset = 0x1018, .name = "INTR_STATUS_GPU",  .access = 4 | 8, .read_effect = true}, Op::get<&VmappleGpu::take<&State::intr_status_gpu>>,  Op::w1c<&State::intr_status_gpu>},
     {{.offset = 0x101c, .name = "ROOT_PAGE",     .access = 4 | 8}, Op::get<&VmappleGpu::word<0x101c>>, Op::set<&VmappleGpu::set_word<0x101c>>},
-    {{.offset = 0x1020, .name = "CHILD_DOORBELL", .access = 4 | 8}, Op::constant<0>, Op::ignore},
-    {{.offset = 0x1024, .name = "MAIN_KICK",     .access = 4 | 8}, Op::constant<0>, Op::ignore},
-    {{.offset = 0x1028, .name = "CHILD_REPLAY_DOORBELL", .access = 4 | 8}, Op::constant<0>, Op::ignore},
+    {{.offset = 0x1020, .name = "CHILD_DOORBELL", .access = 4 | 8}, Op::constant<0>, Op::set<&VmappleGpu::ring<0x1020>>},
+    {{.offset = 0x1024, .name = "MAIN_KICK",     .access = 4 | 8}, Op::constant<0>, Op::set<&VmappleGpu::ring<0x1024>>},
+    {{.offset = 0x1028, .name = "CHILD_REPLAY_DOORBELL", .access = 4 | 8}, Op::constant<0>, Op::set<&VmappleGpu::ring<0x1028>>},
     {{.offset = 0x102c, .name = "INTR_FAULT",    .access = 4 | 8}, Op::get<&VmappleGpu::word<0x102c>>, Op::set<&VmappleGpu::set_word<0x102c>>},
     {{.offset = 0x1030, .name = "FIFO_BASE_PAGE", .access = 4 | 8}, Op::get<&VmappleGpu::fifo_base_page>, Op::set<&VmappleGpu::set_fifo_base_page>},
     {{.offset = 0x1034, .name = "VERSION",       .access = 4 | 8}, Op::constant<0>, Op::ignore},
@@ -46,8 +46,13 @@ std::span<const Reg<VmappleGpu>> VmappleGpu::regs() {
 }
 
 VmappleGpu::VmappleGpu(std::string_view name, const VmappleGpuConfig& config, IrqLine irq,
-                       ui::Console& console, DmaPort dma)
-    : RegMapDevice(name), config_(config), irq_(std::move(irq)), console_(console), dma_(std::move(dma)) {
+                       ui::Console& console, DmaPort dma, Log& log)
+    : RegMapDevice(name),
+      config_(config),
+      irq_(std::move(irq)),
+      console_(console),
+      dma_(std::move(dma)),
+      log_(log) {
   reset();
 }
 
@@ -80,6 +85,12 @@ void VmappleGpu::display_irq(u32 n) {
   s_.intr_status_disp |= u32{1} << n;
   irq_.set(true);
   irq_.set(false);
+}
+
+/// What macOS's driver does next needs a renderer for Metal, which nothing here is.
+void VmappleGpu::fifo_used(u64 off, u32 v) {
+  log_.unimp(name(), "{}: {} = {:#x}: nothing takes the commands of the FIFO", name(),
+             find_reg(regs(), off).row->name, v);
 }
 
 // ---- The picture -------------------------------------------------------------------------------

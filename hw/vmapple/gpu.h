@@ -7,7 +7,7 @@
 // is not used, in memory) are shown while FB_START is not 0; the interrupt registers; plain storage
 // where nothing is known.  Deliberately missing: the command FIFO and with it everything that draws
 // (FIFO_READ stays 0), the IOSurface mapper.  VERSION reads as 0: with that, guests use the smallest
-// set of features.
+// set of features.  A guest that drives the FIFO all the same gets a line of -d unimp, and no answer.
 // Chosen: 8-byte accesses are two of 4 bytes, but for FB_START and FIFO_BASE_PAGE, which then are 64-bit
 // registers; a framebuffer that is not in memory shows nothing.
 #pragma once
@@ -15,6 +15,7 @@
 #include <array>
 #include <utility>
 
+#include "base/log.h"
 #include "hw/core/dma.h"
 #include "hw/core/irq.h"
 #include "hw/core/reg_map.h"
@@ -37,7 +38,7 @@ class VmappleGpu final : public RegMapDevice<VmappleGpu> {
 
   /// `irq` is pulsed.  The console outlives the device.
   VmappleGpu(std::string_view name, const VmappleGpuConfig& config, IrqLine irq,
-             ui::Console& console, DmaPort dma);
+             ui::Console& console, DmaPort dma, Log& log);
   ~VmappleGpu() override { console_.set_size({}); }
 
   Bus read(u64 off, Access a, u64& out) override;
@@ -79,6 +80,17 @@ class VmappleGpu final : public RegMapDevice<VmappleGpu> {
   }
   u32 mode_size() const { return config_.mode.width << 16 | config_.mode.height; }
   void display_irq(u32 n);
+  /// A register by which a driver hands over commands: it keeps what is written.
+  template <u64 Off>
+  void set_fifo(u32 v) {
+    set_word<Off>(0, v);
+    fifo_used(Off, v);
+  }
+  template <u64 Off>
+  void ring(u32 v) {
+    fifo_used(Off, v);
+  }
+  void fifo_used(u64 off, u32 v);
   ui::PixelView framebuffer();
   static const std::array<Reg<VmappleGpu>, 31> kRegs;
 
@@ -86,6 +98,7 @@ class VmappleGpu final : public RegMapDevice<VmappleGpu> {
   IrqLine irq_;
   ui::Console& console_;
   DmaPort dma_;
+  Log& log_;
   ui::PixelView shown_;  // what the console scans; no bytes: nothing
   State s_;
 };

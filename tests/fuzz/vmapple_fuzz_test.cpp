@@ -16,6 +16,7 @@ namespace {
 struct Rig {
   GuestMemory memory{64 * KiB};
   UiHost host;
+  Log log;
   ui::Display display{host};
 };
 
@@ -27,7 +28,7 @@ TEST(DeviceFuzz, VmappleGpu) {
     b.memory(rig.memory.bytes());
     auto& gpu = b.unit<hw::VmappleGpu>(
         "gpu", hw::VmappleGpuConfig{.mode = {60, 40}, .framebuffer = GuestMemory::kBase}, b.wire(0),
-        console, rig.memory.port());
+        console, rig.memory.port(), rig.log);
     b.window(gpu, hw::VmappleGpu::kSize);
     // A framebuffer that can be, now and then: random numbers never are one.
     b.on_event([&](u64 r) {

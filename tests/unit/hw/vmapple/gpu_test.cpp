@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <memory>
+#include <string>
 
 #include "hw/core/archive.h"
 #include "tests/support/pin.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/ui_host.h"
 #include "ui/display.h"
 
@@ -19,7 +22,7 @@ struct VmappleGpuTest : ::testing::Test {
   void make(u64 framebuffer = 0) {
     gpu = std::make_unique<VmappleGpu>(
         "gpu", VmappleGpuConfig{.mode = {100, 40}, .framebuffer = framebuffer}, pin.wire(), console,
-        DmaPort(space, 0));
+        DmaPort(space, 0), log);
   }
   u64 rd(u64 off, unsigned size = 4) {
     u64 v = ~u64{0};
@@ -158,6 +161,22 @@ TEST_F(VmappleGpuTest, NothingTakesCommands) {
   wr(0x1024, 1);
   EXPECT_EQ(rd(0x100c), 0u);
   EXPECT_EQ(rd(0x1008), 0x40u);
+}
+
+TEST_F(VmappleGpuTest, AGuestThatGoesFurtherIsInTheLog) {
+  const test::TempDir folder;
+  ASSERT_TRUE(log.open(folder / "log"));
+  log.enable(LogCategory::Unimp);
+  make();
+  for (int n = 0; n < 100; ++n) wr(0x1008, 0x40);
+  wr(0x1020, 5);
+  std::ifstream file(folder / "log");
+  std::string first, line;
+  std::getline(file, first);
+  EXPECT_EQ(first, "gpu: FIFO_WRITTEN = 0x40: nothing takes the commands of the FIFO");
+  unsigned lines = 1;
+  while (std::getline(file, line)) ++lines;
+  EXPECT_LE(lines, Log::kBurst + 1);
 }
 
 TEST_F(VmappleGpuTest, ASnapshot) {

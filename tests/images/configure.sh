@@ -35,6 +35,9 @@ for kernel in /boot/vmlinuz-*; do
   linux-update-symlinks install "${kernel#/boot/vmlinuz-}" "$kernel"
 done
 [ -e /vmlinuz ] && [ -e /initrd.img ]
+# When the kernel was configured there was none to name, either.
+u-boot-update
+grep -q 'initrd /boot/initrd.img-' /boot/extlinux/extlinux.conf
 
 # For who sits at the machine; ssh takes the key only.
 echo root:quince | chpasswd

@@ -14,9 +14,11 @@ readonly kHere kScripts=$kHere/../../scripts
 # shellcheck source=scripts/own-apt.sh
 source "$kScripts/own-apt.sh"
 
+# u-boot-menu writes /boot/extlinux/extlinux.conf, from which the boot ROM and U-Boot start.
 # usr-is-merged stands for usrmerge, which would bring Perl to do what unpack-root.sh did.
 readonly kBase=('?essential' apt usr-is-merged systemd systemd-sysv dbus udev libpam-systemd
-  openssh-server linux-image-arm64 initramfs-tools kmod iproute2 e2fsprogs procps)
+  openssh-server linux-image-arm64 initramfs-tools kmod iproute2 e2fsprogs procps
+  u-boot-menu)
 readonly kTools=(fio git iperf3 curl wget pciutils iputils-ping netcat-openbsd zstd)
 # A package that the image lacks, for the test that installs one, and its place.
 readonly kRepoPackage=tree

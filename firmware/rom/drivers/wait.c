@@ -4,6 +4,7 @@
 #include "firmware/rom/drivers/gic.h"
 
 enum { kTimerIntid = 27, kMaxHandlers = 8, kNoIntid = 1020, kTimerOn = 1, kTimerMasked = 2 };
+enum { kStorm = 10000 };  // interrupts in a row, of a device whose line does not drop
 
 static struct {
   u32 first, count;
@@ -32,6 +33,14 @@ bool wait_on(u32 first, u32 count, WaitHandler handler, void* of) {
   return true;
 }
 
+void wait_off(u32 first) {
+  for (u32 i = 0; i < handlers; ++i) {
+    if (table[i].first != first) continue;
+    for (u32 n = 0; n < table[i].count; ++n) gic_enable(first + n, false);
+    for (--handlers; i < handlers; ++i) table[i] = table[i + 1];
+  }
+}
+
 static void handle(u32 intid) {
   if (intid == kTimerIntid) return timer_off();
   for (u32 i = 0; i < handlers; ++i)
@@ -44,8 +53,10 @@ void wait_until(u64 deadline) {
   WRITE(cntv_ctl_el0, kTimerOn);
   DSB();
   WFI();
+  u32 taken = 0;
   for (u32 intid; (intid = (u32)GIC_READ(ICC_IAR1)) < kNoIntid || intid > 1023;) {
     handle(intid);
+    if (++taken > kStorm) gic_enable(intid, false);
     DSB();
     GIC_WRITE(ICC_EOIR1, intid);
   }

@@ -11,6 +11,8 @@ typedef void (*WaitHandler)(void* of, u32 intid);
 void wait_start(void);
 /// Enables `count` interrupts from `first` on.  False: there is no room for another handler.
 bool wait_on(u32 first, u32 count, WaitHandler handler, void* of);
+/// Disables what wait_on() enabled, and makes room for another handler.
+void wait_off(u32 first);
 /// Sleeps until an interrupt came and was handled, at most until the counter is `deadline`
 /// (see counter(); ~0: without an end).
 void wait_until(u64 deadline);

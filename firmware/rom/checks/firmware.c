@@ -10,11 +10,11 @@ static u64 mpidr_of(u32 cpu) { return (cpu / 16) << 8 | cpu % 16; }
 
 // ---- cfg ---------------------------------------------------------------------------------------
 
-/// Printable, and with an end.
+/// It has an end, and before that no control characters; it may be empty.
 static bool is_text(const char* s) {
   u32 n = 0;
-  while (n < kCfgText && s[n] >= ' ' && s[n] <= '~') ++n;
-  return n != 0 && n < kCfgText && s[n] == 0;
+  while (n < kCfgText && (u8)s[n] >= ' ' && s[n] != 0x7f) ++n;
+  return n < kCfgText && s[n] == 0;
 }
 
 static const char* cfg_cpus(void) {

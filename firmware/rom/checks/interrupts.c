@@ -18,7 +18,6 @@ enum {
   kUrgent = 0x20,
   kMaskOthers = 0x80,  // PMR: nobody else's interrupts, which are 0xa0
   kNormal = 0xa0,
-  kPmrOpen = 0xff,
   kSpurious = 1023,
   kIsrIrq = 1 << 7,
   kIsrFiq = 1 << 6,
@@ -108,6 +107,7 @@ static const char* gic_arrives(void) {
 const char* check_gic(struct CheckContext* c) {
   (void)c;
   CHECK(gic_ids());
+  const u64 pmr = GIC_READ(ICC_PMR);
   GIC_WRITE(ICC_PMR, kMaskOthers);
   gic_priority(kSgi, kPriority);
   gic_priority(kUrgentSgi, kUrgent);
@@ -121,7 +121,7 @@ const char* check_gic(struct CheckContext* c) {
   gic_set_pending(kUrgentSgi, false);
   gic_priority(kSgi, kNormal);
   gic_priority(kUrgentSgi, kNormal);
-  GIC_WRITE(ICC_PMR, kPmrOpen);
+  GIC_WRITE(ICC_PMR, pmr);
   CHECK(why);
   return gic_arrives();
 }
@@ -185,6 +185,27 @@ static const char* timer_compares(void) {
   return 0;
 }
 
+/// Its interrupt as the CPU takes it.
+static const char* timer_interrupts(void) {
+  const u64 pmr = GIC_READ(ICC_PMR);
+  GIC_WRITE(ICC_PMR, kMaskOthers);
+  gic_priority(kVirtualIntid, kUrgent);
+  WRITE(cntv_cval_el0, counter());
+  WRITE(cntv_ctl_el0, kEnable);
+  DSB();
+  const u32 intid = (u32)GIC_READ(ICC_IAR1);
+  WRITE(cntv_ctl_el0, kMask);
+  DSB();
+  if (intid < kSpurious) GIC_WRITE(ICC_EOIR1, intid);
+  const u32 after = (u32)GIC_READ(ICC_IAR1);
+  if (after < kSpurious) GIC_WRITE(ICC_EOIR1, after);
+  gic_priority(kVirtualIntid, kNormal);
+  GIC_WRITE(ICC_PMR, pmr);
+  WANT("the virtual timer's INTID", intid, kVirtualIntid);
+  WANT("the INTID after it was switched off", after, kSpurious);
+  return 0;
+}
+
 static const char* physical_timer(void) {
   const u64 ctl = READ(cntp_ctl_el0), cval = READ(cntp_cval_el0);
   WRITE(cntp_cval_el0, READ(cntpct_el0));
@@ -200,6 +221,7 @@ const char* check_timers(struct CheckContext* c) {
   (void)c;
   WANT("CNTFRQ_EL0", READ(cntfrq_el0), COUNTER_HZ);
   CHECK(timer_compares());
+  CHECK(timer_interrupts());
   CHECK(physical_timer());
   return timer_sleeps();
 }

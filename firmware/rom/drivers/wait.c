@@ -56,9 +56,11 @@ void wait_until(u64 deadline) {
   u32 taken = 0;
   for (u32 intid; (intid = (u32)GIC_READ(ICC_IAR1)) < kNoIntid || intid > 1023;) {
     handle(intid);
-    if (++taken > kStorm) gic_enable(intid, false);
+    const bool storm = ++taken > kStorm;
+    if (storm) gic_enable(intid, false);
     DSB();
     GIC_WRITE(ICC_EOIR1, intid);
+    if (storm) break;
   }
   timer_off();
 }

@@ -2,6 +2,8 @@
 // ROM prints them, and the text that it deciphers.
 #include "firmware/rom/checks/checks.h"
 #include "firmware/rom/checks/payload.h"
+#include "firmware/rom/drivers/aes.h"
+#include "firmware/rom/drivers/bdif.h"
 #include "firmware/rom/drivers/uart.h"
 #include "firmware/rom/drivers/wait.h"
 #include "guest.h"
@@ -37,6 +39,29 @@ static void type(const char *text) {
   put32(UART_BASE + kCr, cr);
 }
 
+/// What needs several requests and commands: 128 MiB in one go, and 16 MiB.
+static const char *large_pieces(void) {
+  enum { kMiB = 1 << 20, kLarge = 16 * kMiB + 32 };
+  const u64 bytes = 128 * kMiB + kBdifSector, sectors = bdif_sectors(kBdifRoot);
+  u8 *const at = (u8 *)SCRATCH;
+  const char *why = bdif_read(kBdifRoot, sectors - bytes / kBdifSector, at, bytes);
+  if (why != 0) return why;
+  report("first", get32((u64)at));
+  report("last", get32((u64)at + 128 * kMiB));
+  why = aes_start();
+  const struct AesPiece piece = {at, at, kLarge};
+  struct AesKey key = {.fused = 2, .encrypts = true, .cbc = true};
+  static const u8 iv[kAesBlock] = {1};
+  if (why == 0) why = aes_run(&key, 0, iv, &piece, 1);
+  report("enciphered", get32((u64)at + kLarge - 4));
+  key.encrypts = false;
+  if (why == 0) why = aes_run(&key, 1, iv, &piece, 1);
+  aes_stop();
+  report("deciphered", get32((u64)at + kLarge - 4));
+  report("deciphered_first", get32((u64)at));
+  return why;
+}
+
 void test_main(void) {
   u64 counts = 0;
   wait_start();
@@ -57,4 +82,5 @@ void test_main(void) {
   put_string("typed ");
   for (int c; (c = uart_get()) >= 0;) put_char((char)c);
   put_string("\n");
+  if (bdif_sectors(kBdifRoot) > 128ul << 11) line("large", "", large_pieces());
 }

@@ -6,6 +6,7 @@
 #include <nettle/cbc.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <iterator>
@@ -14,6 +15,7 @@
 
 #include "base/bits.h"
 #include "firmware/rom/checks/payload.inc"
+#include "hw/core/dma.h"
 #include "tests/guest/guest_run.h"
 #include "tests/guest/xnu_like/broken_platform.h"
 #include "tests/support/temp_dir.h"
@@ -216,6 +218,18 @@ bool is_key(u32 word) { return word >> 28 == 1; }
 bool encrypts(u32 word) { return (word & 1u << 20) != 0; }
 u32 key_select(u32 word) { return word >> 24 & 7; }
 
+/// Changes a request of the bdif.
+void second_for_first(machine::Machine& m, u64 request) {
+  hw::DmaPort port(m.space(), 0);
+  port.set_enabled(true);
+  std::array<u8, 8> where{}, sector{};
+  EXPECT_TRUE(port.read(PhysAddr(request), where));
+  const PhysAddr at(load_le<u64>(where.data()) + 8);
+  EXPECT_TRUE(port.read(at, sector));
+  if (load_le<u64>(sector.data()) == 0) sector[0] = 1;
+  EXPECT_TRUE(port.write(at, sector));
+}
+
 const Quirk kQuirks[] = {
     {{"cpu"}, "no FEAT_LSE", {"-cpu", "quince-v1,lse=off"}},
     {{"cpu"},
@@ -407,6 +421,15 @@ const Quirk kQuirks[] = {
      [](BrokenPlatform& p) {
        p.on_mmio(kEcam, [](u64 off, bool write, u64& v) {
          if ((off & 0xfff) == 0x2c && !write && v == 0x1100'1af4) v = 0x2'1af4;
+         return true;
+       });
+     }},
+    {{"apple-disks"},
+     "the bdif gives the second sector for the first",
+     {},
+     [](BrokenPlatform& p) {
+       p.on_mmio(kBdif, [&p](u64 off, bool write, u64& v) {
+         if (off == 0x408 && write) second_for_first(p.machine(), v);
          return true;
        });
      }},

@@ -34,10 +34,40 @@ _start:
         .space  65536
 rom_stack_top:
 
-// Interrupts are never taken: the ROM looks at them where it waits.  What gets here is a fault.
+// bool probe_read32(u64 address, u32 *value), bool probe_read8(u64 address, u8 *value): a load that
+// may abort, after which the vector goes on behind it with X0 at zero.
         .text
+        .globl  probe_read32, probe_read8
+probe_read32:
+        mov     x2, x0
+        mov     x0, #1
+probe_load32:
+        ldr     w2, [x2]
+        cbz     x0, 1f
+        str     w2, [x1]
+1:      ret
+probe_read8:
+        mov     x2, x0
+        mov     x0, #1
+probe_load8:
+        ldrb    w2, [x2]
+        cbz     x0, 1f
+        strb    w2, [x1]
+1:      ret
+
+// Interrupts are never taken: the ROM looks at them where it waits.  What gets here is a fault, or the
+// answer to a probe.
         .macro  vector number
         .balign 128
+        .if     \number == 4
+        mrs     x16, elr_el1
+        adr     x17, probe_load32
+        cmp     x16, x17
+        b.eq    2f
+        adr     x17, probe_load8
+        cmp     x16, x17
+        b.eq    2f
+        .endif
         mov     x0, #\number
         b       1f
         .endm
@@ -55,6 +85,10 @@ rom_vectors:
         add     x4, x4, :lo12:rom_stack_top
         mov     sp, x4
         b       rom_fault
+2:      mov     x0, #0
+        add     x16, x16, #4
+        msr     elr_el1, x16
+        eret
 
 // void enter_kernel(u64 pc, u64 x0): leaves the ROM with the MMU off and X1 to X3 zero, as the Arm64
 // boot protocol wants.  What was written is in memory already: see mmu_off().

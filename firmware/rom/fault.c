@@ -14,16 +14,26 @@ static const struct {
   u8 class;
   const char* words;
 } classes[] = {
-    {0x00, "unknown instruction"},      {0x01, "trapped WFI or WFE"},
-    {0x07, "trapped vector instruction"}, {0x0e, "illegal execution state"},
-    {0x15, "SVC"},                      {0x16, "HVC"},
-    {0x18, "trapped system register"},  {0x20, "instruction abort at EL0"},
-    {0x21, "instruction abort"},        {0x22, "misaligned PC"},
-    {0x24, "data abort at EL0"},        {0x25, "data abort"},
-    {0x26, "misaligned SP"},            {0x2c, "floating-point exception"},
-    {0x2f, "SError"},                   {0x30, "breakpoint at EL0"},
-    {0x31, "breakpoint"},               {0x33, "single step"},
-    {0x35, "watchpoint"},               {0x3c, "BRK"},
+    {0x00, "unknown instruction"},
+    {0x01, "trapped WFI or WFE"},
+    {0x07, "trapped vector instruction"},
+    {0x0e, "illegal execution state"},
+    {0x15, "SVC"},
+    {0x16, "HVC"},
+    {0x18, "trapped system register"},
+    {0x20, "instruction abort at EL0"},
+    {0x21, "instruction abort"},
+    {0x22, "misaligned PC"},
+    {0x24, "data abort at EL0"},
+    {0x25, "data abort"},
+    {0x26, "misaligned SP"},
+    {0x2c, "floating-point exception"},
+    {0x2f, "SError"},
+    {0x30, "breakpoint at EL0"},
+    {0x31, "breakpoint"},
+    {0x33, "single step"},
+    {0x35, "watchpoint"},
+    {0x3c, "BRK"},
 };
 
 const char* fault_class(u64 esr) {

@@ -6,10 +6,10 @@
 
 /// Pixels of 32 bits in memory, 0x00RRGGBB.
 struct Framebuffer {
-  u64 start;             ///< physical address; rows and start are at multiples of 8 bytes
-  u32 width, height;     ///< pixels
-  u32 stride;            ///< bytes from a row to the next
-  u64 bytes;             ///< of memory that is its own, from `start` on
+  u64 start;          ///< physical address; rows and start are at multiples of 8 bytes
+  u32 width, height;  ///< pixels
+  u32 stride;         ///< bytes from a row to the next
+  u64 bytes;          ///< of memory that is its own, from `start` on
 };
 
 /// The display's framebuffer: the one that is set up, or else one at the top of the RAM from `ram` to

@@ -108,7 +108,7 @@ struct Xhci {
   struct XhciRing commands;
   struct XhciEvents events[kXhciMaxEventRings];
   struct XhciDevice* devices[kXhciMaxSlots + 1];
-  u64 strangers;  ///< events that belong to no request
+  u64 strangers;                ///< events that belong to no request
   volatile bool ports_changed;  ///< there was a Port Status Change Event; its reader clears it
   /// Where not null: sleeps until an interrupt was handled, at most until the counter is `deadline`.
   void (*sleep)(u64 deadline);

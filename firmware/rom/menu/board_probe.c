@@ -2,7 +2,9 @@
 #include "firmware/rom/lib/probe.h"
 #include "firmware/rom/menu/board_map.h"
 
-u64 board_map_bytes(const struct BoardWindow* w) { return w->bytes != 0 ? w->bytes : CFG->ram_bytes; }
+u64 board_map_bytes(const struct BoardWindow* w) {
+  return w->bytes != 0 ? w->bytes : CFG->ram_bytes;
+}
 
 bool board_map_present(const struct BoardWindow* w) {
   u32 word;

@@ -25,9 +25,9 @@ struct Menu {
   const char* title;  ///< of the first line
   const char* facts;  ///< about the machine
   const struct MenuItem* items;
-  u32 count;         ///< at most kMaxMenuItems
-  s32 usual;         ///< the item that happens by itself and is marked; -1: none
-  u32 seconds;       ///< until it does; 0: it does not
+  u32 count;    ///< at most kMaxMenuItems
+  s32 usual;    ///< the item that happens by itself and is marked; -1: none
+  u32 seconds;  ///< until it does; 0: it does not
   /// Keeps an item as the usual one: null, or why it cannot.  May be null: there is no key for it.
   const char* (*keep)(void* of, u32 item);
   void* keep_of;

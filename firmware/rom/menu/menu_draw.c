@@ -46,8 +46,7 @@ static void draw_list(const struct Menu* m, struct Grid* g, u32 row, u32 rows) {
   const u32 column = (g->columns - width) / 2, first = first_shown(m, rows);
   const u32 shown = m->count - first < rows ? m->count - first : rows;
   grid_box(g, row, column, shown + 2, width, "What to do");
-  for (u32 i = 0; i < shown; ++i)
-    draw_item(m, first + i, g, row + 1 + i, column + 1, width - 2);
+  for (u32 i = 0; i < shown; ++i) draw_item(m, first + i, g, row + 1 + i, column + 1, width - 2);
   if (first != 0) grid_text(g, row, column + width - 9, 6, kStyleAccent, " more ");
   if (first + shown < m->count)
     grid_text(g, row + shown + 1, column + width - 9, 6, kStyleAccent, " more ");
@@ -64,6 +63,7 @@ void menu_draw(const struct Menu* m, struct Grid* g) {
   if (m->status != 0) grid_text(g, g->rows - 2, 2, room, kStyleAccent, m->status);
   grid_blank(g, g->rows - 1, 0, g->columns, kStyleBarDim);
   grid_text(g, g->rows - 1, 2, room, kStyleBarDim,
-            m->keep != 0 ? "Up, Down or a number: choose   Enter: do it   d: make it the default (*)"
-                         : "Up, Down or a number: choose   Enter: do it");
+            m->keep != 0
+                ? "Up, Down or a number: choose   Enter: do it   d: make it the default (*)"
+                : "Up, Down or a number: choose   Enter: do it");
 }

@@ -46,17 +46,19 @@ static void size_text(char* to, u64 room, u64 bytes) {
   format_text(to, room, "%lu %s", bytes, units[unit]);
 }
 
-static void map_line(struct Console* c, u64 base, u64 bytes, const char* name, u32 intid, bool there) {
+static void map_line(struct Console* c, u64 base, u64 bytes, const char* name, u32 intid,
+                     bool there) {
   char size[24], interrupt[8] = "";
   size_text(size, sizeof size, bytes);
   if (intid != 0) format_text(interrupt, sizeof interrupt, "%u", intid);
-  console_write(c, kOnBoth, there ? kStyleText : kStyleDim, "0x%09lx  %11s  %-12s %4s%s\n", base, size,
-                name, interrupt, there ? "" : "  absent");
+  console_write(c, kOnBoth, there ? kStyleText : kStyleDim, "0x%09lx  %11s  %-12s %4s%s\n", base,
+                size, name, interrupt, there ? "" : "  absent");
 }
 
 int screen_memory_map(void* of) {
   struct Console* const c = ((struct Screens*)of)->console;
-  console_write(c, kOnBoth, kStyleAccent, "%-11s  %11s  %-12s %s\n", "address", "size", "what", "INTID");
+  console_write(c, kOnBoth, kStyleAccent, "%-11s  %11s  %-12s %s\n", "address", "size", "what",
+                "INTID");
   for (u32 i = 0; i < board_map_count; ++i) {
     const struct BoardWindow* const w = &board_map[i];
     map_line(c, w->base, board_map_bytes(w), w->name, w->intid, board_map_present(w));

@@ -24,7 +24,8 @@ void console_open(struct Console* c, void (*put)(char byte), const struct Frameb
 void console_write(struct Console* c, u32 on, enum Style style, const char* format, ...)
     __attribute__((format(printf, 4, 5)));
 /// The same on both, in the ordinary style.
-void console_print(struct Console* c, const char* format, ...) __attribute__((format(printf, 2, 3)));
+void console_print(struct Console* c, const char* format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /// An empty page with a title, for text.
 void console_page(struct Console* c, const char* title);

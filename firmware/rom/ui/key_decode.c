@@ -29,8 +29,8 @@ static u32 key_of_final(u8 final) {
 }
 
 static u32 key_of_parameter(u32 parameter) {
-  static const u16 keys[9] = {0,          kKeyHome, 0, kKeyDelete, kKeyEnd, kKeyPageUp, kKeyPageDown,
-                              kKeyHome, kKeyEnd};
+  static const u16 keys[9] = {0,          kKeyHome,     0,        kKeyDelete, kKeyEnd,
+                              kKeyPageUp, kKeyPageDown, kKeyHome, kKeyEnd};
   return parameter < 9 ? keys[parameter] : kKeyNone;
 }
 
@@ -107,11 +107,13 @@ enum {
 };
 
 // From 0x1e on: figures, Enter to Space, punctuation.  Without and with Shift.
-static const char plain_keys[] = "1234567890\r\x1b\b\t -=[]\\\\;'`,./";
-static const char shift_keys[] = "!@#$%^&*()\r\x1b\b\t _+{}||:\"~<>?";
-enum { kFirstPlain = 0x1e, kLastPlain = kFirstPlain + sizeof plain_keys - 2 };
+enum { kFirstPlain = 0x1e, kLastPlain = 0x38 };
+static const char figures_and_others[2][kLastPlain - kFirstPlain + 2] = {
+    "1234567890\r\x1b\b\t -=[]\\\\;'`,./",
+    "!@#$%^&*()\r\x1b\b\t _+{}||:\"~<>?",
+};
 // 0x4a to 0x52.
-static const u16 cursor_keys[] = {kKeyHome,     kKeyPageUp, kKeyDelete, kKeyEnd, kKeyPageDown,
+static const u16 cursor_keys[] = {kKeyHome,  kKeyPageUp, kKeyDelete, kKeyEnd, kKeyPageDown,
                                   kKeyRight, kKeyLeft,   kKeyDown,   kKeyUp};
 enum { kFirstCursor = 0x4a, kLastCursor = 0x52 };
 // From 0x54 on.
@@ -120,8 +122,7 @@ enum { kFirstKeypad = 0x54, kLastKeypad = kFirstKeypad + sizeof keypad_keys - 2 
 
 static u32 character(u8 usage, bool shift) {
   if (usage <= kLastLetter) return (shift ? 'A' : 'a') + (u32)(usage - kFirstUsage);
-  if (usage <= kLastPlain)
-    return (u8)(shift ? shift_keys : plain_keys)[usage - kFirstPlain];
+  if (usage <= kLastPlain) return (u8)figures_and_others[shift][usage - kFirstPlain];
   if (usage >= kFirstKeypad && usage <= kLastKeypad) return (u8)keypad_keys[usage - kFirstKeypad];
   return kKeyNone;
 }

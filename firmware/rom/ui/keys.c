@@ -80,6 +80,8 @@ static u64 earliest(const struct Keys* k, u64 deadline) {
 
 u32 keys_wait(struct Keys* k, u64 deadline) {
   if (!k->usb_started) start_usb(k);
+  // What came since the last wait, without sleeping: a key that was released meanwhile is not to repeat.
+  wait_until(counter());
   for (;;) {
     u32 key = from_uart(k);
     if (key == kKeyNone) key = from_usb(k);

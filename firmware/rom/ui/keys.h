@@ -15,11 +15,12 @@ struct Keys {
   u32 taken, put;
   u32 waiting[kReportUsages];  ///< keys of the last report
   u32 next, count;
-  u64 escape_at;   ///< when an open Esc is a key
-  u64 repeat_at;   ///< when the key that is down comes again
-  s32 repeating;   ///< the keyboard whose key that is, or -1
+  u64 escape_at;  ///< when an open Esc is a key
+  u64 repeat_at;  ///< when the key that is down comes again
+  s32 repeating;  ///< the keyboard whose key that is, or -1
   bool usb_started;
-  const char* trouble;  ///< a line about a keyboard that does not work, for who shows it and clears it
+  const char*
+      trouble;  ///< a line about a keyboard that does not work, for who shows it and clears it
 };
 
 /// The serial port's keys, after wait_start(); USB is started by the first wait.

@@ -19,10 +19,10 @@ enum { kGlyphs = sizeof font / sizeof font[0] };
 static const struct {
   u32 front, back;
 } colours[kStyles] = {
-    [kStyleText] = {0xe6e1d6, 0x141a21},   [kStyleDim] = {0x7d8995, 0x141a21},
-    [kStyleAccent] = {0xe0b63a, 0x141a21}, [kStyleGood] = {0x7cc47c, 0x141a21},
-    [kStyleBad] = {0xff7a6b, 0x141a21},    [kStyleBar] = {0xf4efe4, 0x2b3a4a},
-    [kStyleBarDim] = {0xb4c0cc, 0x2b3a4a}, [kStyleChosen] = {0x141a21, 0xe0b63a},
+    [kStyleText] = {0xe6e1d6, 0x141a21},      [kStyleDim] = {0x7d8995, 0x141a21},
+    [kStyleAccent] = {0xe0b63a, 0x141a21},    [kStyleGood] = {0x7cc47c, 0x141a21},
+    [kStyleBad] = {0xff7a6b, 0x141a21},       [kStyleBar] = {0xf4efe4, 0x2b3a4a},
+    [kStyleBarDim] = {0xb4c0cc, 0x2b3a4a},    [kStyleChosen] = {0x141a21, 0xe0b63a},
     [kStyleChosenDim] = {0x5a4a17, 0xe0b63a},
 };
 

@@ -8,13 +8,13 @@
 
 struct Screen {
   struct Framebuffer fb;
-  u32 scale;            ///< pixels of the screen for one of the font
-  u32 columns, rows;    ///< characters
-  u32 left, top;        ///< pixels of border, so that the text is in the middle
-  struct Cell* shown;   ///< what the picture has
-  u32 row, column;      ///< where screen_put() goes on
-  u32 first;            ///< rows from here on move when the text reaches the end
-  u32 margin;           ///< columns that screen_put() leaves free on both sides
+  u32 scale;           ///< pixels of the screen for one of the font
+  u32 columns, rows;   ///< characters
+  u32 left, top;       ///< pixels of border, so that the text is in the middle
+  struct Cell* shown;  ///< what the picture has
+  u32 row, column;     ///< where screen_put() goes on
+  u32 first;           ///< rows from here on move when the text reaches the end
+  u32 margin;          ///< columns that screen_put() leaves free on both sides
 };
 
 /// Everything in the background's colour.  False: there is no memory for its characters.

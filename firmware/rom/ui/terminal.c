@@ -6,9 +6,9 @@
 #include "firmware/rom/ui/utf8.h"
 
 static const char* const attributes[kStyles] = {
-    [kStyleText] = "0",       [kStyleDim] = "0;36",      [kStyleAccent] = "0;1;33",
-    [kStyleGood] = "0;32",    [kStyleBad] = "0;1;31",    [kStyleBar] = "0;7",
-    [kStyleBarDim] = "0;7",   [kStyleChosen] = "0;1;7;33", [kStyleChosenDim] = "0;7;33",
+    [kStyleText] = "0",     [kStyleDim] = "0;36",        [kStyleAccent] = "0;1;33",
+    [kStyleGood] = "0;32",  [kStyleBad] = "0;1;31",      [kStyleBar] = "0;7",
+    [kStyleBarDim] = "0;7", [kStyleChosen] = "0;1;7;33", [kStyleChosenDim] = "0;7;33",
 };
 
 static void write(struct Terminal* t, const char* text) {

@@ -18,8 +18,9 @@ u32 utf8_next(const char** text) {
     }
     code = code << 6 | (*at++ & 0x3fu);
     // The second byte shows what is too long, a surrogate or too large: the bytes that follow are on their own.
-    if (i == 0 && more > 1 && (code < least >> (6 * (more - 1)) || (more == 2 && code >> 5 == 0x1b) ||
-                               (more == 3 && code > 0x10f))) {
+    if (i == 0 && more > 1 &&
+        (code < least >> (6 * (more - 1)) || (more == 2 && code >> 5 == 0x1b) ||
+         (more == 3 && code > 0x10f))) {
       --at;
       code = kReplacement;
       break;

@@ -22,7 +22,8 @@ class MenuTest : public testing::Test {
     labels_.clear();
     for (u32 i = 0; i < count; ++i) labels_.push_back("item " + std::to_string(i + 1));
     items_.clear();
-    for (const std::string& label : labels_) items_.push_back({label.c_str(), nullptr, nothing, nullptr});
+    for (const std::string& label : labels_)
+      items_.push_back({label.c_str(), nullptr, nothing, nullptr});
     m_.items = items_.data();
     m_.count = count;
   }
@@ -35,8 +36,16 @@ class MenuTest : public testing::Test {
 
   std::vector<std::string> labels_;
   std::vector<MenuItem> items_;
-  Menu m_{.title = "Quince boot ROM", .facts = "a machine", .items = nullptr, .count = 0, .usual = -1,
-          .seconds = 0, .keep = nullptr, .keep_of = nullptr, .chosen = 0, .status = nullptr,
+  Menu m_{.title = "Quince boot ROM",
+          .facts = "a machine",
+          .items = nullptr,
+          .count = 0,
+          .usual = -1,
+          .seconds = 0,
+          .keep = nullptr,
+          .keep_of = nullptr,
+          .chosen = 0,
+          .status = nullptr,
           .trouble = nullptr};
   u32 figures_ = 0;
 };
@@ -62,7 +71,7 @@ TEST_F(MenuTest, LooksLikeThis) {
       "",
       "  no USB",
       "  in 5 seconds",
-      "  Up, Down or a number: choose   Enter…",
+      "  Up, Down or a number: choose   Ente…",
   };
   for (u32 row = 0; row < 12; ++row) EXPECT_EQ(g.line(row), lines[row]) << row;
   EXPECT_EQ(g.at(5, 4).style, kStyleChosen);
@@ -77,7 +86,7 @@ TEST_F(MenuTest, LongLabelsAreCutAndNotesBeforeThem) {
   items_[1].label = "a label of some size";
   items_[1].note = "a long note";
   EXPECT_EQ(line(40, 12, 4), "  │>  1  a label that is far too lo… │");
-  EXPECT_EQ(line(40, 12, 5), "  │   2  a label of some size a lon… │");
+  EXPECT_EQ(line(40, 12, 5), "  │   2  a label of some size  a lo… │");
 }
 
 TEST_F(MenuTest, ALongListFollowsWhatIsChosen) {
@@ -101,8 +110,10 @@ TEST_F(MenuTest, ALongListFollowsWhatIsChosen) {
 
 TEST_F(MenuTest, FitsIntoEverySize) {
   items(40);
-  items_[3].label = "a label that is far too long for its line and for every other line of a terminal, too";
-  items_[4].note = "a note that is far too long for its line and for every other line of a terminal, too";
+  items_[3].label =
+      "a label that is far too long for its line and for every other line of a terminal, too";
+  items_[4].note =
+      "a note that is far too long for its line and for every other line of a terminal, too";
   m_.status = m_.trouble = "some text that is longer than a small screen is wide";
   for (u32 columns = 1; columns < 130; ++columns)
     for (u32 rows = 1; rows < 60; rows += 3) {

@@ -22,7 +22,7 @@ class ConsoleTest : public testing::Test {
   }
   std::vector<u64> pixels_ = std::vector<u64>(640 * 400 / 2);
   Framebuffer fb_{reinterpret_cast<u64>(pixels_.data()), 640, 400, 2560, 640 * 400 * 4};
-  TestMemory memory_{quince::u64{1} << 20};
+  TestMemory memory_{u64{1} << 20};
   Console c_{};
 };
 

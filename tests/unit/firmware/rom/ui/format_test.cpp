@@ -10,13 +10,13 @@ extern "C" {
 
 namespace {
 
-#define EXPECT_AS_PRINTF(...)                              \
-  do {                                                     \
-    char ours[128], theirs[128];                           \
-    const u64 used = format_text(ours, sizeof ours, __VA_ARGS__); \
+#define EXPECT_AS_PRINTF(...)                                             \
+  do {                                                                    \
+    char ours[128], theirs[128];                                          \
+    const u64 used = format_text(ours, sizeof ours, __VA_ARGS__);         \
     const int length = std::snprintf(theirs, sizeof theirs, __VA_ARGS__); \
-    EXPECT_STREQ(ours, theirs);                            \
-    EXPECT_EQ(used, static_cast<u64>(length));             \
+    EXPECT_STREQ(ours, theirs);                                           \
+    EXPECT_EQ(used, static_cast<u64>(length));                            \
   } while (false)
 
 TEST(Format, IsAsPrintf) {

@@ -10,7 +10,8 @@ TEST(Grid, LongTextEndsWithAnEllipsis) {
   TestGrid g(12, 3);
   EXPECT_EQ(grid_text(&g.grid, 0, 1, 6, kStyleText, "abcdef"), 6u);
   EXPECT_EQ(grid_text(&g.grid, 1, 1, 6, kStyleBad, "abcdefg"), 6u);
-  EXPECT_EQ(grid_text(&g.grid, 2, 0, 4, kStyleText, "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4"), 4u);
+  EXPECT_EQ(grid_text(&g.grid, 2, 0, 4, kStyleText, "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4"),
+            4u);
   EXPECT_EQ(g.line(0), " abcdef");
   EXPECT_EQ(g.line(1), " abcde…");
   EXPECT_EQ(g.line(2), "äöü…");
@@ -20,7 +21,9 @@ TEST(Grid, LongTextEndsWithAnEllipsis) {
 
 TEST(Grid, ControlCharactersDoNotGetThrough) {
   TestGrid g(12, 1);
-  grid_text(&g.grid, 0, 0, 12, kStyleText, "a\x1b[2J\nb\x7f\xc2\x9b" "c");
+  grid_text(&g.grid, 0, 0, 12, kStyleText,
+            "a\x1b[2J\nb\x7f\xc2\x9b"
+            "c");
   EXPECT_EQ(g.line(0), "a\ufffd[2J\ufffdb\ufffd\ufffdc");
 }
 

@@ -77,7 +77,7 @@ u32 key_of(u8 usage, u8 modifiers = 0) {
   KeyReports k{};
   const Keys keys = pressed(k, {modifiers, 0, usage});
   EXPECT_EQ(pressed(k, {}), Keys{});
-  return keys.empty() ? kKeyNone : keys[0];
+  return keys.empty() ? u32{kKeyNone} : keys[0];
 }
 
 TEST(KeyReports, LettersAndFigures) {

@@ -50,17 +50,17 @@ class ScreenTest : public testing::Test {
   std::vector<u64> pixels_;
   Framebuffer fb_{};
   Screen s_{};
-  TestMemory memory_{quince::u64{1} << 20};
+  TestMemory memory_{u64{1} << 20};
 };
 
 TEST_F(ScreenTest, LargeModesHaveLargeCharacters) {
   struct {
     u32 width, height, scale, columns, rows;
-  } const cases[] = {{640, 400, 1, 80, 25},    {1024, 768, 1, 128, 48}, {1280, 800, 1, 160, 50},
+  } const cases[] = {{640, 400, 1, 80, 25},    {1024, 768, 1, 128, 48},  {1280, 800, 1, 160, 50},
                      {1920, 1080, 2, 120, 33}, {2560, 1440, 2, 160, 45}, {3840, 2160, 4, 120, 33},
                      {64, 64, 1, 8, 4},        {8192, 64, 1, 240, 4}};
   for (const auto& c : cases) {
-    memory_ = TestMemory(quince::u64{1} << 20);
+    memory_ = TestMemory(u64{1} << 20);
     open(c.width, c.height, (c.width * 4 + 63) / 64 * 64);
     EXPECT_EQ(s_.scale, c.scale) << c.width;
     EXPECT_EQ(s_.columns, c.columns) << c.width;
@@ -73,7 +73,7 @@ TEST_F(ScreenTest, EveryGlyphIsTheFontsAtEveryScale) {
     u32 width, height;
   } const modes[] = {{1024, 768}, {1920, 1080}, {2880, 1600}, {3841, 2161}};
   for (const auto& m : modes) {
-    memory_ = TestMemory(quince::u64{1} << 20);
+    memory_ = TestMemory(u64{1} << 20);
     open(m.width, m.height, (m.width * 4 + 63) / 64 * 64);
     TestGrid g(s_.columns, s_.rows);
     const u32 codes[] = {'A', 'g', '~', '@', 0xe4, 0x2500, 0x250c, 0x2026, 0xfffd};

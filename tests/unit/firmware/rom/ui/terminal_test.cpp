@@ -19,10 +19,10 @@ class Reader {
   void take(const std::string& bytes) {
     for (std::size_t at = 0; at < bytes.size();) {
       if (bytes[at] == '\x1b') {
-        static const std::regex sequence("\x1b\\[(\\??)([0-9;]*)([A-Za-z])");
+        static const std::regex sequence("\x1b\\[([?]?)([0-9;]*)([A-Za-z])");
         std::smatch m;
-        ASSERT_TRUE(std::regex_search(bytes.begin() + static_cast<long>(at), bytes.end(), m, sequence,
-                                      std::regex_constants::match_continuous));
+        ASSERT_TRUE(std::regex_search(bytes.begin() + static_cast<long>(at), bytes.end(), m,
+                                      sequence, std::regex_constants::match_continuous));
         control(m[2], m[3]);
         at += static_cast<std::size_t>(m.length());
       } else if (bytes[at] == '\r') {
@@ -79,7 +79,8 @@ class TerminalTest : public testing::Test {
     reader_.take(last_);
   }
   void expect_same() {
-    for (u32 row = 0; row < kTerminalRows; ++row) ASSERT_EQ(reader_.screen.line(row), g_.line(row)) << row;
+    for (u32 row = 0; row < kTerminalRows; ++row)
+      ASSERT_EQ(reader_.screen.line(row), g_.line(row)) << row;
   }
 
   Terminal t_{};

@@ -34,14 +34,18 @@ TEST(Utf8, WhatIsNoUtf8BecomesAReplacement) {
   EXPECT_EQ(decode("a\x80z"), U"a\ufffdz");
   EXPECT_EQ(decode("\xc3"), U"\ufffd");
   EXPECT_EQ(decode("\xe2\x82z"), U"\ufffdz");
-  EXPECT_EQ(decode("\xc0\xafz"), U"\ufffd\ufffdz");             // too long
-  EXPECT_EQ(decode("\xe0\x80\xafz"), U"\ufffd\ufffd\ufffdz");   // too long
-  EXPECT_EQ(decode("\xed\xa0\x80z"), U"\ufffd\ufffd\ufffdz");   // a surrogate
+  EXPECT_EQ(decode("\xc0\xafz"), U"\ufffd\ufffdz");                      // too long
+  EXPECT_EQ(decode("\xe0\x80\xafz"), U"\ufffd\ufffd\ufffdz");            // too long
+  EXPECT_EQ(decode("\xed\xa0\x80z"), U"\ufffd\ufffd\ufffdz");            // a surrogate
   EXPECT_EQ(decode("\xf4\x90\x80\x80z"), U"\ufffd\ufffd\ufffd\ufffdz");  // above U+10FFFF
   EXPECT_EQ(decode("\xf0\x80\x80\xafz"), U"\ufffd\ufffd\ufffd\ufffdz");
   EXPECT_EQ(decode("\xff\xfez"), U"\ufffd\ufffdz");
 }
 
-TEST(Utf8, CountsCodePoints) { EXPECT_EQ(utf8_length("Gr\xc3\xb6\xc3\x9f" "e \xe2\x82\xac"), 7u); }
+TEST(Utf8, CountsCodePoints) {
+  EXPECT_EQ(utf8_length("Gr\xc3\xb6\xc3\x9f"
+                        "e \xe2\x82\xac"),
+            7u);
+}
 
 }  // namespace

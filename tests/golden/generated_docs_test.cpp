@@ -131,7 +131,7 @@ TEST(GeneratedDocs, Registers) {
   out += register_table("fw_cfg", fw_cfg);
   UiHost host;
   ui::Console console("gpu", host);
-  const hw::VmappleGpu gpu("gpu", {}, hw::IrqLine(), console, hw::DmaPort(space, 0));
+  const hw::VmappleGpu gpu("gpu", {}, hw::IrqLine(), console, hw::DmaPort(space, 0), log);
   out += register_table("vmapple GPU", gpu);
   const hw::VmappleAes aes("aes", hw::IrqLine(), hw::DmaPort(space, 0), log);
   out += register_table("vmapple AES engine", aes);

@@ -42,6 +42,8 @@ u64 pci_map_bar(const struct PciFunction* f, u32 bar) {
   const u32 flags = get32(at);
   if (flags & kBarIo) return 0;
   const u16 command = get16(f->config + kPciCommand);
+  const u64 present = flags & ~15u;
+  if ((command & kMemory) && present >= PCI_WINDOW && present < window_next) return present;
   put16(f->config + kPciCommand, command & ~kMemory);
   put32(at, ~0u);
   const u32 size = -(get32(at) & ~15u);

@@ -22,7 +22,7 @@ enum {
 /// The first function 0 on bus 0 of a class (base class, sub-class, interface); false: there is none.
 bool pci_find(struct PciFunction* f, u32 class_code);
 /// Gives a memory BAR a place in the board's window, switches memory and bus mastering on, and returns
-/// where it is; 0: it is no memory BAR, or there is no room.  Once for each BAR.
+/// where it is; 0: it is no memory BAR, or there is no room.  One that has its place from here keeps it.
 u64 pci_map_bar(const struct PciFunction* f, u32 bar);
 /// Where a capability is in configuration space; 0: there is none.
 u32 pci_capability(const struct PciFunction* f, u8 id);

@@ -11,6 +11,7 @@ enum {
   kPsciCpuOn32 = 0x84000003,
   kPsciMigrateInfoType = 0x84000006,
   kPsciSystemOff = 0x84000008,
+  kPsciSystemReset = 0x84000009,
   kPsciFeatures = 0x8400000a,
 };
 #define PSCI_CPU_SUSPEND 0xc4000001ul

@@ -213,7 +213,7 @@ u32 xhci_service(struct Xhci* x, u32 n) {
     if ((*(volatile u32*)&at->control & kTrbCycle) != e->cycle) break;
     asm volatile("dmb oshld" ::: "memory");
     const u32 type = at->control >> 10 & 63;
-    // Ports are looked at when they matter.
+    if (type == kTrbPortStatusChange) x->ports_changed = true;
     if (type == kTrbCommandCompletion || type == kTrbTransferEvent) complete(x, n, at);
     if (++e->next < kXhciEventTrbs) continue;
     e->next = 0;
@@ -230,8 +230,12 @@ u64 xhci_wait(struct Xhci* x, struct XhciRequest* r, u64 us) {
   const u64 start = counter();
   while (__atomic_load_n(&r->code, __ATOMIC_ACQUIRE) == 0) {
     for (u32 n = 0; x->polled && n < x->rings; ++n) xhci_service(x, n);
+    if (r->code != 0) break;
     if (counter() - start > micros(us)) break;
-    asm volatile("yield");
+    if (x->sleep != 0)
+      x->sleep(start + micros(us) + 1);
+    else
+      asm volatile("yield");
   }
   // Against a handler that comes in between.
   const u64 daif = READ(daif);
@@ -242,6 +246,13 @@ u64 xhci_wait(struct Xhci* x, struct XhciRequest* r, u64 us) {
   }
   WRITE(daif, daif);
   return r->code;
+}
+
+void xhci_pause(struct Xhci* x, u64 us) {
+  if (x->sleep != 0)
+    x->sleep(counter() + micros(us));
+  else
+    delay_us(us);
 }
 
 // ---- Start and stop ----------------------------------------------------------------------------

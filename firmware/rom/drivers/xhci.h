@@ -3,7 +3,8 @@
 // the bus is for usb.h.
 //
 // A request is told of by an event, which xhci_service() takes off its event ring: called by an
-// interrupt handler, or, where there is none, by the functions here that wait (Xhci::polled).
+// interrupt handler, or, where there is none, by the functions here that wait (Xhci::polled).  These
+// turn in circles unless Xhci::sleep does better.
 #pragma once
 
 #include "firmware/rom/lib/arena.h"
@@ -107,12 +108,17 @@ struct Xhci {
   struct XhciRing commands;
   struct XhciEvents events[kXhciMaxEventRings];
   struct XhciDevice* devices[kXhciMaxSlots + 1];
-  u64 strangers;  ///< events that belong to no request
+  u64 strangers;                ///< events that belong to no request
+  volatile bool ports_changed;  ///< there was a Port Status Change Event; its reader clears it
+  /// Where not null: sleeps until an interrupt was handled, at most until the counter is `deadline`.
+  void (*sleep)(u64 deadline);
 };
 
 /// Resets the controller at `registers` (BAR 0), sets up `rings` event rings and runs it, interrupts
 /// enabled.  Returns why it cannot, or null.
 const char* xhci_start(struct Xhci* x, u64 registers, struct Arena* memory, u32 rings);
+/// Passes `us` microseconds, or less when Xhci::sleep was woken.
+void xhci_pause(struct Xhci* x, u64 us);
 /// Halts it; its memory is the caller's again.
 bool xhci_stop(struct Xhci* x);
 
@@ -149,11 +155,15 @@ bool xhci_transfer(struct Xhci* x, struct XhciDevice* d, u32 dci, void* buffer, 
 // ---- Ports, slots and endpoints ----------------------------------------------------------------
 
 bool xhci_port_connected(struct Xhci* x, u32 port);
+/// Whether something was plugged in or out since the last call or reset, which is forgotten.
+bool xhci_port_changed(struct Xhci* x, u32 port);
 /// Resets what is plugged in; the port's speed, or 0.
 u32 xhci_port_reset(struct Xhci* x, u32 port);
 
 /// A slot for the device at a root port, with an address and endpoint 0.  A code.
 u64 xhci_address_device(struct Xhci* x, struct XhciDevice* d, u32 port, u32 speed, u32 interrupter);
+/// Its slot is free again, and its memory the caller's; also when it is not there any more.  A code.
+u64 xhci_disable_device(struct Xhci* x, struct XhciDevice* d);
 /// Endpoint 0 has another packet size than its speed lets one expect.
 u64 xhci_set_packet0(struct Xhci* x, struct XhciDevice* d, u32 bytes);
 

@@ -10,6 +10,7 @@ enum {
   kPortReset = 1 << 4,
   kPower = 1 << 9,
   kSpeedShift = 10,
+  kConnectChange = 1 << 17,
   kResetChange = 1 << 21,
   kChanges = 0x7f << 17,
   // Speeds (7.2.2.1.1, the default ones).
@@ -30,15 +31,24 @@ bool xhci_port_connected(struct Xhci* x, u32 port) {
   return (get32(portsc(x, port)) & kConnected) != 0;
 }
 
+bool xhci_port_changed(struct Xhci* x, u32 port) {
+  if ((get32(portsc(x, port)) & kConnectChange) == 0) return false;
+  put32(portsc(x, port), kPower | kChanges);
+  return true;
+}
+
 u32 xhci_port_reset(struct Xhci* x, u32 port) {
   const u64 at = portsc(x, port);
   // Bits that a one clears must be written as zeros: the changes, and Port Enabled.
   put32(at, kPower | kPortReset);
   const u64 start = counter();
-  while ((get32(at) & kResetChange) == 0)
+  while ((get32(at) & kResetChange) == 0) {
     if (counter() - start > micros(PORT_US)) return 0;
+    if (x->sleep != 0) xhci_pause(x, 1000);
+  }
   put32(at, kPower | kChanges);
-  delay_us(RECOVERY_US);
+  const u64 recovered = counter() + micros(RECOVERY_US);
+  while (counter() < recovered) xhci_pause(x, 1000);
   const u32 v = get32(at);
   return (v & (kConnected | kEnabled)) == (kConnected | kEnabled) ? v >> kSpeedShift & 15 : 0;
 }
@@ -100,6 +110,15 @@ u64 xhci_address_device(struct Xhci* x, struct XhciDevice* d, u32 port, u32 spee
   const u32 packet = speed == kSuper ? 512 : speed == kHigh ? 64 : 8;
   put_endpoint(x, d, &(struct XhciEndpoint){.dci = 1, .type = kEpControl, .packet = packet});
   return slot_command(x, d, kTrbAddressDevice, d->input, 0);
+}
+
+u64 xhci_disable_device(struct Xhci* x, struct XhciDevice* d) {
+  if (d->slot == 0) return kXhciSuccess;
+  const u64 code = slot_command(x, d, kTrbDisableSlot, 0, 0);
+  x->devices[d->slot] = 0;
+  x->contexts[d->slot] = 0;
+  d->slot = 0;
+  return code;
 }
 
 u64 xhci_set_packet0(struct Xhci* x, struct XhciDevice* d, u32 bytes) {

@@ -8,5 +8,6 @@
 /// masked, and it must not be called from `code`.
 u64 attempt(u64 (*code)(u64 a, u64 b), u64 a, u64 b, u64* result);
 
-/// Reads 32 bits; false: nothing answers there.
+/// Reads 32 bits, or 8; false: nothing answers there.
 bool attempt_get32(u64 address, u32* value);
+bool attempt_get8(u64 address, u8* value);

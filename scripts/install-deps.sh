@@ -15,9 +15,9 @@ readonly kDemo=(cpio)
 readonly kCheck=(
   cpio qemu-user qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross llvm
   device-tree-compiler edid-decode clang clang-tidy clang-format
-  # tests/images and what tests/boot/disk_test.py does with them.
-  binutils dpkg-dev e2fsprogs fakeroot fdisk iperf3 mtools openssh-client qemu-efi-aarch64
-  qemu-utils u-boot-qemu
+  # tests/images, what tests/boot/disk_test.py does with them, and disks for the boot ROM's tests.
+  binutils bzip2 dosfstools dpkg-dev e2fsprogs fakeroot fdisk iperf3 lz4 mtools openssh-client
+  qemu-efi-aarch64 qemu-utils u-boot-qemu xz-utils zstd
   # tests/window and tests/boot: a desktop to show windows on.
   jwm x11-utils xdotool xvfb
 )

@@ -20,6 +20,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"ui", {"base"}},
     {"cpu", {"base", "hw/core"}},
     {"firmware", {"base", "hw/core"}},
+    {"firmware/rom", {}},
     {"hw", {"base", "hw/core", "block", "net", "ui"}},
     {"machine", {"base", "hw/core", "hw", "cpu", "block", "net", "ui", "firmware"}},
 };
@@ -32,7 +33,8 @@ std::string layer_of(const std::string& path) {  // longest matching prefix
 }
 
 bool is_source(const fs::path& p) {
-  return p.extension() == ".h" || p.extension() == ".cpp" || p.extension() == ".inc";
+  return p.extension() == ".h" || p.extension() == ".cpp" || p.extension() == ".c" ||
+         p.extension() == ".inc";
 }
 
 /// The file of an #include "..." line, or nothing.

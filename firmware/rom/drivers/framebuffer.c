@@ -58,3 +58,5 @@ static bool set_up(struct Framebuffer* f, u64 ram, u64 ram_end) {
 bool framebuffer_find(struct Framebuffer* f, u64 ram, u64 ram_end) {
   return read_mode(f) && (use_present(f, ram, ram_end) || set_up(f, ram, ram_end));
 }
+
+void framebuffer_move(u64 start) { put64(GPU_BASE + kFbStart, start); }

@@ -16,3 +16,6 @@ struct Framebuffer {
 /// `ram_end`, of which it takes at most a quarter, at a boundary of 64 KiB.  False: there is no display, or
 /// no room.
 bool framebuffer_find(struct Framebuffer* f, u64 ram, u64 ram_end);
+
+/// Has the display show memory from `start` on, or nothing (0).  Where there is a display.
+void framebuffer_move(u64 start);

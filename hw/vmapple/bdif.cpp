@@ -31,7 +31,8 @@ constexpr std::array<Reg<VmappleBdif::Port>, 9> VmappleBdif::kRegs{{
 // clang-format on
 
 VmappleBdif::VmappleBdif(std::string_view name, Media media, DmaPort dma, Log& log)
-    : Stateless(name), media_(media), dma_(std::move(dma)), log_(log) {}
+    : Stateless(name), media_(media), dma_(std::move(dma)), log_(log),
+      trace_request_(log, fmt::format("{}.request", name)) {}
 
 std::size_t VmappleBdif::reg_count() const { return kRegs.size(); }
 RegInfo VmappleBdif::reg_info(std::size_t i) const { return kRegs[i]; }
@@ -113,6 +114,7 @@ bool VmappleBdif::transfer(block::Disk& disk, const Descriptor& sector, const De
   std::array<u8, kSectorBytes> where;
   if (sector.len != kSectorBytes || !dma_.read(PhysAddr(sector.addr), where)) return false;
   const u64 number = load_le<u64>(&where[kSectorNumber]);
+  trace_request_("{} {:#x} bytes, sector {:#x}", data.flags == kRead ? "read" : "write", data.len, number);
   if (data.len > kMaxTransfer || (data.flags != kRead && data.flags != kWrite)) return false;
   if (number > disk.size() / kSector || data.len > disk.size() - number * kSector) return false;
   const bool reads = data.flags == kRead;

@@ -69,6 +69,7 @@ class VmappleBdif final : public Stateless<> {
   const Media media_;
   DmaPort dma_;
   Log& log_;
+  TracePoint trace_request_;
 };
 
 }  // namespace quince::hw

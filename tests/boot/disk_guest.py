@@ -80,7 +80,7 @@ def free_port():
 class DiskGuest(Guest):
     """One run of the emulator with the image's disk, a network, and the other virtio devices."""
 
-    def __init__(self, emulator, image, disk, *extra, form="raw", mode="msix", boot="kernel",
+    def __init__(self, emulator, image, disk, *extra, form="raw", mode="msix", boot="kernel", aux=None,
                  memory="1G", cpus=2, display="none", append="", env=None):
         device, machine, self.messages = MODES[mode]
         self.image, self.port = image, free_port()
@@ -94,14 +94,17 @@ class DiskGuest(Guest):
             args += ["-M", machine]
         args += ["-m", memory, "-smp", str(cpus), "-display", display, "-serial", "stdio",
                  "-no-reboot"]
-        if boot == "kernel":
+        if boot == "rom":
+            args += ["-M", f"root={disk},aux={aux}", "-boot", "splash-time=0"]
+        elif boot == "kernel":
             args += ["-kernel", image.kernel, "-initrd", image.initrd,
                      "-append", f"root=/dev/vda1 {append} console=ttyAMA0 panic=-1"]
         else:
             args += ["-bios", boot]
-        args += ["-drive", f"if=none,id=root,format={form},file={disk}",
-                 "-device", f"virtio-blk-pci,drive=root{suffix}",
-                 "-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:22",
+        if boot != "rom":
+            args += ["-drive", f"if=none,id=root,format={form},file={disk}",
+                     "-device", f"virtio-blk-pci,drive=root{suffix}"]
+        args += ["-netdev", f"user,id=net0,hostfwd=tcp:127.0.0.1:{self.port}-:22",
                  "-device", f"virtio-net-pci,netdev=net0{suffix}",
                  "-chardev", "null,id=hvc",
                  "-device", f"virtio-serial-pci{suffix}", "-device", "virtconsole,chardev=hvc",

@@ -60,6 +60,12 @@ done
 """
 
 
+def requests(log):
+    """The lines of a trace of bdif."""
+    with open(log, encoding="utf-8") as f:
+        return [line for line in f if line.startswith("bdif.request:")]
+
+
 class Suite:
     """The tests, with one choice of machine, mode and format."""
 
@@ -139,6 +145,33 @@ class Suite:
 
     def test_uboot(self):
         self.from_firmware(U_BOOT)
+
+    # ---- The boot ROM: the kernel from the disk's own partition
+
+    def test_rom(self):
+        """The ROM reads through bdif, and the kernel through virtio-blk."""
+        if self.form != "raw":
+            raise Failure("rom: root= is a raw image")
+        with tempfile.TemporaryDirectory(dir=self.options.scratch) as self.folder:
+            disk = self.image.copy(self.folder, self.form)
+            aux, log = os.path.join(self.folder, "aux"), os.path.join(self.folder, "log")
+            with open(aux, "wb") as f:
+                f.truncate(1 << 20)
+            with self.start(disk, "-trace", "bdif.*", "-D", log, boot="rom", aux=aux) as g:
+                g.expect("Booting Linux on physical CPU")
+                by_rom = requests(log)
+                g.boot()
+                self.looks_healthy(g)
+                if "root=LABEL=root" not in g.ssh("cat /proc/cmdline"):
+                    g.fail("this is not the command line of extlinux.conf")
+                if "106b" not in g.ssh("cat /sys/block/vda/device/../vendor"):
+                    g.fail("the root disk is not Apple's")
+                g.power_off()
+            if not by_rom or any("write" in r for r in by_rom):
+                g.fail(f"the ROM's requests are {by_rom}")
+            if requests(log) != by_rom:
+                g.fail(f"the kernel used bdif: {requests(log)[len(by_rom):]}")
+            check_disk(disk, self.form, self.folder)
 
     # ---- Long work in the guest
 

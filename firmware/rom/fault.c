@@ -58,6 +58,7 @@ void rom_fault(u64 vector, u64 esr, u64 elr, u64 far) {
     console_rest(console);
     console_write(console, kOnBoth, kStyleBad, "%s", text);
   } else {
+    uart_start();
     for (const char* s = text; *s != 0; ++s) uart_put(*s);
   }
   for (;;) WFI();

@@ -61,7 +61,7 @@ static void open_console(void) {
 static void greet(const struct Menu* m) {
   static char text[kPayloadBytes];
   const char* const why = payload_decrypt(text, sizeof text);
-  console_write(&console, kOnTerminal, kStyleText, "\n%s%s\n", text, why != 0 ? why : "");
+  console_write(&console, kOnTerminal, kStyleText, "\n%s%s", text, why != 0 ? why : "");
   console_write(&console, kOnTerminal, kStyleText, "\n%s\n%s\n", m->title, m->facts);
   for (u32 i = 0; i < m->count; ++i)
     console_write(&console, kOnTerminal, kStyleText, "%2u %s%s\n", i + 1, m->items[i].label,

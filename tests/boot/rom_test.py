@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console_text import GLYPH_BYTES, ConsoleText  # noqa: E402
@@ -18,6 +19,8 @@ from machine import Failure, Guest, run_suite  # noqa: E402
 from picture import CELL_HEIGHT, CELL_WIDTH, write_png  # noqa: E402
 
 FONT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../ui/font_8x16.inc")
+OWN_ROM = os.path.join(os.path.dirname(FONT), "../firmware/rom/boot-rom.bin")
+ROM_BASE, WFI = 0x100000, 0xd503207f
 UP, DOWN, HOME, END = "\x1b[A", "\x1b[B", "\x1b[H", "\x1b[F"
 ITEMS = ("Device tests", "Memory map", "Restart", "Power off")
 HINT = "Enter: do it"
@@ -219,6 +222,39 @@ class Suite:
                 g.fail(f"an idle menu took {used:.2f} s of 3 s")
             g.send("4\r")
             g.finish()
+
+    def broken(self, code):
+        """A ROM whose rom_main() is `code`, words of instructions: what it says, line by line."""
+        with open(self.options.rom or OWN_ROM, "rb") as f:
+            rom = bytearray(f.read())
+        words = [int.from_bytes(rom[i:i + 4], "little") for i in range(0, 256, 4)]
+        call = next(i for i in range(1, len(words)) if words[i] == WFI) - 1  # start.S: BL rom_main, then WFI
+        main = 4 * (call + (words[call] & 0x3ffffff))
+        rom[main:main + 4 * len(code)] = b"".join(word.to_bytes(4, "little") for word in code)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "rom")
+            with open(path, "wb") as f:
+                f.write(rom)
+            with Guest(self.options.quince, "-M", "vmapple", "-m", "64M", "-display", "none", "-serial", "stdio",
+                       "-bios", path) as g:
+                g.expect("FAR_EL1")
+                g.expect("\n")
+                g.terminate()
+                g.finish()
+                return plain(g.log), ROM_BASE + main
+
+    def test_fault(self):
+        """A ROM that fails says how and where."""
+        text, at = self.broken([0x00000000])  # UDF #0
+        for line in ("The boot ROM has failed, and stays here: unknown instruction", "vector 4 (synchronous, from EL1)",
+                     f"ELR_EL1 {at:#x}"):
+            if line + "\n" not in text:
+                raise Failure(f"no line '{line}' in:\n{text}")
+        text, at = self.broken([0xd2afff01, 0xb9400021])  # MOVZ X1, #0x7ff8, LSL #16; LDR W1, [X1]
+        for line in ("The boot ROM has failed, and stays here: data abort", f"ELR_EL1 {at + 4:#x}",
+                     "FAR_EL1 0x7ff80000"):
+            if line + "\n" not in text:
+                raise Failure(f"no line '{line}' in:\n{text}")
 
     # ---- The window
 

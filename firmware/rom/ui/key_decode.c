@@ -160,5 +160,7 @@ u32 key_report(struct KeyReports* k, const u8* report, u32* keys) {
 }
 
 u32 key_repeated(const struct KeyReports* k) {
-  return k->repeats == 0 ? kKeyNone : key_of_usage(k->repeats, k->modifiers);
+  const u32 key = k->repeats == 0 ? kKeyNone : key_of_usage(k->repeats, k->modifiers);
+  // One press is one answer, however slow the finger or the host.
+  return key == kKeyEnter || key == kKeyEscape ? kKeyNone : key;
 }

@@ -50,5 +50,5 @@ struct KeyReports {
 
 /// A report of the boot protocol (HID 1.11, B.1): which keys went down, in `keys`; how many.
 u32 key_report(struct KeyReports* k, const u8* report, u32* keys);
-/// The key that repeats now, or kKeyNone.
+/// The key that repeats now, or kKeyNone.  Enter and Esc do not.
 u32 key_repeated(const struct KeyReports* k);

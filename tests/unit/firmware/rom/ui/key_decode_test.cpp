@@ -139,6 +139,8 @@ TEST(KeyReports, TheLastKeyRepeatsWhileItIsDown) {
   EXPECT_EQ(key_repeated(&k), kKeyUp + 0u);
   pressed(k, {0, 0, 0x51});
   EXPECT_EQ(key_repeated(&k), kKeyNone + 0u);
+  pressed(k, {0, 0, 0x51, 0x28});
+  EXPECT_EQ(key_repeated(&k), kKeyNone + 0u);  // Enter
   pressed(k, {0, 0, 0x51, 0x04});
   pressed(k, {0x02, 0, 0x51, 0x04});
   EXPECT_EQ(key_repeated(&k), 'A');

@@ -9,6 +9,7 @@
 
 #include "machine/board.h"
 #include "machine/cli/command_line.h"
+#include "machine/cli/root_disk.h"
 
 namespace quince::machine::cli {
 
@@ -27,6 +28,7 @@ struct Parser {
   std::optional<bool> usb;   // by -usb, -usbdevice and -M usb=
   bool no_defaults = false;  // -nodefaults
   std::string aux_file, aux_skip = "auto", root_file;  // by -M vmapple,aux=, aux-skip=, root=
+  RootDisk root_disk = RootDisk::Auto;                 // by -M vmapple,root-disk=
   std::vector<OptionGroup> platform_devices;           // the disks that these make
   std::string platform_asked;                          // an option that only 'vmapple' has
   bool accel_found = false;  // one of the accelerators that were named is here

@@ -54,8 +54,9 @@ Result<u64> header_of(const std::string& file, const std::string& skip) {
   return !error && size % MiB == kAuxHeader ? kAuxHeader : 0;
 }
 
+/// `kind`: of Apple's or not.
 Result<void> add_disk(Parser& p, const char* id, const char* variant, const std::string& file,
-                      u64 header) {
+                      u64 header, RootDisk kind) {
   PropertyList list{{"file", file}, {"if", "none"}, {"id", id}};
   if (header != 0) {
     list.emplace_back("format", "raw");
@@ -64,9 +65,12 @@ Result<void> add_disk(Parser& p, const char* id, const char* variant, const std:
   DriveConfig d = TRY(parse_drive(std::move(list)));
   d.option = fmt::format("-M: {}=", variant);
   TRY_VOID(add_drive(p, std::move(d)));
-  p.platform_devices.push_back({.kind = "vmapple-virtio-blk-pci",
+  const bool apple = kind == RootDisk::Apple;
+  PropertyList properties{{"drive", id}};
+  if (apple) properties.emplace_back("variant", variant);
+  p.platform_devices.push_back({.kind = apple ? "vmapple-virtio-blk-pci" : "virtio-blk-pci",
                                 .id = "",
-                                .properties = {{"drive", id}, {"variant", variant}},
+                                .properties = std::move(properties),
                                 .option = fmt::format("-M: {}=", variant)});
   return {};
 }
@@ -102,6 +106,9 @@ std::string platform_options_help() {
          "  mac-en0=<mac>, ...     - mac-en1, mac-wifi0, mac-bt0: addresses that firmware reads\n"
          "  model=<string>, serial=<string>, soc-name=<string> - at most 31 bytes each\n"
          "  root=<file>            - the disk to boot from, for firmware and guest\n"
+         "  root-disk=auto|apple|virtio - what it is to the guest (auto: virtio where its "
+         "partitions are\n"
+         "                           not Apple's)\n"
          "  run-installer1=<n>, run-installer2=<n> - what firmware reads there\n";
 }
 
@@ -127,6 +134,8 @@ Result<bool> on_platform_option(Parser& p, const std::string& key, const std::st
     p.aux_skip = value;
   else if (key == "root")
     p.root_file = value;
+  else if (key == "root-disk")
+    p.root_disk = TRY(parse_root_disk(value));
   else
     return false;
   p.platform_asked = key;
@@ -144,10 +153,14 @@ Result<void> add_platform_drives(Parser& p) {
   if (p.aux_file.empty() && p.aux_skip != "auto") return fail("-M: aux-skip= is without aux=");
   if (!p.aux_file.empty()) {
     const u64 header = TRY(header_of(p.aux_file, p.aux_skip));
-    TRY_VOID(add_disk(p, kAuxId, "aux", p.aux_file, header));
+    TRY_VOID(add_disk(p, kAuxId, "aux", p.aux_file, header, RootDisk::Apple));
   }
-  if (!p.root_file.empty()) TRY_VOID(add_disk(p, kRootId, "root", p.root_file, 0));
-  return {};
+  if (p.root_file.empty() && p.root_disk != RootDisk::Auto)
+    return fail("-M: root-disk= is without root=");
+  if (p.root_file.empty()) return {};
+  const RootDisk kind =
+      p.root_disk == RootDisk::Auto ? look_at_root_disk(p.root_file) : p.root_disk;
+  return add_disk(p, kRootId, "root", p.root_file, 0, kind);
 }
 
 Result<void> finish_platform(Parser& p) {

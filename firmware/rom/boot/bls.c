@@ -254,8 +254,9 @@ static const char* read_entry(struct Volume* v, struct Arena* arena, const char*
   const char* const path = config_join(arena, folder, "/", name);
   char* const id = (char*)config_join(arena, name, "", "");
   if (path == 0 || id == 0) return kNoMemory;
+  config_clean(id, str_length(id));
   for (char* c = id; *c != 0; ++c)
-    if ((u8)*c < ' ' || *c == 0x7f) *c = ' ';
+    if (*c == '\n') *c = ' ';
   read_name(&e, id);
   const char* const why = read_file(v, arena, path, &e, &f);
   if (why != 0) return why;

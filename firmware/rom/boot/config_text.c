@@ -6,6 +6,14 @@ const char kNoMemory[] = "there is no memory for the boot entries";
 
 static bool is_space(char c) { return c == ' ' || c == '\t'; }
 
+void config_clean(char* text, u64 bytes) {
+  for (u64 i = 0; i < bytes; ++i) {
+    const u8 c = (u8)text[i], next = i + 1 < bytes ? (u8)text[i + 1] : 0;
+    if ((c < ' ' && c != '\n') || c == 0x7f) text[i] = ' ';
+    if (c == 0xc2 && next >= 0x80 && next < 0xa0) text[i] = text[i + 1] = ' ';
+  }
+}
+
 const char* config_load(struct Volume* v, struct Arena* arena, const char* path,
                         struct ConfigText* text) {
   struct VolumeNode file;
@@ -17,8 +25,7 @@ const char* config_load(struct Volume* v, struct Arena* arena, const char* path,
   if (to == 0) return kNoMemory;
   why = volume_read(v, &file, 0, to, file.size);
   if (why != 0) return why;
-  for (u64 i = 0; i < file.size; ++i)
-    if (((u8)to[i] < ' ' && to[i] != '\n') || to[i] == 0x7f) to[i] = ' ';
+  config_clean(to, file.size);
   text->at = to;
   text->end = to + file.size;
   *text->end = 0;

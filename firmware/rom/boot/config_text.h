@@ -10,7 +10,10 @@ struct ConfigText {
   char *at, *end;  ///< *end is 0
 };
 
-/// Reads a file into the arena; bytes that a screen must not get become spaces.
+/// Makes spaces of control characters (C0 but the end of a line, DEL, and C1 as UTF-8 has them), which
+/// a terminal would obey.
+void config_clean(char* text, u64 bytes);
+/// Reads a file into the arena and cleans it.
 const char* config_load(struct Volume* v, struct Arena* arena, const char* path,
                         struct ConfigText* text);
 /// The next line that is neither empty nor a comment; false: there is none.  `*value` may be empty.

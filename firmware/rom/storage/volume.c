@@ -25,23 +25,30 @@ static const struct Foreign kForeign[] = {
     {4086, 10, "SWAPSPACE2", "it is swap space"},
 };
 
-const char* volume_mount(struct Volume* v, const struct BlockSource* source, u64 first,
-                         u64 sectors) {
-  bool mine = false;
-  cache_open(&v->cache, source, first, sectors);
-  v->label[0] = 0;
-  // The boot sector is tried last: an ext4 file system may still have an old one.
-  const char* why = ext4_mount(v, &mine);
-  if (mine) return why;
+static const char* foreign_system(struct BlockCache* c) {
   for (u32 i = 0; i < sizeof kForeign / sizeof *kForeign; ++i) {
     const struct Foreign* const f = &kForeign[i];
     u8 there[16];
-    if (cache_read(&v->cache, f->offset, f->bytes, there) == 0 &&
-        mem_equal(there, f->magic, f->bytes))
+    if (cache_read(c, f->offset, f->bytes, there) == 0 && mem_equal(there, f->magic, f->bytes))
       return f->why;
   }
-  why = fat_mount(v, &mine);
-  return mine ? why : "it is no file system that is known (FAT, ext2, ext3, ext4)";
+  return 0;
+}
+
+const char* volume_mount(struct Volume* v, const struct BlockSource* source, u64 first,
+                         u64 sectors) {
+  bool is_ext4 = false, is_fat = false;
+  cache_open(&v->cache, source, first, sectors);
+  v->label[0] = 0;
+  // The boot sector is tried last: an ext4 file system may still have an old one.
+  const char* const why = ext4_mount(v, &is_ext4);
+  if (is_ext4 && why == 0) return 0;
+  const char* const foreign = is_ext4 ? 0 : foreign_system(&v->cache);
+  if (foreign != 0) return foreign;
+  // The two bytes that ext4 is known by may also be a part of FAT's table.
+  const char* const why_fat = fat_mount(v, &is_fat);
+  if (is_fat && (why_fat == 0 || !is_ext4)) return why_fat;
+  return is_ext4 ? why : "it is no file system that is known (FAT, ext2, ext3, ext4)";
 }
 
 const char* volume_peek(struct Volume* v, const struct VolumeNode* node, u64 offset, void* to,

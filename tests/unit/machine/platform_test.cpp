@@ -1,6 +1,7 @@
 // What only 'vmapple' has: its devices on the bus, its hypercalls, its options.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -182,6 +183,49 @@ TEST(Platform, DisksOfTheShortForm) {
   EXPECT_EQ(id(1), 0x000d'1b36u);
   EXPECT_EQ(id(2), 0x1a00'106bu);
   EXPECT_EQ(id(3), 0x1a00'106bu);
+}
+
+/// A table with one partition of a type, as it is on the disk.
+std::vector<u8> table_with(std::array<u8, 16> type) {
+  std::vector<u8> disk(1 * MiB);
+  disk[510] = 0x55, disk[511] = 0xaa;
+  u8* const header = &disk[512];
+  std::memcpy(header, "EFI PART", 8);
+  store_le<u64>(header + 72, 2);
+  store_le<u32>(header + 80, 128);
+  store_le<u32>(header + 84, 128);
+  std::copy(type.begin(), type.end(), disk.begin() + 1024 + 5 * 128);
+  return disk;
+}
+
+// macOS has a driver for Apple's disks, and Linux for the others.
+TEST(Platform, TheRootDiskIsWhatItsSystemCanDrive) {
+  const quince::test::TempDir folder;
+  const auto id_of = [&](const std::vector<u8>& disk, const char* more = "") {
+    std::ofstream(folder / "root", std::ios::binary | std::ios::trunc)
+        .write(reinterpret_cast<const char*>(disk.data()),
+               static_cast<std::streamsize>(disk.size()));
+    const std::string option = "vmapple,root=" + (folder / "root") + more;
+    const auto m = machine({"-M", option.c_str()});
+    return m != nullptr ? read(*m, 0x4000'0000 + 2 * 0x8000) : 0;
+  };
+  constexpr u64 kApple = 0x1a00'106b, kVirtio = 0x1042'1af4;
+  const auto apfs = table_with(
+      {0xef, 0x57, 0x34, 0x7c, 0, 0, 0xaa, 0x11, 0xaa, 0x11, 0, 0x30, 0x65, 0x43, 0xec, 0xac});
+  const auto linux = table_with({0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d,
+                                 0x69, 0xd8, 0x47, 0x7d, 0xe4});
+  EXPECT_EQ(id_of(apfs), kApple);
+  EXPECT_EQ(id_of(linux), kVirtio);
+  EXPECT_EQ(id_of(std::vector<u8>(1 * MiB)), kApple);
+  EXPECT_EQ(id_of(table_with({})), kApple);
+  EXPECT_EQ(id_of(apfs, ",root-disk=virtio"), kVirtio);
+  EXPECT_EQ(id_of(linux, ",root-disk=apple"), kApple);
+  std::vector<u8> mbr(1 * MiB);
+  mbr[510] = 0x55, mbr[511] = 0xaa;
+  EXPECT_EQ(id_of(mbr), kVirtio);
+  auto wild = linux;
+  store_le<u64>(&wild[512 + 72], ~u64{0} / 256);
+  EXPECT_EQ(id_of(wild), kApple);
 }
 
 TEST(Platform, AHeaderIsLeftOutAsAsked) {

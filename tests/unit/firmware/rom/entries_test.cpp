@@ -339,6 +339,17 @@ TEST_F(Entries, NothingReachesTheScreenThatMovesTheCursor) {
   EXPECT_STREQ(at(0).kernel, "/k l");
 }
 
+TEST_F(Entries, NorControlCharactersOfUnicode) {
+  read(
+      {{"/loader/entries/a\n[m\xc2\x9b"
+        "1m.conf",
+        "title x\xc2\x9b"
+        "2Jy \xc2\xa0\xc3\x9b\xc2\nlinux /k\n"}});
+  ASSERT_EQ(found().count, 1u);
+  EXPECT_STREQ(at(0).title, "x  2Jy \xc2\xa0\xc3\x9b\xc2");
+  EXPECT_STREQ(at(0).id, "a [m  1m");
+}
+
 TEST_F(Entries, AMarkOfUtf8IsNoPartOfTheFirstWord) {
   read({{"/loader/entries/a.conf", "\xef\xbb\xbflinux /k\n"}});
   EXPECT_EQ(ids(), Names{"a"});

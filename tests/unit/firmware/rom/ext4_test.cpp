@@ -98,6 +98,10 @@ TEST_P(Ext4Formats, HasWhatWentIn) {
   if (std::strstr(GetParam().options, "inline_data") == nullptr)
     make_sparse(tree + "/sparse", 3'000'000, {0, 70'000, 1'000'000, 2'900'001});
   make_sparse(tree + "/hole", 1'000'000, {});
+  // Inodes in many groups, whose descriptors are in several places.
+  if (std::strstr(GetParam().options, "meta_bg") != nullptr)
+    for (int n = 0; n < 450; ++n)
+      write_file(tree + "/empty/f" + std::to_string(n), rom_text(9, static_cast<u64>(n)));
   mke2fs(GetParam().options, image, tree);
   RomDisk disk;
   disk.load(image);

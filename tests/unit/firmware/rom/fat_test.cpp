@@ -189,6 +189,15 @@ TEST_F(FatDamage, AChainThatMeetsItself) {
   EXPECT_TRUE(v.read("folder/none").starts_with("error: "));
 }
 
+TEST_F(FatDamage, ATableThatLooksLikeExt4IsStillFat) {
+  // Cluster 284 is followed by cluster 0xef53, where ext4 has its magic number.
+  disk_.bytes()[1024 + 0x38] = 0x53;
+  disk_.bytes()[1024 + 0x39] = 0xef;
+  RomVolume v(disk_);
+  EXPECT_EQ(v.error(), "");
+  EXPECT_EQ(v.read("file"), rom_text(5000, 3));
+}
+
 TEST_F(FatDamage, GeometryIsChecked) {
   const std::vector<u8> good = disk_.bytes();
   const auto mount = [&](u32 at, u8 value) {

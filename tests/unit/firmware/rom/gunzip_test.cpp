@@ -181,7 +181,7 @@ TEST(RomGunzip, EveryChangedByteIsSeen) {
 }
 
 /// A raw stream of bits, lowest first, as one gzip member without a right trailer.
-Bytes member_of(std::initializer_list<std::pair<unsigned, u64>> bits) {
+Bytes member_of(const std::vector<std::pair<unsigned, u64>>& bits) {
   Bytes b = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3};
   u64 hold = 0;
   unsigned held = 0;
@@ -219,6 +219,30 @@ TEST(RomGunzip, WhatTheFormatForbidsIsRefused) {
             damaged);
   EXPECT_EQ(unpack({0x1f, 0x8b, 7, 0, 0, 0, 0, 0, 0, 0, 3, 0}, 10).error, damaged) << "method";
   EXPECT_EQ(unpack({0x1f, 0x8b, 8, 0x20, 0, 0, 0, 0, 0, 0, 3, 0}, 10).error, damaged) << "flags";
+}
+
+/// A member that says "a" with a code of its own: two symbols of `length` bits.
+Bytes letter_a(u8 length) {
+  // Lengths are written with 18 as 0, 0 as 10, `length` as 11.
+  std::vector<std::pair<unsigned, u64>> bits = {{1, 1}, {2, 2}, {5, 0}, {5, 0}, {4, 14}};
+  static constexpr u8 kOrder[18] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1};
+  for (const u8 symbol : kOrder)
+    bits.emplace_back(3, symbol == 18 ? 1 : symbol == 0 || symbol == length ? 2 : 0);
+  bits.insert(bits.end(), {{1, 0}, {7, 97 - 11}, {2, 3}, {1, 0}, {7, 127}, {1, 0}, {7, 20 - 11}});
+  bits.insert(bits.end(), {{2, 3}, {2, 1}});
+  bits.insert(bits.end(), {{length, 0}, {length, 1u << (length - 1)}});
+  Bytes b = member_of(bits);
+  b.resize(b.size() - 40);
+  const auto crc = static_cast<u32>(::crc32(0, reinterpret_cast<const Bytef*>("a"), 1));
+  for (unsigned i = 0; i < 4; ++i) b.push_back(static_cast<u8>(crc >> 8 * i));
+  b.insert(b.end(), {1, 0, 0, 0});
+  return b;
+}
+
+TEST(RomGunzip, ACodeMustUseAllValues) {
+  EXPECT_EQ(unpack(letter_a(1), 10).error, "");
+  EXPECT_EQ(unpack(letter_a(1), 10).data, Bytes{'a'});
+  EXPECT_EQ(unpack(letter_a(2), 10).error, "the compressed data is damaged");
 }
 
 // ---- How a kernel is packed --------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/unit/firmware/rom/rom_disk.h"
@@ -136,6 +137,33 @@ TEST_F(VolumeOnExt4, LongPathsAreRefused) {
   VolumeNode node{};
   ASSERT_EQ(volume_find(v.get(), "", &node), nullptr);
   EXPECT_EQ(node.kind, kVolumeFolder);
+}
+
+/// A file of 20 pieces of 1000 bytes, of which the eleventh is elsewhere and the last one a hole.
+const char* map_pieces(Volume*, const VolumeNode*, u64 offset, u64 want, VolumeRun* run) {
+  const u64 piece = offset / 1000, in = offset % 1000;
+  run->at = 512 + offset + (piece == 10 ? 20'000 : 0);
+  run->bytes = std::min<u64>(want, 1000 - in);
+  run->hole = piece == 19;
+  return nullptr;
+}
+
+TEST(Volume, NeighboursAreReadTogether) {
+  RomDisk disk(numbered(60'000));
+  const auto v = std::make_unique<Volume>();
+  const VolumeOps ops{map_pieces, nullptr, nullptr};
+  v->ops = &ops;
+  cache_open(&v->cache, &disk.source(), 0, disk.sectors());
+  const VolumeNode file{1, 20'000, kVolumeFile, false};
+  std::vector<u8> got(20'000, 0xee), want = disk.bytes();
+  ASSERT_EQ(volume_read(v.get(), &file, 0, got.data(), got.size()), nullptr);
+  std::copy_n(want.begin() + 30'512, 1000, want.begin() + 10'512);
+  std::fill_n(want.begin() + 19'512, 1000, u8{0});
+  EXPECT_TRUE(std::equal(got.begin(), got.end(), want.begin() + 512));
+  unsigned straight = 0;
+  for (const auto& r : disk.requests())
+    if (r.to >= got.data() && r.to < got.data() + got.size()) ++straight;
+  EXPECT_EQ(straight, 3u);
 }
 
 TEST(RomLib, CrcIsZlibs) {

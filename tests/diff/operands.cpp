@@ -1,4 +1,4 @@
-#include "tests/isa/operands.h"
+#include "tests/diff/operands.h"
 
 #include <string_view>
 
@@ -13,7 +13,9 @@ bool names_register(std::string_view name) {
 
 }  // namespace
 
-bool Operands::word(int row, u32& insn) {
+bool Operands::word(int row, u32& insn) { return word_of(row, 0, 0, insn); }
+
+bool Operands::word_of(int row, u32 mask, u32 value, u32& insn) {
   const a64::RowInfo& info = a64::rows()[static_cast<std::size_t>(row)];
   for (int attempt = 0; attempt < 500; ++attempt) {
     insn = static_cast<u32>(rng_());
@@ -23,18 +25,20 @@ bool Operands::word(int row, u32& insn) {
     for (a64::Token t; a64::next_token(p, t);) {
       at -= t.width;
       if (t.literal) continue;
-      const u32 mask = static_cast<u32>(low_mask(t.width)) << at;
+      const u32 field = static_cast<u32>(low_mask(t.width)) << at;
       const std::string_view name(t.begin, t.length);
       if (names_register(name)) {
         if (one_in(10))
-          insn |= mask;  // SP, ZR or V31
+          insn |= field;  // SP, ZR or V31
         else if (one_in(6))
-          insn = (insn & ~mask) | ((shared << at & mask));  // the same again
+          insn = (insn & ~field) | (shared << at & field);  // the same again
       } else if (t.width > 2 && one_in(4)) {
-        insn = one_in(2) ? insn & ~mask : insn | mask;  // the ends of a range
+        insn = one_in(2) ? insn & ~field : insn | field;  // the ends of a range
       }
     }
+    insn = (insn & ~mask) | value;
     insn = (insn & ~info.enc.mask) | info.enc.value;
+    if ((insn & mask) != value) return false;
     if (a64::decode_row(insn) == row) return true;
   }
   return false;

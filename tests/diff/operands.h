@@ -19,6 +19,8 @@ class Operands {
 
   /// A word that decodes to rows()[row]; false when a few hundred tries found none.
   bool word(int row, u32& insn);
+  /// The same with some bits of the word given.
+  bool word_of(int row, u32 mask, u32 value, u32& insn);
   /// A general register's value.
   u64 general();
   /// A vector register's value: lanes of one size, integers or floating point.

@@ -30,7 +30,8 @@ Result<void> Campaign::reserve(unsigned cases) {
 }
 
 Result<void> Campaign::run_row(int row, u64 cases) {
-  Operands random(options_.seed * 0x9e37'79b9'7f4a'7c15 ^ hash(info(row).id));
+  Operands random((options_.seed * 0x9e37'79b9'7f4a'7c15 ^ hash(info(row).id)) +
+                  generator_.fpcr_seed());
   for (u64 n = 0; n < cases; n += options_.sets) {
     u32 insn = 0;
     if (!generator_.word(row, random, insn)) break;
@@ -47,6 +48,20 @@ Result<void> Campaign::run_word(int row, u32 insn, std::span<const u32> then, u6
   for (u64 n = 0; n < cases; n += options_.sets) {
     TRY_VOID(reserve(options_.sets));
     generator_.add_word(row, insn, then, slots_++, options_.sets, random, next_.plan);
+  }
+  return {};
+}
+
+Result<void> Campaign::run_states(int row, u32 insn, std::span<const OracleState> states) {
+  OracleCase c{};
+  for (const OracleState& s : states) {
+    if (next_.plan.size() == ORACLE_BATCH) TRY_VOID(submit());
+    if (&s == states.data() || next_.plan.empty()) {
+      c.slot = slots_++;
+      set_code_and_end(c, std::span(&insn, 1));
+    }
+    c.in = s;
+    next_.plan.push_back({c, row});
   }
   return {};
 }

@@ -25,6 +25,10 @@ class Campaign {
   Result<void> run_row(int row, u64 cases);
   /// Cases of one word.
   Result<void> run_word(int row, u32 insn, std::span<const u32> then, u64 cases, Operands& random);
+  /// Cases of one word with these states.
+  Result<void> run_states(int row, u32 insn, std::span<const OracleState> states);
+  /// FPCR of what is run from now on; without one, each case has its own.
+  void set_fpcr(std::optional<u32> fpcr) { generator_.set_fpcr(fpcr); }
   /// `count` random blocks.
   Result<void> run_blocks(u64 count);
   /// About `cases` cases of what an exception leaves out, compared all the same; how many of them

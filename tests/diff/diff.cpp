@@ -1,6 +1,8 @@
-// The long run of the differential tester: rows and random blocks on quince and qemu-aarch64.
+// The long run of the differential tester: rows and random blocks on quince and qemu-aarch64, or
+// floating-point rows on quince and the reference.
 //
 //   diff --seed 7 --cases 100000 --blocks 10000000
+//   diff --oracle reference --fpcr each --cases 1000000
 //
 // Ends with status 1 when there was a difference, 2 when it could not run.
 #include <fmt/format.h>
@@ -11,24 +13,32 @@
 
 #include "tests/diff/campaign.h"
 #include "tests/diff/exceptions.h"
+#include "tests/diff/fp/controls.h"
+#include "tests/diff/fp/reference_engine.h"
+#include "tests/diff/fp/rows.h"
 #include "tests/diff/qemu_engine.h"
 
 namespace quince::test {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: diff [--seed N] [--cases N] [--blocks N] [--sets N] [--row PATTERN]\n"
+    "usage: diff [--seed N] [--cases N] [--blocks N] [--sets N] [--row PATTERN] [--oracle NAME] "
+    "[--fpcr each]\n"
     "  --seed N       other random cases (1)\n"
     "  --cases N      for each row of the instruction table (10000)\n"
     "  --blocks N     random blocks (0)\n"
     "  --sets N       operand sets for each word and each block (16)\n"
     "  --row PATTERN  this row only; a trailing * stands for any rest\n"
+    "  --oracle NAME  qemu, or reference: the floating-point rows that it knows (qemu)\n"
+    "  --fpcr each    floating-point rows only, --cases with each rounding mode, FZ, FZ16, DN, "
+    "AHP\n"
     "QUINCE_ISA_QEMU names another qemu-aarch64 than the installed one.\n";
 
 struct Options {
   CampaignOptions campaign;
   u64 cases = 10000, blocks = 0;
   std::string row = "*";
+  bool reference = false, each_fpcr = false;
 };
 
 Result<u64> number(const char* option, const char* text) {
@@ -48,6 +58,17 @@ Result<Options> parse(int argc, char** argv) {
       o.row = value;
       continue;
     }
+    if (name == "--oracle") {
+      o.reference = std::string_view(value) == "reference";
+      if (!o.reference && std::string_view(value) != "qemu")
+        return fail("--oracle: '{}' is neither qemu nor reference", value);
+      continue;
+    }
+    if (name == "--fpcr") {
+      if (std::string_view(value) != "each") return fail("--fpcr: only 'each' is known");
+      o.each_fpcr = true;
+      continue;
+    }
     const u64 n = TRY(number(argv[i], value));
     if (name == "--seed")
       o.campaign.seed = n;
@@ -62,6 +83,7 @@ Result<Options> parse(int argc, char** argv) {
     else
       return fail("{}: not known", name);
   }
+  if (o.reference && o.blocks != 0) return fail("--blocks: the reference knows rows only");
   return o;
 }
 
@@ -80,19 +102,35 @@ std::string rate(u64 cases, Clock::time_point since) {
                      static_cast<double>(cases) / (s > 0 ? s : 1));
 }
 
+/// The cases of one row.
+Result<void> run_row(Campaign& campaign, int row, const Options& o) {
+  if (!o.each_fpcr) return campaign.run_row(row, o.cases);
+  for (const u32 fpcr : fpcr_values(a64::rows()[static_cast<std::size_t>(row)])) {
+    campaign.set_fpcr(fpcr);
+    TRY_VOID(campaign.run_row(row, o.cases));
+  }
+  return {};
+}
+
 Result<bool> run(const Options& o) {
-  const auto oracle = TRY(QemuEngine::create());
+  std::unique_ptr<QemuEngine> qemu;
+  ReferenceEngine reference;
+  if (!o.reference) qemu = TRY(QemuEngine::create());
+  const Scope scope{.lse2 = qemu == nullptr || qemu->lse2()};
   QuinceEngine ours;
-  Campaign campaign(ours, ours, *oracle, {.lse2 = oracle->lse2()}, o.campaign);
+  Engine& theirs = qemu != nullptr ? static_cast<Engine&>(*qemu) : reference;
+  Campaign campaign(ours, ours, theirs, scope, o.campaign);
   unsigned rows = 0;
   auto start = Clock::now();
   for (std::size_t r = 0; r < a64::rows().size() && o.cases != 0; ++r) {
-    if (!wanted(o.row, a64::rows()[r].id)) continue;
-    if (exception_of_row(a64::rows()[r], oracle->lse2()) != nullptr) continue;
-    TRY_VOID(campaign.run_row(static_cast<int>(r), o.cases));
+    const a64::RowInfo& row = a64::rows()[r];
+    if (!wanted(o.row, row.id) || exception_of_row(row, scope.lse2) != nullptr) continue;
+    if ((o.reference || o.each_fpcr) && !fp_reference_has(row)) continue;
+    TRY_VOID(run_row(campaign, static_cast<int>(r), o));
     ++rows;
   }
   TRY_VOID(campaign.flush());
+  if (rows == 0 && o.cases != 0) return fail("--row: '{}' is no row that can be compared", o.row);
   fmt::print("{} rows: {}\n", rows, rate(campaign.compared(), start));
   if (o.blocks != 0) {
     start = Clock::now();

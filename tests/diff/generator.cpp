@@ -143,7 +143,7 @@ OracleState Generator::state(u32 slot, Operands& random) const {
   s.sp = random.general();
   for (u32 i = 0; i < 32; ++i) set_vector(s, i, random.vector());
   s.pstate = random.below(16) << 28;
-  s.fpcr = random.fpcr();
+  s.fpcr = fpcr(random);
   s.fpsr = random_fpsr(random);
   for (u64& w : s.window) w = random.general();
   return s;
@@ -167,7 +167,7 @@ void Generator::vary(const a64::RowInfo& row, OracleCase& c, Operands& random) c
   }
   s.pstate = random.below(16) << 28;
   if (integer) return;
-  s.fpcr = random.fpcr();
+  s.fpcr = fpcr(random);
   s.fpsr = random_fpsr(random);
 }
 

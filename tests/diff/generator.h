@@ -27,6 +27,11 @@ class Generator {
   explicit Generator(Scope scope) : scope_(scope) {}
 
   const Scope& scope() const { return scope_; }
+  /// Every case of rows that use FPCR has this value; without one, each its own.
+  void set_fpcr(std::optional<u32> fpcr) { fpcr_ = fpcr; }
+
+  /// Tells runs with another FPCR apart.
+  u64 fpcr_seed() const { return fpcr_.value_or(0); }
 
   /// A word of the row that is compared; false when twenty tries found none.
   bool word(int row, Operands& random, u32& insn) const;
@@ -48,7 +53,10 @@ class Generator {
  private:
   void vary(const a64::RowInfo& row, OracleCase& c, Operands& random) const;
 
+  u32 fpcr(Operands& random) const { return fpcr_ ? *fpcr_ : random.fpcr(); }
+
   Scope scope_;
+  std::optional<u32> fpcr_;
 };
 
 }  // namespace quince::test

@@ -229,7 +229,7 @@ void Blocks::add(u32 slot, unsigned sets, Operands& random, std::vector<Planned>
   set_code_and_end(c, code);
   for (unsigned i = 0; i < sets; ++i) {
     c.in = state(slot, random);
-    out.push_back({c, -1});
+    out.push_back({c, kBlock});
   }
 }
 

@@ -27,6 +27,8 @@ class Campaign {
   Result<void> run_word(int row, u32 insn, std::span<const u32> then, u64 cases, Operands& random);
   /// Cases of one word with these states.
   Result<void> run_states(int row, u32 insn, std::span<const OracleState> states);
+  /// Sequences that a row of sequence_rows() takes part in.
+  Result<void> run_sequences(int row, u64 cases);
   /// FPCR of what is run from now on; without one, each case has its own.
   void set_fpcr(std::optional<u32> fpcr) { generator_.set_fpcr(fpcr); }
   /// `count` random blocks.
@@ -40,7 +42,7 @@ class Campaign {
   const std::vector<Finding>& findings() const { return findings_; }
   /// Every difference, also of those that are not kept.
   u64 differences() const { return differences_; }
-  /// Compared cases of a row; -1: blocks.
+  /// Compared cases of a row, of kBlock or of kSequence.
   u64 compared(int row) const { return compared_.contains(row) ? compared_.at(row) : 0; }
   u64 compared() const { return total_; }
   /// What was left out because it came to no end.

@@ -7,7 +7,10 @@
 
 namespace quince::test {
 
-/// A case and the row of its first instruction (-1: a block).
+/// Planned::row of what is not about one row.
+inline constexpr int kBlock = -1, kSequence = -2;
+
+/// A case and the row of its first instruction, or kBlock or kSequence.
 struct Planned {
   OracleCase c;
   int row;

@@ -49,7 +49,8 @@ std::string states(const OracleCase& c, const OracleResult& ours, const OracleRe
 }
 
 std::string report(const Finding& f) {
-  const char* row = f.row < 0 ? "block" : a64::rows()[static_cast<std::size_t>(f.row)].id;
+  const char* row = f.row < 0 ? (f.row == -1 ? "block" : "sequence")
+                              : a64::rows()[static_cast<std::size_t>(f.row)].id;
   return fmt::format("{}: {} differ{}; seed {}\n{}{}vector:\n{}", row,
                      differences(f.c, f.ours, f.theirs), f.guarded ? ", guarded pages" : "", f.seed,
                      disassembly(f.c), states(f.c, f.ours, f.theirs),

@@ -10,7 +10,7 @@ namespace quince::test {
 struct Finding {
   OracleCase c;
   OracleResult ours, theirs;
-  int row;   ///< of the first instruction; -1: a block
+  int row;   ///< of the first instruction, or kBlock or kSequence
   u64 seed;  ///< of the campaign
   bool guarded;
 };

@@ -16,6 +16,7 @@
 #include "tests/diff/campaign.h"
 #include "tests/diff/exceptions.h"
 #include "tests/diff/qemu_engine.h"
+#include "tests/diff/sequences.h"
 
 namespace quince::test {
 namespace {
@@ -133,6 +134,17 @@ TEST(IsaSequences, ZeroByVirtualAddress) {
     expect_ok(bench.campaign().run_word(row, kDcZva | random.below(31), {}, 1, random));
   bench.finish();
   EXPECT_GT(bench.campaign().compared(row), 0u);
+}
+
+// Each engine has keys of its own: a pointer that is signed and authenticated is the same for all.
+TEST(IsaSequences, PointersThatAreSignedAndAuthenticated) {
+  IsaBench bench;
+  if (!bench.missing().empty()) GTEST_SKIP() << bench.missing();
+  ASSERT_TRUE(bench.ready());
+  for (const int row : sequence_rows()) expect_ok(bench.campaign().run_sequences(row, cases() / 2));
+  bench.finish();
+  EXPECT_EQ(bench.campaign().faults(), 0u);
+  EXPECT_GE(bench.campaign().compared(kSequence), sequence_rows().size() * (cases() / 2));
 }
 
 // A store exclusive succeeds after a load exclusive of the same place and size, and fails after

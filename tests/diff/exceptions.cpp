@@ -15,6 +15,10 @@ bool sp_and_misaligned(const ExceptionInput& in) {
   return in.fields["rn"] == 31 && (in.fields["imm9"] & 15) != 0;
 }
 
+bool negative_half(const ExceptionInput& in) {
+  return (in.c->in.v[2 * in.fields["rn"]] & 0x8000) != 0;
+}
+
 bool flushed_denormal(const ExceptionInput& in) {
   constexpr u32 kFpcrFZ = 1u << 24;
   const u64 dn = in.c->in.v[2 * in.fields["rn"]];
@@ -39,7 +43,7 @@ constexpr Exception kExceptions[] = {
     {"RETA*", 0, 0, nullptr, false, Kind::Private, Versions::Any, kKeys, kPac},
     {"LDRAA", 0, 0, nullptr, false, Kind::Private, Versions::Any, kKeys, kPac},
     {"LDRAB", 0, 0, nullptr, false, Kind::Private, Versions::Any, kKeys, kPac},
-    {"FCVTZS_n_h", 0, 0, nullptr, false, Kind::Wrong, Versions::Before8_1,
+    {"FCVTZS_n_h", 0, 0, negative_half, true, Kind::Wrong, Versions::Before8_1,
      "a negative result is sign-extended beyond its 16 bits",
      "C7.2 FCVTZS (vector, fixed-point): Elem[result, e, esize] of a V register that is else zero"},
     {"FJCVTZS", 0, 0, flushed_denormal, true, Kind::Wrong, Versions::Before8_1,

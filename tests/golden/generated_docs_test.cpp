@@ -165,7 +165,8 @@ std::string code_cell(std::string_view text) {
 }
 
 constexpr const char* kTestNames =
-    "* rows: single instructions of the row against qemu-aarch64 (`tests/isa`, `tests/diff`); where "
+    "* rows: single instructions of the row against qemu-aarch64 (`tests/isa`, `tests/diff`); "
+    "where "
     "qemu cannot know the answer by itself the reason is given\n"
     "* blocks: random blocks have it, against qemu-aarch64 (`tests/diff`)\n"
     "* sequences: in company of others, against qemu-aarch64 (`tests/diff/sequences.h`)\n"
@@ -188,15 +189,15 @@ TEST(GeneratedDocs, Instructions) {
   for (const a64::RowInfo& row : a64::rows()) {
     if (group != row.group) {
       group = row.group;
-      out += fmt::format("\n## {}\n\n| row | encoding | assembly | feature | tests |\n"
-                         "|---|---|---|---|---|\n",
-                         group);
+      out += fmt::format(
+          "\n## {}\n\n| row | encoding | assembly | feature | tests |\n"
+          "|---|---|---|---|---|\n",
+          group);
     }
     const RowTests& t = tests[index++];
     EXPECT_FALSE(t.tests.empty()) << row.id << " has no test; qemu: " << t.not_compared;
     out += fmt::format("| {} | {} | {} | {} | {}{} |\n", row.id, code_cell(row.pattern),
-                       code_cell(row.text), feature_name(row.feature),
-                       fmt::join(t.tests, ", "),
+                       code_cell(row.text), feature_name(row.feature), fmt::join(t.tests, ", "),
                        t.not_compared.empty() ? "" : "; not by qemu alone: " + t.not_compared);
   }
   expect_golden("docs/generated/instructions.md", out);

@@ -1,12 +1,25 @@
 // Random instruction words of a row, and operand values that lean towards the interesting.
 #pragma once
 
-#include <random>
-
 #include "cpu/a64/table.h"
 #include "cpu/state.h"
 
 namespace quince::test {
+
+/// SplitMix64: quick, and good enough to choose cases with.
+class Random {
+ public:
+  explicit Random(u64 seed) : state_(seed) {}
+  u64 operator()() {
+    u64 z = state_ += 0x9e37'79b9'7f4a'7c15;
+    z = (z ^ z >> 30) * 0xbf58'476d'1ce4'e5b9;
+    z = (z ^ z >> 27) * 0x94d0'49bb'1331'11eb;
+    return z ^ z >> 31;
+  }
+
+ private:
+  u64 state_;
+};
 
 class Operands {
  public:
@@ -14,7 +27,7 @@ class Operands {
 
   u64 next() { return rng_(); }
   /// Below n.
-  u32 below(u32 n) { return static_cast<u32>(rng_() % n); }
+  u32 below(u32 n) { return static_cast<u32>((rng_() >> 32) * n >> 32); }
   bool one_in(u32 n) { return below(n) == 0; }
 
   /// A word that decodes to rows()[row]; false when a few hundred tries found none.
@@ -32,7 +45,7 @@ class Operands {
   u64 floating_point(unsigned size);
   u64 integer(unsigned size);
 
-  std::mt19937_64 rng_;
+  Random rng_;
 };
 
 }  // namespace quince::test

@@ -42,7 +42,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   store_le<u64>(host(level2(kBase)), kBase | kBlockDescriptor | kUserNoExecute);
   store_le<u64>(host(level2(kDataBlock)), kLevel3 | kTable);
   for (u64 va = data; va < data + data_size; va += 0x1000)
-    store_le<u64>(host(kLevel3 + 8 * ((va >> 12) & 511)), va | kPage | kUser);
+    store_le<u64>(host(kLevel3 + 8 * ((va >> 12) & 511)), va | kPage | kUser | kUserNoExecute);
   map_code(false);
   for (u64 at = kVectors; at < kVectors + 0x800; at += 4) write_insn(at, 0x1400'0000);  // b .
   for (u64 at = kCode; at < kCode + kBlock; at += 4) write_insn(at, kBrk);

@@ -51,6 +51,10 @@ bool integer_group(std::string_view group) {
          group == "ldst_atomic";
 }
 
+bool computes(const a64::RowInfo& row) {
+  return std::string_view(row.group) == "fp" || std::string_view(row.group) == "simd_fp";
+}
+
 bool branches(const a64::RowInfo& row) {
   return std::string_view(row.group) == "branch" || std::string_view(row.group) == "system";
 }
@@ -167,8 +171,24 @@ void Generator::vary(const a64::RowInfo& row, OracleCase& c, Operands& random) c
   }
   s.pstate = random.below(16) << 28;
   if (integer) return;
+  if (computes(row) && random.one_in(2)) relate(row, c, random);
   s.fpcr = fpcr(random);
   s.fpsr = random_fpsr(random);
+}
+
+/// Floating-point operands that have to do with each other: Vm with Vn, and addends, in Va or Vd, with
+/// their product.
+void Generator::relate(const a64::RowInfo& row, OracleCase& c, Operands& random) const {
+  OracleState& s = c.in;
+  const char arrangement = row.id[std::string_view(row.id).size() - 1];
+  const unsigned size = arrangement == 'h' ? 16 : arrangement == 's' ? 32 : 64;
+  const u32 insn = c.insn[0], rd = insn & 31, rn = insn >> 5 & 31, ra = insn >> 10 & 31,
+            rm = insn >> 16 & 31;
+  const auto vector = [&](u32 r) { return cpu::VReg{{s.v[2 * r], s.v[2 * r + 1]}}; };
+  if (random.one_in(2)) set_vector(s, rm, random.related(vector(rn), size));
+  if (size == 16 || !random.one_in(2)) return;
+  set_vector(s, rd, random.cancelling(vector(rn), vector(rm), size));
+  set_vector(s, ra, vector(rd));
 }
 
 void Generator::add_word(int row, u32 insn, std::span<const u32> then, u32 slot, unsigned sets,

@@ -55,6 +55,7 @@ class Generator {
 
  private:
   void vary(const a64::RowInfo& row, OracleCase& c, Operands& random) const;
+  void relate(const a64::RowInfo& row, OracleCase& c, Operands& random) const;
 
   u32 fpcr(Operands& random) const { return fpcr_ ? *fpcr_ : random.fpcr(); }
 

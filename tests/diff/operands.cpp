@@ -1,5 +1,6 @@
 #include "tests/diff/operands.h"
 
+#include <bit>
 #include <string_view>
 
 namespace quince::test {
@@ -133,6 +134,60 @@ cpu::VReg Operands::vector() {
   const bool fp = size >= 16 && !one_in(3);
   for (unsigned i = 0; i < 128 / size; ++i) {
     const u64 lane = fp ? floating_point(size) : integer(size);
+    v.d[i * size / 64] |= lane << (i * size % 64);
+  }
+  return v;
+}
+
+namespace {
+
+u64 lane_of(const cpu::VReg& v, unsigned i, unsigned size) {
+  return v.d[i * size / 64] >> (i * size % 64) & low_mask(size);
+}
+
+/// The host's arithmetic only leads near to where it is interesting; nothing is judged by it.
+u64 host(unsigned size, u64 a, u64 b, double (*fn)(double, double)) {
+  if (size == 64) return std::bit_cast<u64>(fn(std::bit_cast<double>(a), std::bit_cast<double>(b)));
+  const auto single = [](u64 v) { return std::bit_cast<float>(static_cast<u32>(v)); };
+  return std::bit_cast<u32>(static_cast<float>(fn(single(a), single(b))));
+}
+
+}  // namespace
+
+u64 Operands::related_lane(u64 v, unsigned size) {
+  const unsigned fraction = size == 16 ? 10 : size == 32 ? 23 : 52;
+  const u64 sign = u64{1} << (size - 1), unit = u64{1} << fraction;
+  const u64 mask = low_mask(size);
+  switch (below(6)) {
+    case 0:
+      return v;
+    case 1:
+      return v ^ sign;
+    case 2:
+      return ((v ^ (one_in(2) ? sign : 0)) + below(5) - 2) & mask;
+    case 3:  // so far away that only rounding sees it
+      return ((v ^ (one_in(2) ? sign : 0)) + (fraction - 1 + below(5)) * unit) & mask;
+    case 4:
+      return (v + (u64{below(9)} - 4) * unit) & mask;
+    default:
+      if (size == 16) return (u64{30} << fraction) - (v & (mask >> 1));
+      return host(size, v, v, [](double x, double) { return 1 / x; });
+  }
+}
+
+cpu::VReg Operands::related(const cpu::VReg& to, unsigned size) {
+  cpu::VReg v;
+  for (unsigned i = 0; i < 128 / size; ++i)
+    v.d[i * size / 64] |= related_lane(lane_of(to, i, size), size) << (i * size % 64);
+  return v;
+}
+
+cpu::VReg Operands::cancelling(const cpu::VReg& a, const cpu::VReg& b, unsigned size) {
+  cpu::VReg v;
+  for (unsigned i = 0; i < 128 / size; ++i) {
+    u64 lane = host(size, lane_of(a, i, size), lane_of(b, i, size),
+                    [](double x, double y) { return -x * y; });
+    if (!one_in(3)) lane = (lane + below(5) - 2) & low_mask(size);
     v.d[i * size / 64] |= lane << (i * size % 64);
   }
   return v;

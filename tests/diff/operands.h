@@ -38,12 +38,18 @@ class Operands {
   u64 general();
   /// A vector register's value: lanes of one size, integers or floating point.
   cpu::VReg vector();
+  /// A vector whose lanes of `size` bits, floating point, are related to those of another: the same
+  /// number, its negative, some units in the last place away, another exponent, or its inverse.
+  cpu::VReg related(const cpu::VReg& to, unsigned size);
+  /// What nearly cancels the products of the lanes of two vectors, of 32 or 64 bits.
+  cpu::VReg cancelling(const cpu::VReg& a, const cpu::VReg& b, unsigned size);
   /// FPCR with rounding mode, flush to zero, default NaN and AHP at random.
   u32 fpcr();
 
  private:
   u64 floating_point(unsigned size);
   u64 integer(unsigned size);
+  u64 related_lane(u64 v, unsigned size);
 
   Random rng_;
 };

@@ -41,7 +41,8 @@ std::string states(const OracleCase& c, const OracleResult& ours, const OracleRe
   for (const Compared& i : compared_items(c, ours, theirs)) {
     const bool interesting = i.name == "signal" || i.name == "pc" || i.name == "fpcr" ||
                              i.name == "fpsr" || i.name == "nzcv" || named(c, i.name);
-    if (!i.differs() && i.in == i.ours && i.in == i.theirs && !interesting) continue;
+    const bool changed = i.in != i.ours || i.in != i.theirs;
+    if (!i.differs() && !changed && (!interesting || i.in == 0)) continue;
     text += fmt::format("{} {:<12} {:#018x} {:#018x} {:#018x}{}\n", i.differs() ? '*' : ' ', i.name,
                         i.in, i.ours, i.theirs, i.compared ? "" : "  not compared");
   }

@@ -164,9 +164,13 @@ const Blocks::Entry& Blocks::draw(Operands& random) {
   return entries[random.below(static_cast<u32>(entries.size()))];
 }
 
-/// One instruction, or two; `limit`: the last place that a branch may lead to.
+/// One instruction, or two; in guarded pages often one to land on; `limit`: the last place that a branch may lead to.
 void Blocks::append(std::vector<u32>& code, unsigned limit, Operands& random) {
   const auto here = static_cast<u32>(code.size());
+  if (generator_.scope().guarded && random.one_in(4)) {
+    code.push_back(0xd503'241f | random.below(4) << 6);  // BTI, c, j, jc
+    return;
+  }
   const Entry& e = draw(random);
   const a64::RowInfo& row = info(e.row);
   u32 insn = e.insn;
@@ -226,7 +230,7 @@ void Blocks::add(u32 slot, unsigned sets, Operands& random, std::vector<Planned>
   OracleCase c{};
   c.slot = slot;
   c.flags = ORACLE_MEMORY;
-  set_code_and_end(c, code);
+  generator_.scope().guarded ? set_code(c, code) : set_code_and_end(c, code);
   for (unsigned i = 0; i < sets; ++i) {
     c.in = state(slot, random);
     out.push_back({c, kBlock});

@@ -24,23 +24,34 @@ u64 option(const char* name, u64 otherwise) {
   return v == nullptr || *v == 0 ? otherwise : std::strtoull(v, nullptr, 0);
 }
 
-TEST(Diff, BlocksDoWhatTheOracleDoes) {
+/// Random blocks on both engines; the campaign's counts are looked at by `also`.
+void run_blocks(bool guarded, u64 blocks, void (*also)(const Campaign&, u64)) {
   if (const std::string why = oracle_missing(); !why.empty()) GTEST_SKIP() << why;
   auto oracle = QemuEngine::create();
   ASSERT_TRUE(oracle) << oracle.error().message();
   QuinceEngine ours;
-  Campaign campaign(ours, ours, **oracle, {.lse2 = (*oracle)->lse2()},
+  Campaign campaign(ours, ours, **oracle, {.lse2 = (*oracle)->lse2(), .guarded = guarded},
                     {.seed = option("QUINCE_ISA_SEED", 1), .sets = 8});
-  const u64 blocks = option("QUINCE_DIFF_BLOCKS", 24'000);
   auto done = campaign.run_blocks(blocks);
   if (done) done = campaign.flush();
   EXPECT_TRUE(done) << done.error().message();
   EXPECT_EQ(campaign.differences(), 0u);
   for (const Finding& f : campaign.findings()) ADD_FAILURE() << report(f);
   EXPECT_GE(campaign.compared(kBlock) + campaign.endless(), blocks);
-  // Most blocks come to their end; some fault on the way.
-  EXPECT_LT(campaign.faults(), blocks / 2);
-  EXPECT_GT(campaign.faults(), 0u);
+  also(campaign, blocks);
+}
+
+TEST(Diff, BlocksDoWhatTheOracleDoes) {
+  run_blocks(false, option("QUINCE_DIFF_BLOCKS", 24'000), [](const Campaign& c, u64 blocks) {
+    // Most blocks come to their end; some fault on the way.
+    EXPECT_LT(c.faults(), blocks / 2);
+    EXPECT_GT(c.faults(), 0u);
+  });
+}
+
+// Branches that may land on BTI only.
+TEST(Diff, BlocksInGuardedPages) {
+  run_blocks(true, option("QUINCE_DIFF_BLOCKS", 24'000) / 8, [](const Campaign&, u64) {});
 }
 
 TEST(Diff, EveryExceptionIsNeeded) {

@@ -1,5 +1,6 @@
 // docs/generated/ is made from the tables that the code runs on, so it cannot be wrong for long.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -28,6 +29,7 @@
 #include "hw/vmapple/gpu.h"
 #include "machine/board.h"
 #include "machine/machine.h"
+#include "tests/diff/coverage.h"
 #include "tests/golden/golden.h"
 #include "tests/support/ui_host.h"
 
@@ -162,23 +164,41 @@ std::string code_cell(std::string_view text) {
   return out + "`";
 }
 
+constexpr const char* kTestNames =
+    "* rows: single instructions of the row against qemu-aarch64 (`tests/isa`, `tests/diff`); "
+    "where "
+    "qemu cannot know the answer by itself the reason is given\n"
+    "* blocks: random blocks have it, against qemu-aarch64 (`tests/diff`)\n"
+    "* sequences: in company of others, against qemu-aarch64 (`tests/diff/sequences.h`)\n"
+    "* reference: against the floating-point reference (`tests/diff/fp`)\n"
+    "* vector: a recorded case has it (`tests/diff/vectors/`)\n"
+    "* unit: a unit test has a word of it (`tests/unit/cpu/`)\n";
+
 TEST(GeneratedDocs, Instructions) {
-  std::string out = heading("Instructions", "`cpu/a64/isa/*.inc`");
+  std::string out = heading("Instructions", "`cpu/a64/isa/*.inc` and the data of `tests/diff`");
   out += fmt::format(
       "\n{} rows. The columns are the row's name, its encoding from bit 31 down "
       "(`cpu/a64/encoding.h` has the language), its assembly "
-      "(`cpu/a64/disasm/disasm.h`) and the feature it needs, by its name in `-cpu` "
-      "(nothing: every CPU has it).\n",
-      a64::rows().size());
+      "(`cpu/a64/disasm/disasm.h`), the feature it needs, by its name in `-cpu` "
+      "(nothing: every CPU has it), and its tests. Every row's encoding and assembly are also "
+      "compared with llvm-mc.\n\n{}",
+      a64::rows().size(), kTestNames);
+  const std::vector<RowTests> tests = row_tests(QUINCE_SOURCE_DIR);
+  std::size_t index = 0;
   std::string_view group;
   for (const a64::RowInfo& row : a64::rows()) {
     if (group != row.group) {
       group = row.group;
-      out += fmt::format("\n## {}\n\n| row | encoding | assembly | feature |\n|---|---|---|---|\n",
-                         group);
+      out += fmt::format(
+          "\n## {}\n\n| row | encoding | assembly | feature | tests |\n"
+          "|---|---|---|---|---|\n",
+          group);
     }
-    out += fmt::format("| {} | {} | {} | {} |\n", row.id, code_cell(row.pattern),
-                       code_cell(row.text), feature_name(row.feature));
+    const RowTests& t = tests[index++];
+    EXPECT_FALSE(t.tests.empty()) << row.id << " has no test; qemu: " << t.not_compared;
+    out += fmt::format("| {} | {} | {} | {} | {}{} |\n", row.id, code_cell(row.pattern),
+                       code_cell(row.text), feature_name(row.feature), fmt::join(t.tests, ", "),
+                       t.not_compared.empty() ? "" : "; not by qemu alone: " + t.not_compared);
   }
   expect_golden("docs/generated/instructions.md", out);
 }

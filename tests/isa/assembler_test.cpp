@@ -10,10 +10,10 @@
 
 #include "cpu/a64/disasm/disasm.h"
 #include "cpu/a64/table.h"
+#include "tests/diff/operands.h"
+#include "tests/diff/quince_engine.h"
 #include "tests/isa/exclusions.h"
 #include "tests/isa/llvm_mc.h"
-#include "tests/isa/operands.h"
-#include "tests/isa/subject.h"
 
 namespace quince::test {
 namespace {
@@ -25,7 +25,7 @@ u64 option(const char* name, u64 otherwise) {
 
 /// Which words are UNDEFINED for us: they have no row, or their row says so when it runs.
 std::vector<bool> undefined(std::span<const u32> words) {
-  Subject subject;
+  QuinceEngine subject;
   Operands random(2);
   std::vector<bool> result(words.size());
   std::vector<OracleCase> batch;
@@ -48,8 +48,7 @@ std::vector<bool> undefined(std::span<const u32> words) {
       continue;
     OracleCase c{};
     c.slot = static_cast<u32>(batch.size());
-    c.insn[0] = words[i];
-    for (u32 n = 1; n < ORACLE_INSNS; ++n) c.insn[n] = ORACLE_BRK;
+    set_code(c, std::span(&words[i], 1));
     for (u64& x : c.in.x) x = ORACLE_DATA + ORACLE_DATA_SIZE / 2;
     c.in.sp = ORACLE_DATA + ORACLE_DATA_SIZE / 2;
     batch.push_back(c);

@@ -1,24 +1,13 @@
-// What the comparison with the oracle leaves out, each with its reason.  Reviewed: a row may be
-// here only when the oracle cannot know the answer, never because we differ.
+// What the comparison with llvm-mc leaves out, each with its reason.  Reviewed: an encoding may be
+// here only when llvm-mc cannot know, never because we differ.  tests/diff/exceptions.cpp is the list
+// for what instructions do.
 #pragma once
 
 #include <string_view>
 
 #include "cpu/a64/table.h"
-#include "tests/isa/oracle/protocol.h"
 
 namespace quince::test {
-
-/// Why no word of this row is compared; null when it is.
-const char* excluded_row(const a64::RowInfo& row);
-
-/// Why this word of a row is not compared; null when it is: what the architecture leaves
-/// CONSTRAINED UNPREDICTABLE, and what would leave the sandbox.  `lse2`: the oracle has FEAT_LSE2.
-const char* excluded_word(const a64::RowInfo& row, u32 insn, bool lse2);
-
-/// Why this case of a word is not compared; null when it is: errors of the oracle that show with
-/// certain operands only.
-const char* excluded_case(const a64::RowInfo& row, const OracleCase& c);
 
 /// Why llvm-mc's opinion of this encoding, which it disassembles to `llvm`, does not count; null
 /// when it does.

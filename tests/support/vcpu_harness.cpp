@@ -15,9 +15,11 @@ constexpr u64 kUser = 1 << 6;  // AP[1]: EL0 too
 constexpr u64 kUserNoExecute = u64{1} << 54;
 constexpr u64 kGuarded = u64{1} << 50;
 
-// SCTLR_EL1 as Linux has it: M C I, SA SA0, EOS EIS, DZE UCT nTWI nTWE, SPAN, UCI, nTLSMD LSMAOE.
+// SCTLR_EL1 as Linux has it: M C I, SA SA0, EOS EIS, DZE UCT nTWI nTWE, SPAN, UCI, nTLSMD LSMAOE,
+// EnIA EnIB EnDA EnDB.
 constexpr u64 kSctlr = 1 | 1 << 2 | 1 << 12 | 1 << 3 | 1 << 4 | 1 << 11 | 1 << 22 | 1 << 14 |
-                       1 << 15 | 1 << 16 | 1 << 18 | 1 << 23 | 1 << 26 | 1 << 28 | 1 << 29;
+                       1 << 15 | 1 << 16 | 1 << 18 | 1 << 23 | 1 << 26 | 1 << 28 | 1 << 29 |
+                       u64{1} << 31 | 1 << 30 | 1 << 27 | 1 << 13;
 // 48 bits for both halves, write-back walks, no TTBR1, TBI0: what Linux programs live in.
 constexpr u64 kTcr =
     16 | 1 << 8 | 1 << 10 | 3 << 12 | 16 << 16 | 1 << 23 | u64{2} << 32 | u64{1} << 37;
@@ -40,7 +42,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   store_le<u64>(host(level2(kBase)), kBase | kBlockDescriptor | kUserNoExecute);
   store_le<u64>(host(level2(kDataBlock)), kLevel3 | kTable);
   for (u64 va = data; va < data + data_size; va += 0x1000)
-    store_le<u64>(host(kLevel3 + 8 * ((va >> 12) & 511)), va | kPage | kUser);
+    store_le<u64>(host(kLevel3 + 8 * ((va >> 12) & 511)), va | kPage | kUser | kUserNoExecute);
   map_code(false);
   for (u64 at = kVectors; at < kVectors + 0x800; at += 4) write_insn(at, 0x1400'0000);  // b .
   for (u64 at = kCode; at < kCode + kBlock; at += 4) write_insn(at, kBrk);
@@ -53,6 +55,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   r.mair_el1 = kMair;
   r.cpacr_el1 = kCpacr;
   r.vbar_el1 = kVectors;
+  for (unsigned i = 0; i < r.apkeys.size(); ++i) r.apkeys[i] = 0x9e37'79b9'7f4a'7c15 * (i + 1);
   vcpu_->s.pstate.el = 0;
   vcpu_->s.pstate.spsel = 0;
   vcpu_->s.pstate.daif = 0;

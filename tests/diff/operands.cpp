@@ -1,5 +1,6 @@
-#include "tests/isa/operands.h"
+#include "tests/diff/operands.h"
 
+#include <bit>
 #include <string_view>
 
 namespace quince::test {
@@ -13,7 +14,9 @@ bool names_register(std::string_view name) {
 
 }  // namespace
 
-bool Operands::word(int row, u32& insn) {
+bool Operands::word(int row, u32& insn) { return word_of(row, 0, 0, insn); }
+
+bool Operands::word_of(int row, u32 mask, u32 value, u32& insn) {
   const a64::RowInfo& info = a64::rows()[static_cast<std::size_t>(row)];
   for (int attempt = 0; attempt < 500; ++attempt) {
     insn = static_cast<u32>(rng_());
@@ -23,18 +26,20 @@ bool Operands::word(int row, u32& insn) {
     for (a64::Token t; a64::next_token(p, t);) {
       at -= t.width;
       if (t.literal) continue;
-      const u32 mask = static_cast<u32>(low_mask(t.width)) << at;
+      const u32 field = static_cast<u32>(low_mask(t.width)) << at;
       const std::string_view name(t.begin, t.length);
       if (names_register(name)) {
         if (one_in(10))
-          insn |= mask;  // SP, ZR or V31
+          insn |= field;  // SP, ZR or V31
         else if (one_in(6))
-          insn = (insn & ~mask) | ((shared << at & mask));  // the same again
+          insn = (insn & ~field) | (shared << at & field);  // the same again
       } else if (t.width > 2 && one_in(4)) {
-        insn = one_in(2) ? insn & ~mask : insn | mask;  // the ends of a range
+        insn = one_in(2) ? insn & ~field : insn | field;  // the ends of a range
       }
     }
+    insn = (insn & ~mask) | value;
     insn = (insn & ~info.enc.mask) | info.enc.value;
+    if ((insn & mask) != value) return false;
     if (a64::decode_row(insn) == row) return true;
   }
   return false;
@@ -129,6 +134,60 @@ cpu::VReg Operands::vector() {
   const bool fp = size >= 16 && !one_in(3);
   for (unsigned i = 0; i < 128 / size; ++i) {
     const u64 lane = fp ? floating_point(size) : integer(size);
+    v.d[i * size / 64] |= lane << (i * size % 64);
+  }
+  return v;
+}
+
+namespace {
+
+u64 lane_of(const cpu::VReg& v, unsigned i, unsigned size) {
+  return v.d[i * size / 64] >> (i * size % 64) & low_mask(size);
+}
+
+/// The host's arithmetic only leads near to where it is interesting; nothing is judged by it.
+u64 host(unsigned size, u64 a, u64 b, double (*fn)(double, double)) {
+  if (size == 64) return std::bit_cast<u64>(fn(std::bit_cast<double>(a), std::bit_cast<double>(b)));
+  const auto single = [](u64 v) { return std::bit_cast<float>(static_cast<u32>(v)); };
+  return std::bit_cast<u32>(static_cast<float>(fn(single(a), single(b))));
+}
+
+}  // namespace
+
+u64 Operands::related_lane(u64 v, unsigned size) {
+  const unsigned fraction = size == 16 ? 10 : size == 32 ? 23 : 52;
+  const u64 sign = u64{1} << (size - 1), unit = u64{1} << fraction;
+  const u64 mask = low_mask(size);
+  switch (below(6)) {
+    case 0:
+      return v;
+    case 1:
+      return v ^ sign;
+    case 2:
+      return ((v ^ (one_in(2) ? sign : 0)) + below(5) - 2) & mask;
+    case 3:  // so far away that only rounding sees it
+      return ((v ^ (one_in(2) ? sign : 0)) + (fraction - 1 + below(5)) * unit) & mask;
+    case 4:
+      return (v + (u64{below(9)} - 4) * unit) & mask;
+    default:
+      if (size == 16) return (u64{30} << fraction) - (v & (mask >> 1));
+      return host(size, v, v, [](double x, double) { return 1 / x; });
+  }
+}
+
+cpu::VReg Operands::related(const cpu::VReg& to, unsigned size) {
+  cpu::VReg v;
+  for (unsigned i = 0; i < 128 / size; ++i)
+    v.d[i * size / 64] |= related_lane(lane_of(to, i, size), size) << (i * size % 64);
+  return v;
+}
+
+cpu::VReg Operands::cancelling(const cpu::VReg& a, const cpu::VReg& b, unsigned size) {
+  cpu::VReg v;
+  for (unsigned i = 0; i < 128 / size; ++i) {
+    u64 lane = host(size, lane_of(a, i, size), lane_of(b, i, size),
+                    [](double x, double y) { return -x * y; });
+    if (!one_in(3)) lane = (lane + below(5) - 2) & low_mask(size);
     v.d[i * size / 64] |= lane << (i * size % 64);
   }
   return v;

@@ -1,0 +1,20 @@
+// The floating-point reference as an engine: it judges single instructions that it knows.
+#pragma once
+
+#include "tests/diff/engine.h"
+
+namespace quince::test {
+
+class ReferenceEngine final : public Engine {
+ public:
+  std::string name() const override { return "the reference"; }
+  /// An error when the first instruction of a case is not one of fp_reference_has(), or more follow.
+  Result<void> start(std::span<const OracleCase> cases, bool guarded) override;
+  Result<std::span<const OracleResult>> finish() override { return std::span(results_); }
+  bool stray() const override { return false; }
+
+ private:
+  std::vector<OracleResult> results_;
+};
+
+}  // namespace quince::test

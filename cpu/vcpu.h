@@ -421,7 +421,8 @@ class Vcpu final : public hw::IrqSink {
   bool write_piece(u64 va, const Physical& at, unsigned size, const u8* in);
   Stage1Access access_for(AccessKind kind, MemOp op) const;
   bool translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
-  bool check_access(u64 va, unsigned size, AccessKind kind, MemOp op);
+  bool check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op);
+  bool reach(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
@@ -435,6 +436,7 @@ class Vcpu final : public hw::IrqSink {
   CodePage* code_page(PhysAddr pa, const u8* host);
   void step_debug();
   bool landing_pad(u32 insn) const;
+  bool may_begin(bool guarded, u32 insn);
   u64 branch_address(u64 pc) const;
 
   // exceptions.cpp, debug.cpp
@@ -445,7 +447,7 @@ class Vcpu final : public hw::IrqSink {
   void el_changed();
   /// True, with the exception taken, when a breakpoint or watchpoint matches.
   bool breakpoint_hit(u64 pc);
-  bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
+  bool watchpoint_hit(u64 va, unsigned size, AccessKind kind, MemOp op);
   bool debug_enabled_at(unsigned el, bool d_masked) const;
 
   bool budget_used();

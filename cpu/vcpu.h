@@ -443,6 +443,7 @@ class Vcpu final : public hw::IrqSink {
   void trap_fp();
   void instruction_abort(u64 pc, const Fault& f);
   void enter_el1(u64 offset, u64 preferred_return);
+  void look_for_loop(u64 at);
   void set_el(unsigned el, unsigned spsel);
   void el_changed();
   /// True, with the exception taken, when a breakpoint or watchpoint matches.
@@ -491,6 +492,11 @@ class Vcpu final : public hw::IrqSink {
   std::vector<Maintenance> mailbox_;
   std::atomic<u64> posted_{0}, applied_{0};
   std::atomic<bool> parked_{true};
+  /// The last exception from EL1, and how often it was taken again: for a report, not state.
+  struct Loop {
+    u64 at = 0, esr = 0;
+    unsigned times = 0;
+  } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
   void (*wake_)(void*) = nullptr;

@@ -92,6 +92,12 @@ class Log {
     if (enabled(LogCategory::Unimp)) limited(key, fmt::vformat(format, fmt::make_format_args(args...)));
   }
 
+  /// What whoever runs the guest should know whatever `-d` says; limited like the others.
+  template <class... A>
+  void notice(std::string_view key, fmt::format_string<A...> format, A&&... args) {
+    limited(key, fmt::vformat(format, fmt::make_format_args(args...)));
+  }
+
   /// Writes one line, whole, without a limit.  Not for paths that a guest drives.
   void line(std::string_view text);
 

@@ -117,17 +117,22 @@ bool Vcpu::breakpoint_hit(u64 at) {
   return false;
 }
 
-bool Vcpu::watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged) {
+bool Vcpu::watchpoint_hit(u64 va, unsigned size, AccessKind kind, MemOp op) {
   if (!bit(s.sys.mdscr_el1, 15) || !debug_enabled_at(s.pstate.el, (s.pstate.daif & 8) != 0))
     return false;
   const DebugView d = debug_view(*this);
   for (unsigned n = 0; n < d.watchpoints; ++n) {
     u64 address = 0;
-    if (!watchpoint_matches(d, n, va, size, write, unprivileged, address)) continue;
+    const auto matches = [&](bool write) {
+      return watchpoint_matches(d, n, va, size, write, op.unprivileged, address);
+    };
+    // An atomic reads and writes; WnR is clear when its read alone would have been watched.
+    const bool read = (kind == AccessKind::Read || op.atomic) && matches(false);
+    if (!read && (kind == AccessKind::Read || !matches(true))) continue;
     s.sys.far_el1 = address;
     take_exception(
         s.pstate.el == 0 ? ExceptionClass::WatchpointLower : ExceptionClass::WatchpointSame,
-        kDebugStatus | (write ? kWnr : 0), pc());
+        kDebugStatus | (read ? 0 : kWnr), pc());
     return true;
   }
   return false;

@@ -49,9 +49,30 @@ void Vcpu::take_exception(ExceptionClass ec, u32 iss, u64 preferred_return) {
   if (trace_exception_.on() || ports_.log->enabled(LogCategory::Int)) [[unlikely]]
     ports_.log->line(fmt::format("cpu{}: exception ESR {:#x} at {:#x}, FAR {:#x}, from EL{}", index_,
                                  s.sys.esr_el1, preferred_return, s.sys.far_el1, s.pstate.el));
+  if (s.pstate.el == 1) [[unlikely]]
+    look_for_loop(preferred_return);
   // SSAdvance: the instruction is complete, so there is nothing left to step on return.
   if (ec == ExceptionClass::Svc) s.pstate.ss = 0;
   enter_el1(kSynchronous, preferred_return);
+}
+
+/// A guest whose vector takes the exception that it is there for does nothing else any more, and
+/// looks to its user as if the emulator had hung: say so.  An exception from `at` in the very vector
+/// that it goes to, over and over, with nothing else in between, is one.
+void Vcpu::look_for_loop(u64 at) {
+  constexpr unsigned kVectorSize = 0x80, kOften = 1000;
+  const u64 vector =
+      (s.sys.vbar_el1 & ~u64{0x7ff}) + (s.pstate.spsel != 0 ? kFromSpx : kFromSp0) + kSynchronous;
+  if (branch_address(at) - branch_address(vector) >= kVectorSize || at != loop_.at ||
+      s.sys.esr_el1 != loop_.esr) {
+    loop_ = {.at = at, .esr = s.sys.esr_el1, .times = 0};
+    return;
+  }
+  if (loop_.times > kOften || ++loop_.times != kOften) return;
+  ports_.log->notice("cpu.vector-loop",
+                     "quince: cpu{}: the guest loops in its exception vector at {:#x}: ESR_EL1 "
+                     "{:#x}, FAR_EL1 {:#x}",
+                     index_, at, s.sys.esr_el1, s.sys.far_el1);
 }
 
 void Vcpu::take_interrupt() {

@@ -110,7 +110,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
     e.write = page;
 }
 
-bool Vcpu::check_access(u64 va, unsigned size, AccessKind kind, MemOp op) {
+bool Vcpu::check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op) {
   const bool write = kind == AccessKind::Write;
   const u64 low = va & (size - 1);
   bool aligned = low == 0;
@@ -125,7 +125,7 @@ bool Vcpu::check_access(u64 va, unsigned size, AccessKind kind, MemOp op) {
     data_abort(va, {.kind = FaultKind::Alignment, .write = write}, write);
     return false;
   }
-  return !watchpoints_ || !watchpoint_hit(va, size, write, op.unprivileged);
+  return true;
 }
 
 bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op,
@@ -150,6 +150,12 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
   if (kind == AccessKind::Write && !sec->read_only) sec->ram->mark_dirty(off, size);
   fill_l1(va, out, a);
   return true;
+}
+
+/// translate_for(), and the watchpoints, which are behind every fault of the MMU (D1.3.5.5).
+bool Vcpu::reach(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out) {
+  return translate_for(va, size, aligned, kind, op, out) &&
+         (!watchpoints_ || !watchpoint_hit(va, size, kind, op));
 }
 
 bool Vcpu::read_piece(u64 va, const Physical& at, unsigned size, u8* out) {
@@ -210,14 +216,13 @@ unsigned first_piece(u64 va, unsigned size) {
 }  // namespace
 
 bool Vcpu::load_slow(u64 va, unsigned size, void* out, MemOp op) {
-  if (!check_access(va, size, AccessKind::Read, op)) return false;
+  if (!check_alignment(va, size, AccessKind::Read, op)) return false;
   u8 data[16];
   const unsigned n = first_piece(va, size);
   Physical first, second;
   const bool aligned = (va & (size - 1)) == 0;
-  if (!translate_for(va, n, aligned, AccessKind::Read, op, first)) return false;
-  if (n < size && !translate_for(va + n, size - n, aligned, AccessKind::Read, op, second))
-    return false;
+  if (!reach(va, n, aligned, AccessKind::Read, op, first)) return false;
+  if (n < size && !reach(va + n, size - n, aligned, AccessKind::Read, op, second)) return false;
   if (!read_piece(va, first, n, data)) return false;
   if (n < size && !read_piece(va + n, second, size - n, data + n)) return false;
   std::memcpy(out, data, size);
@@ -225,16 +230,15 @@ bool Vcpu::load_slow(u64 va, unsigned size, void* out, MemOp op) {
 }
 
 bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
-  if (!check_access(va, size, AccessKind::Write, op)) return false;
+  if (!check_alignment(va, size, AccessKind::Write, op)) return false;
   u8 data[16];
   std::memcpy(data, in, size);
   const unsigned n = first_piece(va, size);
   Physical first, second;
   const bool aligned = (va & (size - 1)) == 0;
   // Both pages must take the write before either is changed.
-  if (!translate_for(va, n, aligned, AccessKind::Write, op, first)) return false;
-  if (n < size && !translate_for(va + n, size - n, aligned, AccessKind::Write, op, second))
-    return false;
+  if (!reach(va, n, aligned, AccessKind::Write, op, first)) return false;
+  if (n < size && !reach(va + n, size - n, aligned, AccessKind::Write, op, second)) return false;
   if (!write_piece(va, first, n, data)) return false;
   return n == size || write_piece(va + n, second, size - n, data + n);
 }
@@ -247,10 +251,10 @@ u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAd
     if (pa != nullptr) *pa = PhysAddr(e.pa_page | (va & kPageMask));
     return reinterpret_cast<u8*>(e.addend + va);
   }
-  if (!check_access(va, size, kind, op)) return nullptr;
+  if (!check_alignment(va, size, kind, op)) return nullptr;
   op.atomic = for_write && op.atomic;
   Physical at;
-  if (!translate_for(va, size, (va & (size - 1)) == 0, kind, op, at)) return nullptr;
+  if (!reach(va, size, (va & (size - 1)) == 0, kind, op, at)) return nullptr;
   // RAM that the guest maps as Device has real atomics all the same, which the architecture leaves
   // open; a device has none.
   if (at.host == nullptr || (for_write && at.read_only)) {

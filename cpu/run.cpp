@@ -114,6 +114,22 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
   return true;
 }
 
+/// What comes between a good fetch and the instruction's own exceptions, in the order of D1.3.5.5.
+/// False after an exception.
+bool Vcpu::may_begin(bool guarded, u32 insn) {
+  if (stepping_ && breakpoint_hit(s.pc)) return false;
+  if (s.pstate.il != 0) {
+    take_exception(ExceptionClass::IllegalState, 0, s.pc);
+    return false;
+  }
+  if (s.pstate.btype != 0 && guarded && !landing_pad(insn)) {
+    take_exception(ExceptionClass::BranchTarget, s.pstate.btype, s.pc);
+    return false;
+  }
+  s.pstate.btype = 0;
+  return true;
+}
+
 /// The operation at s.pc; null after an exception, which moved s.pc.
 const Op* Vcpu::fetch() {
   FetchEntry* f = &fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
@@ -124,13 +140,8 @@ const Op* Vcpu::fetch() {
     *f = fresh;
   }
   const u64 index = (s.pc & 0xfff) / 4;
-  if (s.pstate.btype != 0) [[unlikely]] {
-    if (f->guarded && !landing_pad(load_le<u32>(f->page->host + 4 * index))) {
-      take_exception(ExceptionClass::BranchTarget, s.pstate.btype, s.pc);
-      return nullptr;
-    }
-    s.pstate.btype = 0;
-  }
+  if ((s.pstate.il | s.pstate.btype) != 0 || stepping_) [[unlikely]]
+    if (!may_begin(f->guarded, load_le<u32>(f->page->host + 4 * index))) return nullptr;
   page_ = f->page;
   page_va_ = f->va;
   page_guarded_ = f->guarded;
@@ -169,9 +180,7 @@ const Op* Vcpu::go() {
       return nullptr;
     }
     if (debug_ != stepping_) return nullptr;  // run() changes between the fast and the slow loop
-    if (s.pstate.il != 0) [[unlikely]] {
-      take_exception(ExceptionClass::IllegalState, 0, s.pc);
-    } else if (const Op* op = fetch()) {
+    if (const Op* op = fetch()) {
       redirect_ = false;  // an interrupt taken above redirected to here
       return op;
     }
@@ -239,26 +248,22 @@ void Vcpu::step_debug() {
     leaving_ = leaving_ || budget_used();
   } else if (const Op* op = go(); op != nullptr) {
     const bool step = step_enabled();
-    if (!breakpoint_hit(s.pc)) {
-      const u32 insn = load_le<u32>(page_->host + (s.pc & 0xfff));
-      const bool exclusive = (insn & 0x3f40'0000) == 0x0840'0000;
-      const bool eret = (insn & 0xffff'f000) == 0xd69f'0000;
-      step_ran_ = true;
-      op = op->fn(*this, op);
-      step_ran_ = false;
-      if (op != nullptr) {
-        const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
-        retired_ += static_cast<u64>(n);
-        budget_ -= n;
-        s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
-      }
-      // Exception entry has cleared SS; ERET has set it, and is a stepped instruction itself.
-      if (step && (s.pstate.ss != 0 || eret)) {
-        s.pstate.ss = 0;  // active-not-pending becomes active-pending
-        step_syndrome_ = 0x0100'0022u | (exclusive ? 1u << 6 : 0u);  // ISV, EX
-      }
-    } else {
-      block_start_ = nullptr;
+    const u32 insn = load_le<u32>(page_->host + (s.pc & 0xfff));
+    const bool exclusive = (insn & 0x3f40'0000) == 0x0840'0000;
+    const bool eret = (insn & 0xffff'f000) == 0xd69f'0000;
+    step_ran_ = true;
+    op = op->fn(*this, op);
+    step_ran_ = false;
+    if (op != nullptr) {
+      const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
+      retired_ += static_cast<u64>(n);
+      budget_ -= n;
+      s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
+    }
+    // Exception entry has cleared SS; ERET has set it, and is a stepped instruction itself.
+    if (step && (s.pstate.ss != 0 || eret)) {
+      s.pstate.ss = 0;  // active-not-pending becomes active-pending
+      step_syndrome_ = 0x0100'0022u | (exclusive ? 1u << 6 : 0u);  // ISV, EX
     }
   }
   redirect_ = false;

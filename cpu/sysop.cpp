@@ -17,10 +17,10 @@ bool Vcpu::zero_block(u64 va) {
     std::memset(reinterpret_cast<u8*>(e.addend + start), 0, kBlock);
     return true;
   }
-  if (watchpoints_ && watchpoint_hit(start, kBlock, true, false)) return false;
   // "Not aligned" makes Device memory fault, as it must.  Faults report the address as given.
   Physical at;
   if (!translate_for(va, 1, false, AccessKind::Write, {}, at)) return false;
+  if (watchpoints_ && watchpoint_hit(start, kBlock, AccessKind::Write, {})) return false;
   const u64 skip = va - start;
   at.pa = at.pa - skip;
   if (at.host != nullptr) at.host -= skip;

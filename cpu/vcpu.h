@@ -421,7 +421,8 @@ class Vcpu final : public hw::IrqSink {
   bool write_piece(u64 va, const Physical& at, unsigned size, const u8* in);
   Stage1Access access_for(AccessKind kind, MemOp op) const;
   bool translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
-  bool check_access(u64 va, unsigned size, AccessKind kind, MemOp op);
+  bool check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op);
+  bool reach(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
@@ -435,17 +436,19 @@ class Vcpu final : public hw::IrqSink {
   CodePage* code_page(PhysAddr pa, const u8* host);
   void step_debug();
   bool landing_pad(u32 insn) const;
+  bool may_begin(bool guarded, u32 insn);
   u64 branch_address(u64 pc) const;
 
   // exceptions.cpp, debug.cpp
   void trap_fp();
   void instruction_abort(u64 pc, const Fault& f);
   void enter_el1(u64 offset, u64 preferred_return);
+  void look_for_loop(u64 at);
   void set_el(unsigned el, unsigned spsel);
   void el_changed();
   /// True, with the exception taken, when a breakpoint or watchpoint matches.
   bool breakpoint_hit(u64 pc);
-  bool watchpoint_hit(u64 va, unsigned size, bool write, bool unprivileged);
+  bool watchpoint_hit(u64 va, unsigned size, AccessKind kind, MemOp op);
   bool debug_enabled_at(unsigned el, bool d_masked) const;
 
   bool budget_used();
@@ -489,6 +492,11 @@ class Vcpu final : public hw::IrqSink {
   std::vector<Maintenance> mailbox_;
   std::atomic<u64> posted_{0}, applied_{0};
   std::atomic<bool> parked_{true};
+  /// The last exception from EL1, and how often it was taken again: for a report, not state.
+  struct Loop {
+    u64 at = 0, esr = 0;
+    unsigned times = 0;
+  } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
   void (*wake_)(void*) = nullptr;

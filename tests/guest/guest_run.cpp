@@ -78,18 +78,27 @@ bool GuestOutput::read_until(const std::string& text) {
 
 // ---- A process ---------------------------------------------------------------------------------
 
-Emulator::Emulator(const std::string& program, const Options& options) {
+Emulator::Emulator(const std::string& program, const Options& options, Terminal terminal) {
   const Fd out = output_.open();
-  if (!out) return;
+  int keys[2];
+  if (!out || ::pipe2(keys, O_CLOEXEC) != 0) return;
+  const Fd typed(keys[0]);
+  keys_ = Fd(keys[1]);
+  const bool seen = terminal == Terminal::Yes;
   Options args = command_line(program, options);
   args.insert(args.begin(), QUINCE_BINARY);
-  args.insert(args.end(), {"-serial", "stdio"});
+  args.insert(args.end(), {"-serial", seen ? "mon:stdio" : "stdio"});
   std::vector<char*> argv;
   for (std::string& a : args) argv.push_back(a.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (seen) {
+    posix_spawn_file_actions_adddup2(&actions, typed.get(), 0);
+    posix_spawn_file_actions_adddup2(&actions, out.get(), 2);
+  } else {
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  }
   posix_spawn_file_actions_adddup2(&actions, out.get(), 1);
   if (::posix_spawn(&pid_, QUINCE_BINARY, &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
   posix_spawn_file_actions_destroy(&actions);
@@ -101,7 +110,11 @@ Emulator::~Emulator() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-void Emulator::terminate() { ::kill(pid_, SIGTERM); }
+void Emulator::terminate(int signal) { ::kill(pid_, signal); }
+
+void Emulator::type(std::string_view keys) {
+  EXPECT_EQ(::write(keys_.get(), keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+}
 
 int Emulator::wait() {
   int status = 0;
@@ -161,6 +174,23 @@ u64 GuestMachine::key(u8 usage, bool down) {
   std::future<u64> when = at->get_future();
   if (when.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return when.get();
   ADD_FAILURE() << "the machine does not take a key";
+  return 0;
+}
+
+u64 GuestMachine::state_hash() {
+  const auto hash = std::make_shared<std::promise<u64>>();
+  {
+    const std::lock_guard held(mutex_);
+    if (machine_)
+      machine_->loop().post([=, m = machine_.get()] {
+        m->pause();
+        hash->set_value(m->state_hash());
+        m->resume();
+      });
+  }
+  std::future<u64> value = hash->get_future();
+  if (value.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return value.get();
+  ADD_FAILURE() << "the machine does not pause";
   return 0;
 }
 

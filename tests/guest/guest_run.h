@@ -6,12 +6,14 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -58,13 +60,18 @@ class GuestOutput {
 /// itself.  Programs whose names end in ".virt" run on that board, the others on vmapple.
 class Emulator {
  public:
-  Emulator(const std::string& program, const Options& options);
+  /// A user with Terminal::Yes has keys, too, and sees what the emulator itself says: `-serial
+  /// mon:stdio`, and stderr is part of the output.
+  enum class Terminal { No, Yes };
+  Emulator(const std::string& program, const Options& options, Terminal terminal = Terminal::No);
   ~Emulator();
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;
 
   bool started() const { return pid_ > 0; }
-  void terminate();
+  /// SIGTERM, or another signal.
+  void terminate(int signal = SIGTERM);
+  void type(std::string_view keys);
   const std::string& output() const { return output_.text(); }
   bool read_until(const std::string& text) { return output_.read_until(text); }
   /// The exit status, once the output has ended; -1 for a signal.
@@ -72,6 +79,7 @@ class Emulator {
 
  private:
   GuestOutput output_;
+  Fd keys_;
   pid_t pid_ = -1;
 };
 
@@ -93,6 +101,8 @@ class GuestMachine {
   u64 key(u8 usage, bool down);
   /// The exit status, once the output has ended.
   int wait() { return status_.get(); }
+  /// The hash of the machine's state, for which it pauses.
+  u64 state_hash();
 
  private:
   GuestOutput output_;

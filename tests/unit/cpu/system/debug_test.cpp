@@ -122,6 +122,14 @@ struct DebugCpu : Bench {
     set("DBGWVR0_EL1", 0x2000);
     set_el(el);
   }
+  /// The first 2 MiB are Normal memory.
+  void mmu_on() {
+    store64(0x10000, 0x701);
+    c->s.sys.mair_el1 = 0xff;
+    c->s.sys.ttbr0_el1 = 0x10000;
+    c->s.sys.tcr_el1 = 34 | u64{2} << 32;
+    c->s.sys.sctlr_el1 |= 1;
+  }
   void breakpoint(u64 cr) { c->s.sys.dbgbcr[0] = cr, c->context_changed(); }
   void watchpoint(u64 cr) { c->s.sys.dbgwcr[0] = cr, c->context_changed(); }
 };
@@ -178,6 +186,7 @@ TEST(DebugExceptions, Watchpoint) {
 
 TEST(DebugExceptions, WatchpointOnDcZva) {
   DebugCpu b(1);
+  b.mmu_on();  // on Device memory it would take an Alignment fault, which comes first
   b.set_regs(kMde | kKde);
   b.watchpoint(kE | kEl1 | kStore | 0xff << 5);
   b.store64(0x2000, 99);
@@ -185,6 +194,40 @@ TEST(DebugExceptions, WatchpointOnDcZva) {
   b.run({kNop, 0xd50b'7420});  // DC ZVA, X0
   EXPECT_EQ(b.exception(), 0x35);
   EXPECT_EQ(b.load64(0x2000), 99u);
+}
+
+/// An atomic reads and writes; WnR is clear when its read alone would have been watched.
+TEST(DebugExceptions, WatchpointOnAnAtomic) {
+  for (const auto& [lsc, iss] :
+       {std::pair{kLoad, 0x22u}, {kStore, 0x62u}, {kLoad | kStore, 0x22u}}) {
+    DebugCpu b(1);
+    b.set_regs(kMde | kKde);
+    b.watchpoint(kE | kEl1 | lsc | 0xff << 5);
+    b.store64(0x2000, 99);
+    b.run({kNop, 0xf820'8001});  // SWP X0, X1, [X0]
+    EXPECT_EQ(b.exception(), 0x35);
+    EXPECT_EQ(b.iss(), iss);
+    EXPECT_EQ(b.load64(0x2000), 99u);
+  }
+}
+
+/// An access to two pages is watched piece by piece, and what is not watched goes on.
+TEST(DebugExceptions, WatchpointAcrossPages) {
+  for (const u64 watched : {u64{0x2ff8}, u64{0x3000}, u64{0x3008}}) {
+    DebugCpu b(1);
+    b.mmu_on();
+    b.set_regs(kMde | kKde);
+    b.c->s.sys.dbgwvr[0] = watched;
+    b.watchpoint(kE | kEl1 | kStore | 0xff << 5);
+    b.store64(0x2ff8, 99);
+    b.c->s.x[0] = 0x2ffc;
+    b.run({kNop, kStrX1X0});
+    EXPECT_EQ(b.exception(), watched == 0x3008 ? -1 : 0x35) << watched;
+    if (watched != 0x3008) {
+      EXPECT_EQ(b.c->s.sys.far_el1, watched == 0x2ff8 ? 0x2ffcu : 0x3000u);
+      EXPECT_EQ(b.load64(0x2ff8), 99u);
+    }
+  }
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ readonly kBuild=(
 readonly kDemo=(cpio)
 # What the tests compare with, and the linters.
 readonly kCheck=(
-  cpio qemu-user qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross llvm
+  cpio make qemu-user qemu-user-static qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross llvm
   device-tree-compiler edid-decode clang clang-tidy clang-format
   # tests/images, what tests/boot/disk_test.py does with them, and disks for the boot ROM's tests.
   binutils bzip2 dosfstools dpkg-dev e2fsprogs fakeroot fdisk iperf3 lz4 mtools openssh-client

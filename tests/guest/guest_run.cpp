@@ -21,10 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 Options command_line(const std::string& program, const Options& options) {
   const bool virt = program.ends_with(".virt");
-  Options args = {"-M",       virt ? "virt" : "vmapple",
-                  "-m",       "256",
-                  "-kernel",  fmt::format("{}/{}.elf", QUINCE_GUEST_DIR, program),
-                  "-display", "none"};
+  Options args = {"-M",      virt ? "virt" : "vmapple", "-m",       "256",
+                  "-kernel", guest_path(program),       "-display", "none"};
   args.insert(args.end(), options.begin(), options.end());
   return args;
 }
@@ -48,6 +46,10 @@ bool have_guests() {
 #else
   return false;
 #endif
+}
+
+std::string guest_path(const std::string& program) {
+  return fmt::format("{}/{}.elf", QUINCE_GUEST_DIR, program);
 }
 
 // ---- Output ------------------------------------------------------------------------------------

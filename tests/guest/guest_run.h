@@ -32,6 +32,8 @@ using Values = std::map<std::string, unsigned long>;
 
 /// Whether there was a cross compiler.
 bool have_guests();
+/// The file of a program.
+std::string guest_path(const std::string& program);
 
 #define NEED_GUESTS()               \
   if (!quince::test::have_guests()) \

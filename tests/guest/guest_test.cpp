@@ -75,16 +75,6 @@ TEST(Guest, SelfHostedDebug) {
   for (const Options& options : {kCounted, kThreaded}) expect_passes("debug", options);
 }
 
-TEST(Guest, Gic) {
-  NEED_GUESTS();
-  expect_passes("gic", kCounted);
-}
-
-TEST(Guest, GicThreaded) {
-  NEED_GUESTS();
-  expect_passes("gic", kThreaded);
-}
-
 TEST(Guest, Mmu) {
   NEED_GUESTS();
   for (const Options& options : {kCounted, kThreaded4}) expect_passes("mmu", options);

@@ -8,13 +8,16 @@ screen.  `--keep DIR` saves the pictures; `--rom FILE` is a ROM that is not the 
 import argparse
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from console_text import GLYPH_BYTES, ConsoleText  # noqa: E402
 from desktop import Desktop  # noqa: E402
+from disk_guest import tool  # noqa: E402
 from machine import Failure, Guest, run_suite  # noqa: E402
 from picture import CELL_HEIGHT, CELL_WIDTH, write_png  # noqa: E402
 
@@ -43,6 +46,28 @@ def rom_font():
 def plain(log):
     """What a terminal's log says, without its control sequences."""
     return re.sub("\x1b\\[[?0-9;]*[A-Za-z]", "", log.decode(errors="replace")).replace("\r", "")
+
+
+CONF = """\
+default two
+label one
+  menu label First
+  linux /A
+label two
+  menu label Second
+  linux /B
+  append console=ttyAMA0
+"""
+
+
+def kernel(letter):
+    """An Arm64 Image that writes "kernel X" to the serial port and powers the machine off."""
+    code = [0xd2a40021]  # MOVZ X1, #0x2001, LSL #16
+    for c in f"kernel {letter}\n":
+        code += [0x52800002 | ord(c) << 5, 0xb9000022]  # MOVZ W2, #c; STR W2, [X1]
+    code += [0x52b08000, 0x72800100, 0xd4000002]  # MOVZ W0, #0x8400, LSL #16; MOVK W0, #8; HVC #0
+    header = struct.pack("<IIQQQQQQ4sI", 0x14000010, 0, 0, 1 << 20, 10, 0, 0, 0, b"ARM\x64", 0)
+    return header + struct.pack(f"<{len(code)}I", *code)
 
 
 class Window:
@@ -256,7 +281,159 @@ class Suite:
             if line + "\n" not in text:
                 raise Failure(f"no line '{line}' in:\n{text}")
 
+    # ---- Disks and kernels: what the menu starts says its letter and powers off
+
+    def disk(self, folder, *kernels, conf=CONF):
+        """A FAT file system with an extlinux.conf and kernels A, B, ..."""
+        path = os.path.join(folder, "disk")
+        tool("truncate", "-s", "8M", path)
+        tool("mformat", "-i", path, "-v", "BOOT", "::")
+        for name, content in [(letter, kernel(letter)) for letter in kernels] + [("extlinux.conf", conf.encode())]:
+            file = os.path.join(folder, "file")
+            with open(file, "wb") as f:
+                f.write(content)
+            tool("mcopy", "-i", path, file, f"::{name}")
+        return path
+
+    def test_disk(self):
+        """Without a menu the disk's default starts, with a device tree."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = self.disk(folder, "A", "B")
+            with self.start("-boot", "splash-time=0", machine=f"vmapple,root={disk}") as g:
+                g.expect("2 Second (default)")
+                g.expect("/B  1 KiB")
+                g.expect("kernel B")
+                g.finish()
+            with self.start("-boot", "splash-time=0", disk) as g:  # the same as the only argument
+                g.expect("kernel B")
+                g.finish()
+
+    def test_countdown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            disk = self.disk(folder, "A", "B")
+            with self.start("-boot", "splash-time=1500", machine=f"vmapple,root={disk}") as g:
+                g.expect("'Second' in 2 seconds")
+                g.expect("kernel B")
+                g.finish()
+            with self.start("-boot", "splash-time=60000", machine=f"vmapple,root={disk}") as g:
+                g.expect("in 60 seconds")
+                g.send(HOME)
+                g.expect(HINT)
+                g.send("\r")
+                g.expect("kernel A")
+                g.finish()
+
+    def test_choice(self):
+        """What a person makes the default is it at the next start, and belongs to auxiliary storage alone."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk, aux = self.disk(folder, "A", "B"), os.path.join(folder, "aux")
+            tool("truncate", "-s", "1M", aux)
+            with open(disk, "rb") as f:
+                before = f.read()
+            with self.start("-boot", "menu=on", machine=f"vmapple,root={disk},aux={aux}") as g:
+                g.expect("2 Second (default)")
+                g.expect(HINT)
+                g.send(HOME + "d")
+                g.send(END + "\r")
+                g.finish()
+            with self.start("-boot", "splash-time=0", machine=f"vmapple,root={disk},aux={aux}") as g:
+                g.expect("1 First (default)")
+                g.expect("kernel A")
+                g.finish()
+            with open(disk, "rb") as f:
+                if f.read() != before:
+                    raise Failure("the disk was written")
+            with open(aux, "r+b") as f:
+                f.seek(-1, os.SEEK_END)
+                f.write(b"x")
+                f.seek(-1024, os.SEEK_END)
+                f.write(b"somebody else's")
+            with self.start("-boot", "menu=on", machine=f"vmapple,root={disk},aux={aux}") as g:
+                g.expect("2 Second (default)")
+                g.expect(HINT)
+                g.send(HOME + "d")
+                g.expect("auxiliary storage holds something else")
+                g.terminate()
+                g.finish()
+
+    def test_kernel(self):
+        """The kernel of -kernel is an item of the menu, and the default."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "kernel")
+            with open(path, "wb") as f:
+                f.write(kernel("K"))
+            with self.start("-kernel", path, "-boot", "menu=on") as g:
+                g.expect("1 The kernel of -kernel (default)")
+                g.expect(HINT)
+                g.send("\r")
+                g.expect("kernel K")
+                g.finish()
+
+    def test_wrong_disk(self):
+        """What cannot be started is said, and the menu goes on."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk = self.disk(folder, "B")
+            with self.start("-boot", "menu=on", machine=f"vmapple,root={disk}") as g:
+                g.expect(HINT)
+                g.send(HOME + "\r")
+                g.expect("It cannot be started:")
+                g.expect(BACK)
+                g.send(" ")
+                g.expect(HINT)
+                g.send("2\r")
+                g.expect("kernel B")
+                g.finish()
+
+    def test_documented(self):
+        """The command line of QEMU's documentation, without its accelerator: 001t."""
+        with tempfile.TemporaryDirectory() as folder:
+            root, aux = self.disk(folder, "A", "B"), os.path.join(folder, "aux")
+            tool("truncate", "-s", "1M", aux)
+            with Guest(self.options.quince, "-serial", "mon:stdio", "-m", "4G", "-M", "vmapple,uuid=0x1234",
+                       "-bios", self.options.rom or OWN_ROM,
+                       "-drive", f"file={aux},if=pflash,format=raw", "-drive", f"file={root},if=pflash,format=raw",
+                       "-drive", f"file={aux},if=none,id=aux,format=raw",
+                       "-device", "vmapple-virtio-blk-pci,variant=aux,drive=aux",
+                       "-drive", f"file={root},if=none,id=root,format=raw",
+                       "-device", "vmapple-virtio-blk-pci,variant=root,drive=root",
+                       "-netdev", "user,id=net0,ipv6=off,hostfwd=tcp::0-:22", "-device", "virtio-net-pci,netdev=net0",
+                       "-display", "none") as g:
+                g.expect("ECID 0x1234")
+                g.expect("'Second' in 1 second")
+                g.expect("kernel B")
+                g.finish()
+
+    def test_quick(self):
+        """From the start of the program to the menu: seconds of wall time, the best of three."""
+        seconds = []
+        for _ in range(3):
+            began = time.monotonic()
+            with self.start(ram="4G") as g:
+                g.expect(HINT)
+                seconds.append(time.monotonic() - began)
+                g.send("4\r")
+                g.finish()
+        print(f"       the menu after {', '.join(f'{s:.3f}' for s in seconds)} s")
+        if min(seconds) > 0.3:
+            raise Failure(f"the menu took {min(seconds):.3f} s")
+
     # ---- The window
+
+    def test_window_disk(self):
+        """Entries of a disk in the menu, and the keyboard starts one."""
+        size = (1024, 768)
+        with tempfile.TemporaryDirectory() as folder, Desktop(size[0] + 200, size[1] + 150) as desktop:
+            disk = self.disk(folder, "A", "B")
+            with self.start("-boot", "menu=on", display="sdl", machine=f"vmapple,display-mode=1024x768,root={disk}",
+                            stdin=subprocess.DEVNULL, env=desktop.env) as g:
+                window = Window(desktop, g, size)
+                window.expect("1  First", "2* Second", *ITEMS, HINT)
+                self.keep(window.picture(), "window-disk")
+                desktop.key("Home")
+                window.expect(">  1  First")
+                desktop.key("Return")
+                g.expect("kernel A")
+                g.finish()
 
     def in_window(self, name, *args, size=(1024, 768), machine="vmapple"):
         """The menu with a USB keyboard alone."""

@@ -19,13 +19,6 @@ enum {
 
 #define BULK_US 5000000ul
 
-static void put_be32(u8 *at, u32 v) {
-  for (int i = 0; i < 4; ++i) at[i] = (u8)(v >> (24 - 8 * i));
-}
-static u32 get_be32(const u8 *at) {
-  return (u32)at[0] << 24 | (u32)at[1] << 16 | (u32)at[2] << 8 | at[3];
-}
-
 /// One bulk transfer; a stall is cleared.
 static u64 move(struct UsbDisk *s, u32 dci, void *buffer, u32 bytes, u32 *moved) {
   struct XhciRequest r;
@@ -87,8 +80,8 @@ const char *disk_open(struct UsbDisk *s, struct UsbDevice *d, u32 interrupter) {
   cdb[0] = kReadCapacity;
   u8 *const capacity = s->wrapper + 2 * kCswAt;
   if (!command(s, cdb, 10, capacity, 8, true)) return "it does not tell its size";
-  s->blocks = get_be32(capacity) + 1ul;
-  s->block_bytes = get_be32(capacity + 4);
+  s->blocks = be32(capacity) + 1ul;
+  s->block_bytes = be32(capacity + 4);
   return 0;
 }
 

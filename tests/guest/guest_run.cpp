@@ -163,6 +163,23 @@ GuestMachine::~GuestMachine() {
     machine_->loop().post([m = machine_.get()] { m->quit(machine::StopCause::HostQuit); });
 }
 
+bool GuestMachine::on_machine(const std::function<void(machine::Machine&)>& fn) {
+  const auto done = std::make_shared<std::promise<bool>>();
+  std::future<bool> when = done->get_future();
+  {
+    const std::lock_guard held(mutex_);
+    if (!machine_) return false;
+    machine_->loop().post([done, fn, m = machine_.get()] {
+      fn(*m);
+      done->set_value(true);
+    });
+  }
+  // What was posted behind the machine's end is dropped with it.
+  while (when.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready)
+    if (status_.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+      return when.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  return true;
+}
 u64 GuestMachine::key(u8 usage, bool down) {
   const auto at = std::make_shared<std::promise<u64>>();
   {

@@ -101,6 +101,8 @@ class GuestMachine {
   bool read_until(const std::string& text) { return output_.read_until(text); }
   /// A key goes down or up (a HID usage): the guest's time of that, in nanoseconds.
   u64 key(u8 usage, bool down);
+  /// Calls `fn` on the machine thread and waits for it; false: the machine has ended.
+  bool on_machine(const std::function<void(machine::Machine&)>& fn);
   /// The exit status, once the output has ended.
   int wait() { return status_.get(); }
   /// The hash of the machine's state, for which it pauses.

@@ -32,6 +32,8 @@ u64 Vcpu::spsr() const {
 void Vcpu::enter_el1(u64 offset, u64 preferred_return) {
   const u64 base = s.pstate.el == 0 ? kFromLower : s.pstate.spsel != 0 ? kFromSpx : kFromSp0;
   s.sys.spsr_el1 = spsr();
+  if (cur_ != nullptr && instructions() == begun_at_) [[unlikely]]
+    s.sys.spsr_el1 |= u64{begun_btype_} << 10;
   s.sys.elr_el1 = preferred_return;
   set_el(1, 1);
   PState& p = s.pstate;

@@ -126,6 +126,8 @@ bool Vcpu::may_begin(bool guarded, u32 insn) {
     take_exception(ExceptionClass::BranchTarget, s.pstate.btype, s.pc);
     return false;
   }
+  begun_btype_ = s.pstate.btype;
+  begun_at_ = retired_;
   s.pstate.btype = 0;
   return true;
 }

@@ -499,6 +499,10 @@ class Vcpu final : public hw::IrqSink {
   } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
+  /// PSTATE.BTYPE as the instruction found it that begins when so many have retired: it is cleared
+  /// when an instruction ends, and an exception of this one still saves it.
+  u64 begun_at_ = ~u64{0};
+  u8 begun_btype_ = 0;
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
 };

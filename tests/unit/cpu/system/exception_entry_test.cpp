@@ -116,6 +116,45 @@ TEST(ExceptionEntry, Nested) {
   EXPECT_EQ(b.c->s.pc, kVectors + 0x200);
 }
 
+/// PSTATE.BTYPE goes when an instruction is complete: what an exception saves is what the instruction
+/// found.  A BRK in a guarded page, which a debugger put there, is the case that software sees.
+TEST(ExceptionEntry, SavesBtype) {
+  constexpr u32 kBrk = 0xd420'0000, kLdr = 0xf940'0000, kMrs = 0xd538'1000;  // [X0]; SCTLR_EL1
+  for (const bool guarded : {false, true})
+    for (const u32 insn : {kBrk, kSvc, kUdf, kLdr, kMrs}) {
+      if (guarded && insn != kBrk) continue;
+      for (const bool first : {true, false}) {
+        SCOPED_TRACE(fmt::format("{:#x} guarded {} first {}", insn, guarded, first));
+        EntryBench b("max");
+        if (guarded) b.map(kCode, kCode | kPage | 0xc0 | u64{1} << 50);
+        b.start(0);
+        b.c->s.x[0] = 0x4000'0000;  // mapped by nothing
+        b.c->s.pstate.btype = 2;
+        constexpr u32 kBtiC = 0xd503'245f;
+        if (first)
+          b.run({insn}, 1);
+        else
+          b.run({guarded ? kBtiC : kNop, insn}, 1);
+        EXPECT_NE(b.exception(), -1);
+        EXPECT_EQ(b.c->s.sys.spsr_el1 >> 10 & 3, first ? 2u : 0u);
+        EXPECT_EQ(b.c->s.pstate.btype, 0);
+      }
+    }
+}
+
+/// The same instruction again, by a branch that sets no BTYPE.
+TEST(ExceptionEntry, SavesBtypeOfThisTimeOnly) {
+  EntryBench b("max");
+  b.start(0);
+  b.c->s.pstate.btype = 2;
+  b.c->s.x[0] = 0x1ff0;  // mapped up to 0x8000 for everybody
+  // LDR X1, [X0], #255; CBNZ X0, .-4
+  b.run({0xf84f'f401, 0xb5ff'ffe0}, 1000);
+  EXPECT_EQ(b.exception(), 0x24);
+  EXPECT_EQ(b.c->s.sys.elr_el1, kCode);
+  EXPECT_EQ(b.c->s.sys.spsr_el1 >> 10 & 3, 0u);
+}
+
 // ---- Guests that loop ----------------------------------------------------------------------------
 
 struct LoopBench : EntryBench {

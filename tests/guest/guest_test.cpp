@@ -231,6 +231,28 @@ TEST(Guest, SmpCounted) {
   expect_passes("smp", kCounted4);
 }
 
+/// Outcomes that the memory model forbids do not happen: a few thousand runs of each shape here, and as
+/// many as one wants by hand (litmus/README.md).
+TEST(Guest, Litmus) {
+  NEED_GUESTS();
+  for (const Options& options : {kThreaded4, kCounted4}) {
+    for (const char* program : {"litmus", "litmus.virt"}) {
+      const Values values = expect_passes(program, options);
+      ASSERT_TRUE(values.contains("cpus") && values.contains("SB"));
+      EXPECT_EQ(values.at("cpus"), 4u);
+    }
+  }
+}
+
+TEST(Guest, Atomics) {
+  NEED_GUESTS();
+  for (const Options& options : {kThreaded4, kCounted4}) {
+    const Values values = expect_passes("atomics", options);
+    ASSERT_TRUE(values.contains("whole_pairs"));
+    EXPECT_EQ(values.at("whole_pairs"), 1u);
+  }
+}
+
 TEST(Guest, Timers) {
   NEED_GUESTS();
   const Values values = expect_passes("timers", kCounted);

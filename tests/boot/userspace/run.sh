@@ -90,6 +90,7 @@ check_speed() {
   openssl speed -seconds 1 -bytes 1024 >speed 2>errors
   result speed status $?
   result speed complaints "$(grep -c -i -E 'fail|error' errors)"
+  grep -i -E 'fail|error' errors | sed 's/^/figure complaint /'
   sed -n 's/^\([a-z0-9][^:]*[a-z0-9)]\)  *\([0-9][0-9.]*k\)$/figure speed \1 \2/p' speed | tr -s ' '
   for name in aes-128-gcm aes-256-xts chacha20-poly1305; do
     openssl speed -seconds 1 -bytes 8192 -evp "$name" >speed 2>errors
@@ -132,8 +133,8 @@ check_gcc() {
 
 [ $# -gt 0 ] || set -- openssl perl gcc python speed
 for group in "$@"; do
-  start=$(date +%s)
+  group_start=$(date +%s)
   "check_$group"
-  echo "figure group $group $(($(date +%s) - start)) s"
+  echo "figure group $group $(($(date +%s) - group_start)) s"
 done
 echo "checks done"

@@ -70,7 +70,8 @@ std::vector<RowTests> row_tests(const std::string& source) {
       t.tests.push_back("sequences");
     if (fp_reference_has(row)) t.tests.push_back("reference");
     if (vectors.contains(index)) t.tests.push_back("vector");
-    if (units.contains(index)) t.tests.push_back("unit");
+    // Where another judge knows the row, the page need not change with every unit test.
+    if (e != nullptr && units.contains(index)) t.tests.push_back("unit");
     all.push_back(std::move(t));
   }
   return all;

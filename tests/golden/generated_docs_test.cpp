@@ -172,7 +172,8 @@ constexpr const char* kTestNames =
     "* sequences: in company of others, against qemu-aarch64 (`tests/diff/sequences.h`)\n"
     "* reference: against the floating-point reference (`tests/diff/fp`)\n"
     "* vector: a recorded case has it (`tests/diff/vectors/`)\n"
-    "* unit: a unit test has a word of it (`tests/unit/cpu/`)\n";
+    "* unit: a unit test has a word of it (`tests/unit/cpu/`); said where qemu cannot judge the "
+    "row\n";
 
 TEST(GeneratedDocs, Instructions) {
   std::string out = heading("Instructions", "`cpu/a64/isa/*.inc` and the data of `tests/diff`");

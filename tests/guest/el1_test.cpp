@@ -41,6 +41,12 @@ Lines run(const std::string& program) {
   return lines_of(emulator.output());
 }
 
+/// The virt board's, which both tests look at.
+const Lines& virt_lines() {
+  static const Lines lines = run("el1_cases.virt");
+  return lines;
+}
+
 /// A kind of line that one side has and the other has not, with the reason.
 struct Explained {
   bool ours = false, theirs = false;
@@ -99,8 +105,7 @@ Difference difference(const Lines& a, const Lines& b) {
 /// Exceptions, registers and translation do not depend on the board.
 TEST(El1, BothBoardsAgree) {
   NEED_GUESTS();
-  const Lines virt = run("el1_cases.virt"), vmapple = run("el1_cases");
-  const Difference d = difference(virt, vmapple);
+  const Difference d = difference(virt_lines(), run("el1_cases"));
   for (const std::string& line : d.ours) ADD_FAILURE() << "virt only: " << line;
   for (const std::string& line : d.theirs) ADD_FAILURE() << "vmapple only: " << line;
 }
@@ -109,7 +114,7 @@ TEST(El1, AnotherEmulatorAgrees) {
   NEED_GUESTS();
   if (!have_command("qemu-system-aarch64"))
     GTEST_SKIP() << "qemu-system-aarch64 was not found (scripts/install-deps.sh check)";
-  const Lines ours = run("el1_cases.virt");
+  const Lines& ours = virt_lines();
   const CommandResult r = run_command(
       "timeout 240 qemu-system-aarch64 -M virt,gic-version=3 -cpu cortex-a72 -m 256 -nodefaults "
       "-display none -serial stdio -kernel " QUINCE_GUEST_DIR "/el1_cases.virt.elf </dev/null");

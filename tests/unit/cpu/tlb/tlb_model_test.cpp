@@ -297,6 +297,20 @@ class Software {
     return fault_of(c, va, good);
   }
 
+  /// AT: PAR_EL1 as a walk or a TLB has it; an AT never takes one of these faults.
+  Outcome at(Vcpu& c, u64 va, const Stage1Access& a, bool& good) {
+    const bool write = a.kind == AccessKind::Write;
+    TlbBench::write(c,
+                    std::string("at s1e") + (a.el0 ? "0" : "1") + (write ? "w" : "r") +
+                        (a.el0 || !a.pan ? "" : "p"),
+                    va);
+    const u64 par = c.s.sys.par_el1;
+    good = good && c.s.pc == 0x1000 && (par >> 11 & 1) != 0;
+    if ((par & 1) != 0) return {static_cast<u8>(par >> 1 & 63), true, 0};
+    good = good && par >> 56 == 0xff && (par >> 7 & 3) == 0;
+    return {0, false, par >> 12 & low_mask(36)};
+  }
+
   bool access() {
     ++accesses;
     const unsigned n = any_cpu();
@@ -306,10 +320,12 @@ class Software {
     const bool pan = random_.once_in(2);
     const AccessKind kind =
         random_.of({AccessKind::Read, AccessKind::Read, AccessKind::Write, AccessKind::Execute});
-    const Stage1Access a{.kind = kind, .el0 = el == 0, .pan = pan};
-    TlbBench::go_to(c, el, pan, kind == AccessKind::Execute ? va : 0x1000);
+    const bool translate = kind != AccessKind::Execute && random_.once_in(6);
+    const Stage1Access a{.kind = kind, .el0 = el == 0, .pan = pan, .at_instruction = translate};
+    TlbBench::go_to(c, translate ? 1 : el, pan, kind == AccessKind::Execute ? va : 0x1000);
     bool good = true;
-    const Outcome got = kind == AccessKind::Read    ? load(c, va, good)
+    const Outcome got = translate                   ? at(c, va, a, good)
+                        : kind == AccessKind::Read  ? load(c, va, good)
                         : kind == AccessKind::Write ? store(c, va, good)
                                                     : fetch(c, va, good);
     if (got.fsc != 0) ++faults;

@@ -55,7 +55,7 @@ unsigned go_back(GuestMachine& g, unsigned seed) {
   };
   for (; loads < 200 && g.on_machine(both); ++loads) {
     // The guest goes on for a while: time is what it has done.
-    const u64 some = random() % 300'000;
+    const u64 some = random() % 100'000;
     u64 begin = ~u64{0}, now = 0;
     const auto look = [&](machine::Machine& m) {
       now = m.look_at_instructions();
@@ -79,7 +79,11 @@ TEST(Snapshot, InTheMiddleOfTransfers) {
   EXPECT_GE(loads, 20u);
   EXPECT_TRUE(g.read_until(""));
   EXPECT_EQ(g.wait(), 0);
-  check_report(g.output());
+  // What it said before it was taken back, it says again.
+  const std::string& output = g.output();
+  EXPECT_EQ(output.find("FAIL"), output.npos) << output;
+  EXPECT_NE(output.find("ok pieces\n"), output.npos) << output;
+  EXPECT_NE(output.find("ok transfers\ndone 0x2\n"), output.npos) << output;
 }
 
 }  // namespace

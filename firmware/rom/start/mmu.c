@@ -1,4 +1,4 @@
-// Stage 1 with a 4 KiB granule, 39 bits, TTBR0 alone (Arm DDI 0487, D8), and leaving it for a kernel
+// Stage 1 with a 4 KiB granule, 40 bits, TTBR0 alone (Arm DDI 0487, D8), and leaving it for a kernel
 // (B2.7, cache maintenance by address to the point of coherency; D7.5).
 #include "firmware/rom/start/mmu.h"
 
@@ -20,7 +20,8 @@
 #define MEMORY (AF | INNER_SHAREABLE | NORMAL)
 
 enum { kEntries = 512 };
-static u64 level1[kEntries] __attribute__((aligned(4096)));
+static u64 level0[kEntries] __attribute__((aligned(4096)));
+static u64 level1[2][kEntries] __attribute__((aligned(4096)));  // of 512 GiB each
 static u64 level2[2][kEntries] __attribute__((aligned(4096)));  // of the first two GiB
 static u64 rom_pages[kEntries] __attribute__((aligned(4096)));  // of the first 2 MiB
 
@@ -41,16 +42,21 @@ void mmu_on(u64 ram_end) {
     rom_pages[i] = rom_page(i * PAGE);
     level2[0][i] = block(i * MIB2, ram_end);
     level2[1][i] = block(GIB + i * MIB2, ram_end);
-    level1[i] = i * GIB < ram_end ? block(i * GIB, ram_end) : 0;
+    for (u64 half = 0; half < 2; ++half) {
+      const u64 at = (half * kEntries + i) * GIB;
+      level1[half][i] = at < ram_end ? block(at, ram_end) : 0;
+    }
   }
+  level0[0] = (u64)level1[0] | VALID_TABLE;
+  level0[1] = (u64)level1[1] | VALID_TABLE;
   level2[0][0] = (u64)rom_pages | VALID_TABLE;
-  level1[0] = (u64)level2[0] | VALID_TABLE;
-  level1[1] = (u64)level2[1] | VALID_TABLE;
+  level1[0][0] = (u64)level2[0] | VALID_TABLE;
+  level1[0][1] = (u64)level2[1] | VALID_TABLE;
   DSB();
   WRITE(mair_el1, 0xff00);
-  // T0SZ = 25, write-back inner shareable walks, 4 KiB, no TTBR1, 40-bit output.
-  WRITE(tcr_el1, 25ul | 1ul << 8 | 1ul << 10 | 3ul << 12 | 1ul << 23 | 2ul << 32);
-  WRITE(ttbr0_el1, level1);
+  // T0SZ = 24, write-back inner shareable walks, 4 KiB, no TTBR1, 40-bit output.
+  WRITE(tcr_el1, 24ul | 1ul << 8 | 1ul << 10 | 3ul << 12 | 1ul << 23 | 2ul << 32);
+  WRITE(ttbr0_el1, level0);
   asm volatile("tlbi vmalle1\n dsb nsh\n ic iallu\n dsb nsh\n isb" ::: "memory");
   WRITE(sctlr_el1, READ(sctlr_el1) | 1ul | 1ul << 2 | 1ul << 12);  // M, C, I
 }

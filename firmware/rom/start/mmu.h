@@ -3,7 +3,7 @@
 
 #include "firmware/rom/lib/types.h"
 
-/// Virtual = physical up to 512 GiB: the ROM's code read-only, its data and RAM (from RAM_BASE to
+/// Virtual = physical up to 1 TiB: the ROM's code read-only, its data and RAM (from RAM_BASE to
 /// `ram_end`) as normal memory that is not executable, everything else as devices.  Before anything
 /// large is drawn or copied: with the MMU off all memory is as slow as a device.
 void mmu_on(u64 ram_end);

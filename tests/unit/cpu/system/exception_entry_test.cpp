@@ -20,7 +20,7 @@ using test::kVectors;
 
 constexpr u32 kSvc = 0xd400'0001, kEret = 0xd69f'03e0, kNop = 0xd503'201f, kUdf = 0;
 constexpr u32 kStrX0Sp = 0xf900'03e0;
-constexpr u64 kTables = 0x10000, kPage = 0x703, kPxn = u64{1} << 53, kUxn = u64{1} << 54;
+constexpr u64 kTables = 0x10000, kPage = 0x703, kPxn = u64{1} << 53;
 
 /// A bench with the MMU on, the first 2 MiB mapped flat by pages, and vectors that a test may take
 /// away.  Exceptions go to the page at kVectors.

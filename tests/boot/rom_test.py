@@ -6,6 +6,7 @@ screen.  `--keep DIR` saves the pictures; `--rom FILE` is a ROM that is not the 
 """
 
 import argparse
+import gzip
 import os
 import re
 import struct
@@ -306,6 +307,17 @@ class Suite:
                 g.finish()
             with self.start("-boot", "splash-time=0", disk) as g:  # the same as the only argument
                 g.expect("kernel B")
+                g.finish()
+
+    def test_packed_kernel(self):
+        """A kernel with gzip, larger than what the ROM keeps in memory while it unpacks it."""
+        with tempfile.TemporaryDirectory() as folder:
+            disk, file = self.disk(folder, "A"), os.path.join(folder, "file")
+            with open(file, "wb") as f:
+                f.write(gzip.compress(kernel("Z") + os.urandom(3 << 20)))
+            tool("mcopy", "-i", disk, file, "::B")
+            with self.start("-boot", "splash-time=0", machine=f"vmapple,root={disk}") as g:
+                g.expect("kernel Z")
                 g.finish()
 
     def test_countdown(self):

@@ -50,9 +50,8 @@ static void say_progress(void* of, const char* path, u64 bytes) {
 
 static int start_linux(struct Starter* s, const struct Bootable* b) {
   struct LinuxStart start;
-  const struct LinuxMemory memory = {s->hand_over->ram_start, s->memory->next & ~0xffful,
-                                     *s->memory};
-  // The work area is above what the kernel gets: it begins where the arena is used up to now.
+  // The ROM's own structures are above, and so is the room for work.
+  const struct LinuxMemory memory = {s->hand_over->ram_start, s->hand_over->ram_end, *s->memory};
   console_print(s->console, "%s\n", b->entry->title);
   const char* const why = linux_load(b, s->hand_over->has_tree ? &s->hand_over->tree : 0, memory,
                                      say_progress, s, &start);

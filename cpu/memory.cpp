@@ -93,6 +93,12 @@ void Vcpu::flush_l1() {
     for (FetchEntry& f : table) f.va = kNoPage;
 }
 
+void Vcpu::drop_l1(PhysAddr page) {
+  for (auto& table : l1_)
+    for (TlbEntry& t : table)
+      if ((t.pa_page & ~kPageMask) == page.raw()) t = {};
+}
+
 void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
   // Device memory checks alignment on every access, watchpoints look at every address.
   if (at.host == nullptr || !at.normal || watchpoints_) return;
@@ -101,11 +107,11 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
-  if (!same) e = {};
-  e.addend = addend;
-  e.pa_page = at.pa.page().raw();
+  if (!same) e = {.addend = addend, .pa_page = at.pa.page().raw()};
   if (a.kind == AccessKind::Read)
     e.read = page;
+  else if (at.watched)
+    e.pa_page |= kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
 }
@@ -147,7 +153,10 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
   const u64 off = sec->offset + (out.pa - sec->base);
   out.host = sec->ram->data() + off;
   out.read_only = sec->read_only;
-  if (kind == AccessKind::Write && !sec->read_only) sec->ram->mark_dirty(off, size);
+  if (kind == AccessKind::Write && !sec->read_only) {
+    sec->ram->mark_dirty(off, size);
+    out.watched = sec->ram->watched(off);
+  }
   fill_l1(va, out, a);
   return true;
 }
@@ -182,6 +191,8 @@ bool Vcpu::read_piece(u64 va, const Physical& at, unsigned size, u8* out) {
 
 bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) {
   if (at.host != nullptr) {
+    hw::ExclusiveMonitors::Held held;
+    if (at.watched) watched_write(at.pa, size, held);
     if (!at.read_only) write_single_copy(at.host, size, in);
     return true;
   }
@@ -230,6 +241,7 @@ bool Vcpu::load_slow(u64 va, unsigned size, void* out, MemOp op) {
 }
 
 bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
+  if (store_watched(va, size, in, op)) return true;
   if (!check_alignment(va, size, AccessKind::Write, op)) return false;
   u8 data[16];
   std::memcpy(data, in, size);
@@ -243,13 +255,18 @@ bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
   return n == size || write_piece(va + n, second, size - n, data + n);
 }
 
-u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa) {
+u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
+                         hw::ExclusiveMonitors::Held* held, PhysAddr* pa) {
   const AccessKind kind = for_write ? AccessKind::Write : AccessKind::Read;
   const TlbEntry& e = l1_entry(va, op);
   const u64 page = va & ~kPageMask;
-  if ((va & (size - 1)) == 0 && e.read == page && (!for_write || e.write == page)) {
-    if (pa != nullptr) *pa = PhysAddr(e.pa_page | (va & kPageMask));
-    return reinterpret_cast<u8*>(e.addend + va);
+  const bool watched = for_write && (e.pa_page & kWatchedWrite) != 0;
+  if ((va & (size - 1)) == 0 && e.read == page && (!for_write || e.write == page || watched)) {
+    const PhysAddr where((e.pa_page & ~kPageMask) | (va & kPageMask));
+    u8* const host = reinterpret_cast<u8*>(e.addend + va);
+    if (pa != nullptr) *pa = where;
+    if (watched) held->take(ports_.space->exclusives(), where);
+    return host;
   }
   if (!check_alignment(va, size, kind, op)) return nullptr;
   op.atomic = for_write && op.atomic;
@@ -262,7 +279,74 @@ u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAd
     return nullptr;
   }
   if (pa != nullptr) *pa = at.pa;
+  if (at.watched) held->take(ports_.space->exclusives(), at.pa);
   return at.host;
+}
+
+// ---- Exclusives --------------------------------------------------------------------------------
+
+void Vcpu::watched_write(PhysAddr pa, unsigned size, hw::ExclusiveMonitors::Held& held) {
+  held.take(ports_.space->exclusives(), pa);
+  held.wrote(size);
+  if (!held.idle()) return;
+  // So many writes and no load exclusive: they may be fast again, here at once, and with the others
+  // when their turn comes to find it out.
+  const hw::Section* sec = view().find(pa);
+  if (sec != nullptr && sec->ram != nullptr)
+    sec->ram->clear_watched(sec->offset + (pa - sec->base));
+  held.forget();
+  drop_l1(pa.page());
+}
+
+bool Vcpu::store_watched(u64 va, unsigned size, const void* in, MemOp op) {
+  const TlbEntry& e = l1_entry(va, op);
+  if ((e.pa_page & kWatchedWrite) == 0 || e.read != ((va + size - 1) & ~kPageMask) ||
+      !aligned_for(va, size, op)) {
+    return false;
+  }
+  u8* const host = reinterpret_cast<u8*>(e.addend + va);
+  hw::ExclusiveMonitors::Held held;
+  watched_write(PhysAddr((e.pa_page & ~kPageMask) | (va & kPageMask)), size, held);
+  u8 data[16];
+  std::memcpy(data, in, size);
+  write_single_copy(host, size, data);
+  return true;
+}
+
+void Vcpu::hold_monitored(PhysAddr pa, hw::ExclusiveMonitors::Held& held) {
+  if (!multiprocessor()) return;
+  const hw::Section* sec = view().find(pa);
+  if (sec == nullptr || sec->ram == nullptr) return;
+  hw::GuestRam& ram = *sec->ram;
+  const u64 offset = sec->offset + (pa - sec->base);
+  if (!ram.watched(offset)) return;
+  held.take(ports_.space->exclusives(), pa);
+  if (ram.watched(offset) && (ram.monitored(offset) || ports_.siblings->completed(*this))) {
+    ram.mark_monitored(offset);
+    held.loaded();
+  } else {
+    held.release();
+  }
+}
+
+void Vcpu::begin_watching(PhysAddr pa) {
+  const hw::Section* sec = view().find(pa);
+  if (sec == nullptr || sec->ram == nullptr) return;
+  const u64 offset = sec->offset + (pa - sec->base);
+  {
+    const hw::ExclusiveMonitors::Held held(ports_.space->exclusives(), pa);
+    // Who sees the page watched sees the mail posted: both happen while it is held.
+    if (!sec->ram->watched(offset)) {
+      sec->ram->mark_watched(offset);
+      drop_l1(pa.page());
+      ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::Watch, .page = pa.page()});
+    }
+  }
+  if (!ports_.siblings->completed(*this)) exit_after(RunExit::Yield);
+}
+
+bool Vcpu::monitor_intact(const hw::ExclusiveMonitors::Held& held) const {
+  return !multiprocessor() || (held && held.token() == s.excl_token);  // never a default one
 }
 
 }  // namespace quince::cpu

@@ -6,6 +6,7 @@
 
 #include "base/bits.h"
 #include "base/types.h"
+#include "hw/core/exclusives.h"
 
 namespace quince::cpu {
 
@@ -82,6 +83,7 @@ struct alignas(64) CpuState {
   u64 excl_va = 0;
   u64 excl_pa = 0;
   u64 excl_data[2] = {0, 0};
+  hw::ExclusiveMonitors::Token excl_token;  ///< of a watched page: nobody has written there since
 
   bool event_register =
       false;                ///< as a snapshot has it; Vcpu keeps it where other threads reach it

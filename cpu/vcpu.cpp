@@ -228,6 +228,9 @@ void Vcpu::apply_maintenance() {
         case Maintenance::Kind::View:
           flush_l1();
           break;
+        case Maintenance::Kind::Watch:
+          drop_l1(m.page);
+          break;
       }
   }
   applied_.store(upto, std::memory_order_release);

@@ -38,10 +38,11 @@ class HypercallPort {
 
 /// What maintenance by one vCPU asks of all in its inner-shareable domain.
 struct Maintenance {
-  enum class Kind : u8 { Tlb, CodePage, AllCode, View };  ///< View: the address space lost memory
+  /// View: the address space lost memory.  Watch: nobody writes to `page` unseen from now on.
+  enum class Kind : u8 { Tlb, CodePage, AllCode, View, Watch };
   Kind kind = Kind::Tlb;
   TlbInvalidation tlb = {};  ///< Kind::Tlb
-  PhysAddr page = {};        ///< Kind::CodePage
+  PhysAddr page = {};        ///< Kind::CodePage, Kind::Watch
 };
 
 /// Connects a vCPU to the others of its machine.
@@ -51,6 +52,8 @@ class Siblings {
   virtual void broadcast(Vcpu& from, const Maintenance& m) = 0;
   /// Waits until every other vCPU has applied what `from` broadcast (DSB).
   virtual void complete(Vcpu& from) = 0;
+  /// Whether every vCPU, `from` too, has applied what was broadcast so far; without waiting.
+  virtual bool completed(Vcpu& from) = 0;
   /// SEV: sets every vCPU's event register.
   virtual void send_event(Vcpu& from) = 0;
   /// True when other vCPUs exist, so that atomics must be real and the global monitor matters.
@@ -210,6 +213,11 @@ class Vcpu final : public hw::IrqSink {
     return cur_ != nullptr ? page_va_ + 4 * static_cast<u64>(cur_ - page_->ops.data()) : s.pc;
   }
 
+  /// Other vCPUs exist.
+  bool multiprocessor() const {
+    return ports_.siblings != nullptr && ports_.siblings->multiprocessor();
+  }
+
   /// Loads and stores of 1, 2, 4, 8 or 16 bytes (T: u8..u64, VReg) at a virtual address.  False:
   /// an exception was taken, and the instruction must return at once with nothing written.
   template <class T>
@@ -247,8 +255,17 @@ class Vcpu final : public hw::IrqSink {
 
   /// The host address of `size` bytes at `va` for an atomic read-modify-write (or, with
   /// `for_write` false, an exclusive read): translated, permission-checked and naturally aligned,
-  /// or null after an exception.  Device memory faults (unsupported atomic).
-  u8* atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op, PhysAddr* pa = nullptr);
+  /// or null after an exception.  Device memory faults (unsupported atomic).  A page to be written
+  /// that is watched for exclusives is in `held` then, and whoever writes says so: wrote().
+  u8* atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
+                     hw::ExclusiveMonitors::Held* held = nullptr, PhysAddr* pa = nullptr);
+  /// Before a load exclusive: holds the page of `pa` when every write to it is seen; else nothing.
+  void hold_monitored(PhysAddr pa, hw::ExclusiveMonitors::Held& held);
+  /// After a store exclusive that failed because they are not: from some moment on they are, and until
+  /// then this CPU lets others have their turn.
+  void begin_watching(PhysAddr pa);
+  /// Before a store exclusive: nobody has written to the location of the monitor.
+  bool monitor_intact(const hw::ExclusiveMonitors::Held& held) const;
 
   /// DC ZVA: zeroes the 64-byte block that holds `va`.  False after an exception.
   bool zero_block(u64 va);
@@ -376,11 +393,13 @@ class Vcpu final : public hw::IrqSink {
   static constexpr unsigned kFetchEntries = 128;
   static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
+  /// In TlbEntry::pa_page: writes are allowed, but the page is watched for exclusives.
+  static constexpr u64 kWatchedWrite = 1;
 
   struct TlbEntry {
     u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
     u64 addend = 0;                       ///< host address minus virtual address
-    u64 pa_page = 0;                      ///< physical page
+    u64 pa_page = 0;                      ///< physical page, and kWatchedWrite
   };
   struct FetchEntry {
     u64 va = kNoPage;
@@ -414,6 +433,7 @@ class Vcpu final : public hw::IrqSink {
     u8* host = nullptr;       ///< null: a device, or nothing
     bool read_only = false;
     bool normal = true;       ///< not Device memory
+    bool watched = false;     ///< to be written, with exclusive monitors in its page
   };
   bool load_slow(u64 va, unsigned size, void* out, MemOp op);
   bool store_slow(u64 va, unsigned size, const void* in, MemOp op);
@@ -426,6 +446,9 @@ class Vcpu final : public hw::IrqSink {
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
+  void drop_l1(PhysAddr page);
+  bool store_watched(u64 va, unsigned size, const void* in, MemOp op);
+  void watched_write(PhysAddr pa, unsigned size, hw::ExclusiveMonitors::Held& held);
   const hw::FlatView& view();
 
   // run.cpp

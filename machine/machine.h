@@ -131,6 +131,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   // Siblings.
   void broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) override;
   void complete(cpu::Vcpu& from) override;
+  bool completed(cpu::Vcpu& from) override;
   void send_event(cpu::Vcpu& from) override;
   bool multiprocessor() const override { return cpus_.size() > 1; }
 

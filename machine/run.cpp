@@ -429,6 +429,14 @@ void Machine::complete(cpu::Vcpu& from) {
   }
 }
 
+bool Machine::completed(cpu::Vcpu& from) {
+  if (!threaded()) return true;
+  for (const auto& c : cpus_)
+    if (c->maintenance_applied() < c->maintenance_posted() && (c.get() == &from || !c->parked()))
+      return false;
+  return true;
+}
+
 void Machine::send_event(cpu::Vcpu&) {
   for (const auto& c : cpus_) c->set_event();
 }

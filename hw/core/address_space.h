@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "hw/core/exclusives.h"
 #include "hw/core/io_lock.h"
 #include "hw/core/mmio.h"
 #include "hw/core/ram.h"
@@ -87,6 +88,8 @@ class AddressSpace {
   bool ring(const Section& s, PhysAddr a, Access access, u64 in);
 
   Log& log() { return log_; }
+  /// The monitors of all memory here; callable from any thread.
+  ExclusiveMonitors& exclusives() { return exclusives_; }
 
   /// Called when memory that was readable went away, with the I/O lock held: what was remembered of
   /// the old view must be forgotten before the access that caused it ends.
@@ -102,6 +105,7 @@ class AddressSpace {
   Outcome failed(const Section* s, PhysAddr a, const char* verb, Access access, Bus why);
 
   Log& log_;
+  ExclusiveMonitors exclusives_;
   TracePoint trace_read_{log_, "mmio.read"};
   TracePoint trace_write_{log_, "mmio.write"};
   TracePoint trace_doorbell_{log_, "dma.doorbell"};

@@ -35,9 +35,20 @@ bool DmaPort::covers(PhysAddr a, u64 length, bool writing) const {
   return true;
 }
 
+void DmaPort::clear_monitors(const Section& s, PhysAddr a, u64 length) {
+  while (length != 0) {
+    const u64 n = std::min(length, GuestRam::kPageSize - a.raw() % GuestRam::kPageSize);
+    if (s.ram->watched(a - s.base + s.offset))
+      ExclusiveMonitors::Held(space_.exclusives(), a).wrote(n);
+    a += n;
+    length -= n;
+  }
+}
+
 void DmaPort::written(const Section& s, PhysAddr a, u64 length) {
   const u64 off = a - s.base + s.offset;
   s.ram->mark_dirty(off, length);
+  clear_monitors(s, a, length);
   if (code_written_ == nullptr || !s.ram->has_code(off, length)) return;
   for (PhysAddr p = a.page(); p < a + length; p += GuestRam::kPageSize) code_written_(context_, p);
 }
@@ -107,8 +118,12 @@ void DmaPort::mark_written(const Run& r, u64 from, u64 length) {
   if (length == 0) return;
   const u64 off = r.offset + from;
   r.ram->mark_dirty(off, length);
-  if (code_written_ == nullptr || !r.ram->has_code(off, length)) return;
-  // Engines know code by physical page, and a bank may be mapped more than once: the section of the
+  const bool code = code_written_ != nullptr && r.ram->has_code(off, length);
+  bool watched = false;
+  for (u64 p = align_down(off, GuestRam::kPageSize); p < off + length; p += GuestRam::kPageSize)
+    watched |= r.ram->watched(p);
+  if (!code && !watched) return;
+  // Engines know code, and monitors are, by physical page, and a bank may be mapped more than once: the section of the
   // run is looked for, which is rare enough.
   for (const Section& s : space_.view()->sections())
     if (s.ram == r.ram && off >= s.offset && off - s.offset < s.size)

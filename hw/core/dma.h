@@ -9,7 +9,8 @@
 namespace quince::hw {
 
 /// A bus master's way to memory: bounded copies and spans, never a raw base pointer.  Checks that
-/// bus mastering is on, marks written pages dirty, and reports writes to pages that hold code.
+/// bus mastering is on, marks written pages dirty, clears exclusive
+/// monitors of what is written, and reports writes to pages that hold code.
 /// Apart from memory it reaches doorbells, and those by write() only: a message-signalled interrupt
 /// is a write of four bytes.  No other device answers, so that none can re-enter another.
 class DmaPort {
@@ -67,6 +68,7 @@ class DmaPort {
   const Section* ram_at(PhysAddr a, u64 length, u64& run) const;
   bool covers(PhysAddr a, u64 length, bool writing) const;
   void written(const Section& s, PhysAddr a, u64 length);
+  void clear_monitors(const Section& s, PhysAddr a, u64 length);
 
   AddressSpace& space_;
   u16 requester_;

@@ -10,6 +10,8 @@ GuestRam::GuestRam(std::string name, HostMemory memory)
   const u64 words = (memory_.size() / kPageSize + 63) / 64;
   dirty_ = std::make_unique<std::atomic<u64>[]>(words);
   code_ = std::make_unique<std::atomic<u64>[]>(words);
+  watched_ = std::make_unique<std::atomic<u64>[]>(words);
+  monitored_ = std::make_unique<std::atomic<u64>[]>(words);
 }
 
 Result<std::unique_ptr<GuestRam>> GuestRam::create(const std::string& name, u64 size,
@@ -48,6 +50,12 @@ bool GuestRam::has_code(u64 offset, u64 length) const {
 
 void GuestRam::clear_code(u64 page) {
   code_[page / 64].fetch_and(~(u64{1} << (page % 64)), std::memory_order_relaxed);
+}
+
+void GuestRam::clear_watched(u64 offset) {
+  const u64 page = offset / kPageSize, b = u64{1} << (page % 64);
+  monitored_[page / 64].fetch_and(~b, std::memory_order_relaxed);
+  watched_[page / 64].fetch_and(~b, std::memory_order_relaxed);
 }
 
 }  // namespace quince::hw

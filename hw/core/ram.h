@@ -44,6 +44,15 @@ class GuestRam {
   bool has_code(u64 offset, u64 length) const;
   void clear_code(u64 page);
 
+  /// Pages with exclusive monitors (ExclusiveMonitors, whose lock of the page its callers hold).  Watched:
+  /// no CPU learns a fast way to write there any more.  Monitored: and none has an old one.
+  void mark_watched(u64 offset) { set_bit(watched_, offset / kPageSize); }
+  void mark_monitored(u64 offset) { set_bit(monitored_, offset / kPageSize); }
+  bool monitored(u64 offset) const { return test_bit(monitored_, offset / kPageSize); }
+  void clear_watched(u64 offset);
+  /// Callable without that lock, by who then takes it to write.
+  bool watched(u64 offset) const { return test_bit(watched_, offset / kPageSize); }
+
  private:
   GuestRam(std::string name, HostMemory memory);
   using Bitmap = std::unique_ptr<std::atomic<u64>[]>;
@@ -60,6 +69,8 @@ class GuestRam {
   HostMemory memory_;
   Bitmap dirty_;
   Bitmap code_;
+  Bitmap watched_;
+  Bitmap monitored_;
 };
 
 }  // namespace quince::hw

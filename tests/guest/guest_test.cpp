@@ -244,6 +244,17 @@ TEST(Guest, Litmus) {
   }
 }
 
+/// What breaks an exclusive monitor, and what does not.
+TEST(Guest, Exclusives) {
+  NEED_GUESTS();
+  for (const Options& options : {kThreaded, kThreaded4, kCounted4})
+    expect_passes("exclusives", options);
+}
+TEST(Guest, ExclusivesVirt) {
+  NEED_GUESTS();
+  expect_passes("exclusives.virt", kThreaded4);
+}
+
 TEST(Guest, Atomics) {
   NEED_GUESTS();
   for (const Options& options : {kThreaded4, kCounted4}) {

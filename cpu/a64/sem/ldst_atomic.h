@@ -1,9 +1,11 @@
 // Meanings of cpu/a64/isa/ldst_atomic.inc (Arm ARM DDI 0487, C6.2; exclusives: B2.12).
 //
-// Atomics are locked operations of the host on guest memory.  Exclusives: LDXR notes address, size
-// and value in the local monitor; STXR succeeds when the monitor is for the same physical address
-// and size and a compare-exchange finds the same value.  A location that was changed and changed
-// back in between is not noticed (ABA).
+// Atomics are locked operations of the host on guest memory.  Exclusives: LDXR notes address, size,
+// value and the global monitor's token (hw/core/exclusives.h) in the local monitor; STXR succeeds when
+// the monitor is for the same physical address and size, nobody has written there, and a
+// compare-exchange finds the same value.  With one CPU the value alone decides: only bus masters write
+// there, and exceptions between the two clear the monitor when they return.  With several, the first
+// store exclusive to a page fails, and those that follow until every vCPU knows of it.
 //
 // Where the architecture leaves a choice:
 //  * a store exclusive that would fault does, whatever the monitor says;
@@ -46,8 +48,10 @@ inline bool load_exclusive(cpu::Vcpu& c, u32 rn, unsigned log2, u64 (&out)[2]) {
   u64 va = 0;
   if (!base_address(c, rn, va)) return false;
   PhysAddr pa;
-  const u8* p = c.atomic_pointer(va, 1u << log2, false, kExclusive, &pa);
+  const u8* p = c.atomic_pointer(va, 1u << log2, false, kExclusive, nullptr, &pa);
   if (p == nullptr) return false;
+  hw::ExclusiveMonitors::Held held;
+  c.hold_monitored(pa, held);
   out[1] = 0;
   if (log2 == 4) {
     cpu::read_pair(p, out[0], out[1]);
@@ -61,6 +65,7 @@ inline bool load_exclusive(cpu::Vcpu& c, u32 rn, unsigned log2, u64 (&out)[2]) {
     });
   }
   c.s.excl_valid = true;
+  c.s.excl_token = held ? held.token() : hw::ExclusiveMonitors::Token{};
   c.s.excl_log2 = static_cast<u8>(log2);
   c.s.excl_va = va;
   c.s.excl_pa = pa.raw();
@@ -74,10 +79,12 @@ inline void store_exclusive(cpu::Vcpu& c, u32 rs, u32 rn, unsigned log2, u64 lo,
   u64 va = 0;
   if (!base_address(c, rn, va)) return;
   PhysAddr pa;
-  u8* p = c.atomic_pointer(va, 1u << log2, true, kExclusive, &pa);
+  hw::ExclusiveMonitors::Held held;
+  u8* p = c.atomic_pointer(va, 1u << log2, true, kExclusive, &held, &pa);
   if (p == nullptr) return;
   bool stored = false;
-  if (c.s.excl_valid && c.s.excl_log2 == log2 && c.s.excl_pa == pa.raw()) {
+  const bool match = c.s.excl_valid && c.s.excl_log2 == log2 && c.s.excl_pa == pa.raw();
+  if (match && c.monitor_intact(held)) {
     const u64* was = c.s.excl_data;
     if (log2 == 4) {
       const u128 expected = (static_cast<u128>(was[1]) << 64) | was[0];
@@ -90,8 +97,11 @@ inline void store_exclusive(cpu::Vcpu& c, u32 rs, u32 rn, unsigned log2, u64 lo,
       });
     }
   }
+  if (stored && held) held.wrote(1u << log2);
   c.s.excl_valid = false;
   put_x(c, rs, stored ? 0 : 1);
+  held.release();
+  if (match && c.multiprocessor() && !c.s.excl_token) c.begin_watching(pa);
 }
 
 inline void STXR(cpu::Vcpu& c, u32 size, u32 rs, bool /*o0*/, u32 rn, u32 rt) {
@@ -118,10 +128,18 @@ inline void CLREX(cpu::Vcpu& c, u32 /*crm*/) { c.s.excl_valid = false; }
 
 // ---- Compare and swap
 
+/// A place for an atomic; other CPUs' monitors for it are lost.  Null after an exception.
+inline u8* atomic_place(cpu::Vcpu& c, u64 va, unsigned size, hw::ExclusiveMonitors::Held& held) {
+  u8* p = c.atomic_pointer(va, size, true, kAtomic, &held);
+  if (p != nullptr && held) held.wrote(size);
+  return p;
+}
+
 inline void CAS(cpu::Vcpu& c, u32 size, bool /*a*/, u32 rs, bool /*r*/, u32 rn, u32 rt) {
   u64 va = 0;
   if (!base_address(c, rn, va)) return;
-  u8* p = c.atomic_pointer(va, 1u << size, true, kAtomic);
+  hw::ExclusiveMonitors::Held held;
+  u8* p = atomic_place(c, va, 1u << size, held);
   if (p == nullptr) return;
   put_x(c, rs, with_size(size, [&]<class T>() -> u64 {
           return cpu::compare_exchange<T>(p, static_cast<T>(c.s.x[rs]), static_cast<T>(c.s.x[rt]));
@@ -130,7 +148,8 @@ inline void CAS(cpu::Vcpu& c, u32 size, bool /*a*/, u32 rs, bool /*r*/, u32 rn, 
 inline void CASP(cpu::Vcpu& c, bool sf, bool /*a*/, u32 rs, bool /*r*/, u32 rn, u32 rt) {
   u64 va = 0;
   if (!base_address(c, rn, va)) return;
-  u8* p = c.atomic_pointer(va, sf ? 16 : 8, true, kAtomic);
+  hw::ExclusiveMonitors::Held held;
+  u8* p = atomic_place(c, va, sf ? 16 : 8, held);
   if (p == nullptr) return;
   // X30 pairs with XZR.
   const auto pair = [&](u32 half, unsigned bits_each) {
@@ -176,7 +195,8 @@ template <AtomicOp kOp>
 inline void atomic_memory_op(cpu::Vcpu& c, u32 size, u32 rs, u32 rn, u32 rt) {
   u64 va = 0;
   if (!base_address(c, rn, va)) return;
-  u8* p = c.atomic_pointer(va, 1u << size, true, kAtomic);
+  hw::ExclusiveMonitors::Held held;
+  u8* p = atomic_place(c, va, 1u << size, held);
   if (p == nullptr) return;
   put_x(c, rt, with_size(size, [&]<class T>() -> u64 {
           const T v = static_cast<T>(c.s.x[rs]);

@@ -48,12 +48,8 @@ inline void TSB_CSYNC(Vcpu&) {}
 inline void CSDB(Vcpu&) {}
 inline void BTI(Vcpu&, u32) {}  // the check is part of instruction fetch
 
-inline bool has_siblings(const Vcpu& c) {
-  return c.ports().siblings != nullptr && c.ports().siblings->multiprocessor();
-}
-
 inline void YIELD(Vcpu& c) {
-  if (has_siblings(c)) c.exit_after(RunExit::Yield);
+  if (c.multiprocessor()) c.exit_after(RunExit::Yield);
 }
 
 /// WFI and WFE at EL0 when SCTLR_EL1.nTWI or .nTWE (bit `enable`) is clear: false after the trap.

@@ -268,6 +268,22 @@ TEST_F(LdstAtomic, TwoVcpusCountWithAtomics) {
   EXPECT_EQ(memory(), 11 + 2 * kRounds);
 }
 
+// With plain stores into the same granule, at which the other's store exclusive fails.
+TEST_F(LdstAtomic, TwoVcpusWatchEachOthersWrites) {
+  m.connect();
+  for (unsigned i = 0; i < 2; ++i) m.vcpu(i).s.x[4] = 1;
+  run_on_both(m, {0xc85f7c20,    // ldxr x0, [x1]
+                  0x91000400,    // add x0, x0, #1
+                  0xc8027c20,    // stxr w2, x0, [x1]
+                  0x35ffffa2,    // cbnz w2, back to ldxr
+                  0xf9000423,    // str x3, [x1, #8]
+                  0xf8240020,    // ldadd x4, x0, [x1]
+                  0xf9000423,    // str x3, [x1, #8]
+                  0xd1000463,    // sub x3, x3, #1
+                  0xb5ffff03});  // cbnz x3, back to ldxr
+  EXPECT_EQ(memory(), 11 + 4 * kRounds);
+}
+
 // Ordered accesses that are misaligned inside a granule are never torn: both vCPUs invert a
 // doubleword of zeros or ones and look at what they read.
 TEST_F(LdstAtomic, TwoVcpusSeeMisalignedOrderedAccessesWhole) {

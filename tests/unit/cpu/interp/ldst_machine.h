@@ -6,6 +6,7 @@
 #include <array>
 #include <initializer_list>
 #include <memory>
+#include <thread>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -34,7 +35,7 @@ struct Ending {
 /// Fault status codes, with the level where there is one.
 inline constexpr u32 kTranslationL3 = 0x07, kPermissionL3 = 0x0f, kAlignment = 0x21;
 
-class LdstMachine {
+class LdstMachine final : private cpu::Siblings {
  public:
   static constexpr u64 kBase = 0x4000'0000;
   static constexpr u64 kCode = kBase + 0x8000;
@@ -60,14 +61,19 @@ class LdstMachine {
     map(kAlias, kData, 0);
     for (u64 at = kVectors; at < kVectors + 0x800; at += 4) put<u32>(at, 0x1400'0000);  // b .
     for (unsigned i = 0; i < vcpus_.size(); ++i) {
-      vcpus_[i] = std::make_unique<cpu::Vcpu>(
-          i, u64{1} << 31 | i, model_,
-          cpu::VcpuPorts{.space = &space_, .io_lock = &io_lock_, .clock = &clock_, .log = &log_});
+      vcpus_[i] = std::make_unique<cpu::Vcpu>(i, u64{1} << 31 | i, model_,
+                                              cpu::VcpuPorts{.space = &space_,
+                                                             .io_lock = &io_lock_,
+                                                             .clock = &clock_,
+                                                             .siblings = this,
+                                                             .log = &log_});
       prepare(*vcpus_[i]);
     }
   }
 
   cpu::Vcpu& vcpu(unsigned n = 0) { return *vcpus_[n]; }
+  /// The vCPUs know of each other: they run on two threads.
+  void connect() { connected_ = true; }
 
   /// Guest memory, by virtual address of the test's layout.
   u8* host(u64 va) {
@@ -96,7 +102,9 @@ class LdstMachine {
     c.s.sys.esr_el1 = 0;
     c.s.pc = kCode;
     c.context_changed();
+    c.set_parked(false);
     while (c.s.sys.esr_el1 == 0) c.run(64);
+    c.set_parked(true);
     const u64 esr = c.s.sys.esr_el1;
     return {.ec = static_cast<cpu::ExceptionClass>(esr >> 26),
             .fsc = static_cast<u32>(esr & 0x3f),
@@ -111,6 +119,27 @@ class LdstMachine {
   }
 
  private:
+  void broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) override {
+    if (connected_) other(from).post_maintenance(m);
+  }
+  void complete(cpu::Vcpu& from) override {
+    if (!connected_) return;
+    cpu::Vcpu& c = other(from);
+    const u64 target = c.maintenance_posted();
+    while (c.maintenance_applied() < target && !c.parked()) {
+      if (from.maintenance_applied() != from.maintenance_posted()) from.apply_maintenance();
+      std::this_thread::yield();
+    }
+  }
+  bool completed(cpu::Vcpu&) override {
+    for (const auto& c : vcpus_)
+      if (c->maintenance_applied() < c->maintenance_posted() && !c->parked()) return false;
+    return true;
+  }
+  void send_event(cpu::Vcpu&) override {}
+  bool multiprocessor() const override { return connected_; }
+  cpu::Vcpu& other(const cpu::Vcpu& c) { return *vcpus_[1 - c.index()]; }
+
   static constexpr u64 kVectors = kBase + 0x3000;
   static constexpr u64 kReadOnlyBits = 1 << 7, kUserBits = 1 << 6;  // AP[2], AP[1]
 
@@ -137,6 +166,7 @@ class LdstMachine {
   std::unique_ptr<hw::GuestRam> ram_;
   cpu::CpuModel model_;
   u64 end_ = 0;
+  bool connected_ = false;
   std::array<std::unique_ptr<cpu::Vcpu>, 2> vcpus_;
 };
 

@@ -138,6 +138,7 @@ struct FakeSiblings final : Siblings {
     ++broadcasts;
   }
   void complete(Vcpu&) override {}
+  bool completed(Vcpu&) override { return true; }
   void send_event(Vcpu&) override {}
   bool multiprocessor() const override { return true; }
   Maintenance last;

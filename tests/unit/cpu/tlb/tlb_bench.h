@@ -132,6 +132,12 @@ class TlbBench final : public Siblings {
     c.set_parked(parked);
     moved();
   }
+  bool completed(Vcpu& from) override {
+    for (const auto& c : cpu)
+      if (c->maintenance_applied() < c->maintenance_posted() && (c.get() == &from || !c->parked()))
+        return false;
+    return true;
+  }
   void send_event(Vcpu&) override {}
   bool multiprocessor() const override { return cpu.size() > 1; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "cpu/jit/jit.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
@@ -63,6 +64,8 @@ WalkResult Vcpu::translate(u64 va, const Stage1Access& access) {
   return stage1_walk(stage1_regs(), model_.stage1, VirtAddr(va), access, memory);
 }
 
+bool Vcpu::is_private(const Translation& t, u64 va) { return t.ng || !bit(va, 55); }
+
 Stage1Access Vcpu::access_for(AccessKind kind, MemOp op) const {
   const bool el0 = s.pstate.el == 0 || (op.unprivileged && s.pstate.uao == 0);
   return {.kind = kind, .el0 = el0, .pan = s.pstate.pan != 0, .atomic = op.atomic};
@@ -91,6 +94,45 @@ void Vcpu::flush_l1() {
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   for (auto& table : fetch_)
     for (FetchEntry& f : table) f.va = kNoPage;
+  code_log2_size_ = 12;
+  if (jit_ != nullptr) jit_->forget_jumps();
+}
+
+void Vcpu::address_space_changed() {
+  if (!private_pages_) return;
+  private_pages_ = false;
+  for (auto& table : l1_)
+    for (TlbEntry& t : table)
+      if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
+  for (auto& table : fetch_)
+    for (FetchEntry& f : table)
+      if (f.is_private) f.va = kNoPage;
+  if (jit_ != nullptr) jit_->forget_private_jumps();
+}
+
+void Vcpu::drop_l1(const TlbInvalidation& what) {
+  if (what.kind == TlbInvalidation::Kind::Asid) {
+    if (what.asid == current_asid()) address_space_changed();
+    return;
+  }
+  if (what.kind == TlbInvalidation::Kind::None) return;
+  if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
+  // Pieces of a block go together, since the invalidation is of the block's descriptor.
+  const auto covered = [&](u64 tagged, unsigned log2_size) {
+    const u64 va = static_cast<u64>(sign_extend(tagged, 56));
+    return what.covers(VirtAddr(va >> log2_size << log2_size), log2_size, false, 0);
+  };
+  for (auto& table : l1_)
+    for (TlbEntry& t : table) {
+      const u64 va = t.read != kNoPage ? t.read : t.write;
+      if (va != kNoPage && covered(va, (t.pa_page >> kSizeShift) & 31)) t.read = t.write = kNoPage;
+    }
+  for (auto& table : fetch_)
+    for (FetchEntry& f : table)
+      if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
+  if (jit_ == nullptr) return;
+  const u64 block = u64{1} << code_log2_size_;
+  jit_->forget_jumps(what.first.raw() & ~(block - 1), what.last.raw() | (block - 1));
 }
 
 void Vcpu::drop_l1(PhysAddr page) {
@@ -107,7 +149,11 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
-  if (!same) e = {.addend = addend, .pa_page = at.pa.page().raw()};
+  if (!same)
+    e = {.addend = addend,
+         .pa_page =
+             at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift};
+  private_pages_ |= at.is_private;
   if (a.kind == AccessKind::Read)
     e.read = page;
   else if (at.watched)
@@ -145,7 +191,10 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
     return false;
   }
   const u64 clean = strip_tag(stage1_regs(), model_.stage1, VirtAddr(va), kind).raw();
-  out = {.pa = t->output(VirtAddr(clean)), .normal = !t->device};
+  out = {.pa = t->output(VirtAddr(clean)),
+         .normal = !t->device,
+         .is_private = is_private(*t, va),
+         .log2_size = t->log2_size};
   const u64 before = view_generation_;
   const hw::Section* sec = view().find(out.pa);
   if (view_generation_ != before) flush_l1();

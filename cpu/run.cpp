@@ -1,6 +1,9 @@
 // Running instructions: from the program counter to predecoded operations, interrupts between
 // them, and the slow loop for self-hosted debug.
+#include <algorithm>
+
 #include "cpu/interp/rows.h"
+#include "cpu/jit/jit.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
@@ -21,13 +24,20 @@ const Op* op_decode(Vcpu& c, const Op* op) {
   const auto index = static_cast<std::size_t>(op - c.page_->ops.data());
   Op& slot = c.page_->ops[index];
   slot.insn = load_le<u32>(c.page_->host + 4 * index);
+  slot.known = true;
   const Handler h = make_handler_for(slot.insn, c.model().features);
   slot.fn = h != nullptr ? h : op_undefined;
   return slot.fn(c, op);
 }
 
+}  // namespace
+
+Handler not_decoded() { return op_decode; }
+
+namespace {
+
 void clear_page(CodePage& page) {
-  page.ops.fill({op_decode, 0});
+  page.ops.fill({.fn = op_decode, .insn = 0});
   page.ops[CodePage::kOps].fn = op_next_page;
 }
 
@@ -42,6 +52,7 @@ CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
     // Only here, between instructions, may pages go: nothing points into them now.
     for (auto& table : fetch_)
       for (FetchEntry& f : table) f = {};
+    if (jit_ != nullptr) jit_->forget_all();
     code_.clear();
   }
   auto page = std::make_unique<CodePage>();
@@ -53,15 +64,26 @@ CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
 
 void Vcpu::invalidate_code(PhysAddr pa, bool broadcast) {
   const auto it = code_.find(pa.page().raw());
-  if (it != code_.end()) clear_page(*it->second);
+  if (it != code_.end()) forget_if_changed(*it->second);
   if (broadcast && ports_.siblings != nullptr)
     ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::CodePage, .page = pa.page()});
 }
 
 void Vcpu::invalidate_all_code(bool broadcast) {
-  for (auto& [_, page] : code_) clear_page(*page);
+  for (auto& [_, page] : code_) forget_if_changed(*page);
   if (broadcast && ports_.siblings != nullptr)
     ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::AllCode});
+}
+
+/// What was decoded is still right where the instructions are the same: kernels invalidate much more than
+/// they change.
+void Vcpu::forget_if_changed(CodePage& page) {
+  bool same = true;
+  for (unsigned n = 0; n < CodePage::kOps; ++n)
+    same &= !page.ops[n].known || page.ops[n].insn == load_le<u32>(page.host + 4 * n);
+  if (same) return;
+  clear_page(page);
+  if (jit_ != nullptr) jit_->forget_page(page);
 }
 
 // ---- Instruction fetch -------------------------------------------------------------------------
@@ -104,13 +126,20 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
     return false;
   }
   const PhysAddr pa = t->output(VirtAddr(pc)).page();
-  const bool guarded = t->guarded;
+  const bool guarded = t->guarded, is_private = Vcpu::is_private(*t, pc);
+  const u8 log2_size = t->log2_size;
   const u8* host = host_pointer(pa, 4096);
   if (host == nullptr) {  // code in a device, or nowhere
     instruction_abort(pc, {.kind = FaultKind::External});
     return false;
   }
-  f = {.va = pc & ~u64{0xfff}, .page = code_page(pa, host), .guarded = guarded};
+  f = {.va = pc & ~u64{0xfff},
+       .page = code_page(pa, host),
+       .guarded = guarded,
+       .is_private = is_private,
+       .log2_size = log2_size};
+  private_pages_ |= is_private;
+  code_log2_size_ = std::max(code_log2_size_, f.log2_size);
   return true;
 }
 
@@ -151,6 +180,19 @@ const Op* Vcpu::fetch() {
   return block_start_;
 }
 
+bool Vcpu::goes_straight_on() {
+  const FetchEntry& f = fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+  if (leaving_ || budget_ <= 0 || debug_ || (s.pstate.il | s.pstate.btype) != 0 ||
+      (pending_.load(std::memory_order_acquire) & native_mask_) != 0 ||
+      f.va != (s.pc & ~u64{0xffc}))
+    return false;
+  page_ = f.page;
+  page_va_ = f.va;
+  page_guarded_ = f.guarded;
+  redirect_ = false;
+  return true;
+}
+
 /// The run's budget is used up; where it was cut short for an overflow of the PMU, that is now.
 bool Vcpu::budget_used() {
   if (budget_ <= 0 && budget_rest_ > 0) pmu_changed();
@@ -166,7 +208,7 @@ const Op* Vcpu::go() {
     redirect_ = false;
     if (leaving_) return nullptr;
     const bool used = budget_used();  // first, because an overflow may raise an interrupt
-    const u32 due = pending_.load(std::memory_order_acquire) & poll_mask_;
+    const u32 due = pending_.load(std::memory_order_acquire) & poll_mask_ & ~kTranslate;
     if (due != 0) [[unlikely]] {
       if ((due & kMaintenance) != 0) apply_maintenance();
       if ((due & kExit) != 0) {
@@ -184,6 +226,7 @@ const Op* Vcpu::go() {
     if (debug_ != stepping_) return nullptr;  // run() changes between the fast and the slow loop
     if (const Op* op = fetch()) {
       redirect_ = false;  // an interrupt taken above redirected to here
+      if (jit_ != nullptr && !stepping_ && jit_->run()) continue;
       return op;
     }
     // An exception instead of an instruction: it costs as one, so that a guest whose vectors fault

@@ -1,5 +1,7 @@
 // Control, translation and exception registers with bits that are not simply storage.
 // Arm ARM DDI 0487 D19.2.  A bit whose feature is absent is RES0 or RES1 and does not change.
+#include <utility>
+
 #include "cpu/sysreg_handlers.h"
 
 namespace quince::cpu::sr {
@@ -54,10 +56,19 @@ void write_sctlr(Vcpu& c, u64 v) {
 }
 void write_cpacr(Vcpu& c, u64 v) { set_context(c, &SysRegs::cpacr_el1, v & (u64{3} << 20)); }
 void write_ttbr0(Vcpu& c, u64 v) {
-  set_context(c, &SysRegs::ttbr0_el1, c.has(Feature::TTCNP) ? v : v & ~u64{1});
+  v = c.has(Feature::TTCNP) ? v : v & ~u64{1};
+  if (c.s.sys.ttbr0_el1 == v) return;
+  c.s.sys.ttbr0_el1 = v;
+  c.address_space_changed();
 }
 void write_ttbr1(Vcpu& c, u64 v) {
-  set_context(c, &SysRegs::ttbr1_el1, c.has(Feature::TTCNP) ? v : v & ~u64{1});
+  v = c.has(Feature::TTCNP) ? v : v & ~u64{1};
+  const u64 old = std::exchange(c.s.sys.ttbr1_el1, v);
+  if (old == v) return;
+  if ((old ^ v) >> 48 << 48 == (old ^ v))  // the ASID alone
+    c.address_space_changed();
+  else
+    c.context_changed();
 }
 void write_tcr(Vcpu& c, u64 v) { set_context(c, &SysRegs::tcr_el1, v & tcr_writable(c)); }
 void write_mair(Vcpu& c, u64 v) { set_context(c, &SysRegs::mair_el1, v); }

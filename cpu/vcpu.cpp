@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "cpu/host_atomic.h"
+#include "cpu/jit/jit.h"
 #include "cpu/sysreg.h"
 #include "hw/core/archive.h"
 
@@ -15,6 +16,14 @@ Vcpu::Vcpu(unsigned index, u64 mpidr, const CpuModel& model, const VcpuPorts& po
 
 Vcpu::~Vcpu() = default;
 
+Result<void> translation_supported() { return jit::Jit::supported(); }
+
+Result<void> Vcpu::use_jit(std::size_t bytes, u8 threshold) {
+  jit_ = TRY(jit::Jit::create(*this, bytes, threshold));
+  pending_.fetch_or(kTranslate, std::memory_order_acq_rel);
+  return {};
+}
+
 void Vcpu::reset(u64 entry, bool powered_on) {
   s = {};
   s.pc = entry;
@@ -22,7 +31,7 @@ void Vcpu::reset(u64 entry, bool powered_on) {
   reset_sysregs(*this);
   // The wires are not ours to reset; and mail that came while this CPU was off has a sender that
   // waits until it was applied.
-  pending_.fetch_and(kIrq | kFiq | kMaintenance, std::memory_order_acq_rel);
+  pending_.fetch_and(kIrq | kFiq | kMaintenance | kTranslate, std::memory_order_acq_rel);
   restored();
 }
 
@@ -119,16 +128,18 @@ u64 Vcpu::counter() const {
 // ---- Derived state -----------------------------------------------------------------------------
 
 void Vcpu::update_poll_mask() {
-  u32 m = kExit | kMaintenance;
+  u32 m = kExit | kMaintenance | kTranslate;
   if ((s.pstate.daif & 2) == 0) m |= kIrq;
   if ((s.pstate.daif & 1) == 0) m |= kFiq;
   poll_mask_ = m;
+  native_mask_ = m & ~kTranslate;
 }
 
 void Vcpu::el_changed() {
   const u64 sctlr = s.sys.sctlr_el1;
   const bool el0 = s.pstate.el == 0;
   mmu_index_ = el0 ? 0 : s.pstate.pan != 0 ? 2 : 1;
+  l1_base_ = l1_[mmu_index_].data();
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
   sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
   const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);
@@ -154,7 +165,7 @@ void Vcpu::context_changed() {
 void Vcpu::set_daif(u8 daif) {
   s.pstate.daif = daif & 15;
   update_poll_mask();
-  if ((pending_.load(std::memory_order_relaxed) & poll_mask_) != 0) resynchronise();
+  if ((pending_.load(std::memory_order_relaxed) & native_mask_) != 0) resynchronise();
 }
 
 void Vcpu::set_pan(bool on) {
@@ -238,7 +249,7 @@ void Vcpu::apply_maintenance() {
 
 void Vcpu::invalidate_tlb(const TlbInvalidation& t, bool broadcast) {
   tlb_.invalidate(t);
-  flush_l1();
+  drop_l1(t);
   if (broadcast && ports_.siblings != nullptr)
     ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::Tlb, .tlb = t});
 }

@@ -10,6 +10,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "cpu/features.h"
 #include "cpu/host_atomic.h"
 #include "cpu/interp/code_page.h"
@@ -24,7 +25,14 @@
 
 namespace quince::cpu {
 
+/// Whether Vcpu::use_jit() can work on this host; fails with the reason.
+Result<void> translation_supported();
+
 class Vcpu;
+namespace jit {
+class Jit;
+struct Native;
+}  // namespace jit
 
 /// Firmware services behind HVC and SMC, implemented by the machine (PSCI).
 class HypercallPort {
@@ -150,6 +158,11 @@ class Vcpu final : public hw::IrqSink {
   void snapshot(Archive& ar);
   /// After a load: everything derived from the state.
   void restored();
+
+  /// Has translated code run besides the interpreter's (cpu/jit), in at most `bytes` of host memory, once an
+  /// instruction was the target of a branch `threshold` times.  Before the first run().
+  Result<void> use_jit(std::size_t bytes, u8 threshold = 12);
+  const jit::Jit* translator() const { return jit_.get(); }
 
   // ---- Running (the vCPU's own thread) ---------------------------------------------------------
 
@@ -313,6 +326,8 @@ class Vcpu final : public hw::IrqSink {
   u64 spsr() const;  ///< PSTATE as SPSR_EL1 would save it
   /// Recomputes what is derived from SCTLR, TCR, TTBR, CPACR, MDSCR, debug registers and PSTATE.
   void context_changed();
+  /// TTBR0_EL1 or the ASID has another value: what is not of every address space is forgotten.
+  void address_space_changed();
 
   /// Address translation for AT instructions and cache maintenance; no exception is taken.
   WalkResult translate(u64 va, const Stage1Access& access);
@@ -371,6 +386,9 @@ class Vcpu final : public hw::IrqSink {
   }
   /// After branch_to() gave null: the operation at s.pc, or null to leave run().
   const Op* go_on() { return go(); }
+  /// Whether nothing comes between the last instruction and the one at s.pc, whose page is known; then that
+  /// is the running one.  Without it, go() has to be asked.
+  bool goes_straight_on();
   /// After an instruction that set redirect_: where to go on.
   const Op* redirected(const Op* op);
   /// The end of a page.
@@ -387,24 +405,43 @@ class Vcpu final : public hw::IrqSink {
   }
 
  private:
+  friend jit::Jit;
+  friend jit::Native;
+
   static constexpr u32 kIrq = 1, kFiq = 2, kExit = 4, kMaintenance = 8, kEvent = 16;
+  /// Always pending with a translator: every branch that is taken goes to go().
+  static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
   static constexpr unsigned kL1Entries = 256;
-  static constexpr unsigned kFetchEntries = 128;
+  static constexpr unsigned kFetchEntries = 256;
   static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
   /// In TlbEntry::pa_page: writes are allowed, but the page is watched for exclusives.
   static constexpr u64 kWatchedWrite = 1;
+  /// Likewise: of this address space only, in the lower half or not global.
+  static constexpr u64 kPrivate = 2;
+  /// Likewise: log2 of the bytes of the page or block that the page is in.
+  static constexpr unsigned kSizeShift = 2;
 
   struct TlbEntry {
     u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
     u64 addend = 0;                       ///< host address minus virtual address
-    u64 pa_page = 0;                      ///< physical page, and kWatchedWrite
+    u64 pa_page = 0;                      ///< physical page, kWatchedWrite, kPrivate and size
   };
   struct FetchEntry {
     u64 va = kNoPage;
     CodePage* page = nullptr;
     bool guarded = false;
+    bool is_private = false;  ///< as kPrivate
+    u8 log2_size = 12;        ///< of the page or block
+  };
+
+  // What translated code uses (cpu/jit/native.h).
+  static constexpr unsigned kJumps = 4096;
+  /// Where a virtual address, with PSTATE.BTYPE in its low bits, leads to.
+  struct JumpEntry {
+    u64 tag = ~u64{0};
+    const u8* code = nullptr;
   };
 
   const TlbEntry& l1_entry(u64 va, MemOp op) const {
@@ -426,6 +463,8 @@ class Vcpu final : public hw::IrqSink {
     store_plain(p, v);
   }
 
+  void forget_if_changed(CodePage& page);
+
   // memory.cpp
   /// One translated piece of an access, inside one page.
   struct Physical {
@@ -434,6 +473,8 @@ class Vcpu final : public hw::IrqSink {
     bool read_only = false;
     bool normal = true;       ///< not Device memory
     bool watched = false;     ///< to be written, with exclusive monitors in its page
+    bool is_private = false;  ///< as kPrivate
+    u8 log2_size = 12;        ///< of the page or block
   };
   bool load_slow(u64 va, unsigned size, void* out, MemOp op);
   bool store_slow(u64 va, unsigned size, const void* in, MemOp op);
@@ -443,9 +484,11 @@ class Vcpu final : public hw::IrqSink {
   bool translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
   bool check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op);
   bool reach(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
+  static bool is_private(const Translation& t, u64 va);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
+  void drop_l1(const TlbInvalidation& what);
   void drop_l1(PhysAddr page);
   bool store_watched(u64 va, unsigned size, const void* in, MemOp op);
   void watched_write(PhysAddr pa, unsigned size, hw::ExclusiveMonitors::Held& held);
@@ -478,6 +521,15 @@ class Vcpu final : public hw::IrqSink {
   void raise(u32 bits);
   void update_poll_mask();
 
+  const TlbEntry* l1_base_ = nullptr;  ///< l1_[mmu_index_]
+  s64 native_budget_ = 0, native_start_ = 0;
+  bool interpret_one_ = false;  ///< the next instruction is not for translated code
+  u32 native_mask_ = 0;         ///< poll_mask_ for translated code
+  u32 flag_mask_ = 0xc101;      ///< SF, ZF, CF and OF, as LAHF and SETO have them
+  std::array<u8, 32> bounce_{};
+  std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
+  std::unique_ptr<jit::Jit> jit_;
+
   const unsigned index_;
   const u64 mpidr_;
   const CpuModel& model_;
@@ -487,6 +539,8 @@ class Vcpu final : public hw::IrqSink {
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
+  u8 code_log2_size_ = 12;       ///< the largest page or block that code was in since flush_l1()
+  bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL
   bool fp_enabled_ = true;

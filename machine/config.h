@@ -81,6 +81,17 @@ struct DisplayConfig {
 };
 
 /// A whole machine.
+/// What runs the guest's instructions.
+struct EngineConfig {
+  enum class Kind : u8 {
+    Default,  ///< Jit where the host can, else Interp
+    Interp,   ///< the interpreter alone
+    Jit,      ///< translated code, and the interpreter for what ran seldom
+  };
+  Kind kind = Kind::Default;   ///< -engine
+  u64 code_bytes = 128 * MiB;  ///< -accel tcg,tb-size=: for translated code, of all vCPUs together
+};
+
 struct MachineConfig {
   std::string board = "vmapple";
   std::string cpu;               ///< the -cpu option; "" is the default model
@@ -111,6 +122,7 @@ struct MachineConfig {
   ClockConfig clock;
   bool paused = false;           ///< -S
   bool single_thread = false;    ///< -accel tcg,thread=single
+  EngineConfig engine;
   std::string name;
   u8 escape_key = 1;             ///< -echr: of terminals that several share; 1 is Ctrl-A
   std::string pid_file;          ///< -pidfile; empty: none

@@ -9,6 +9,9 @@
 namespace quince::cpu {
 
 class Vcpu;
+namespace jit {
+struct Page;
+}  // namespace jit
 struct Op;
 
 /// Runs one predecoded instruction and returns the next one to run, or null to leave the run loop.
@@ -18,6 +21,10 @@ using Handler = const Op* (*)(Vcpu& c, const Op* op);
 struct Op {
   Handler fn;
   u32 insn;
+  bool known = false;  ///< something was made of `insn`
+  // Of cpu/jit: how often it was the target of a branch, and the region that was found here last (1: the first).
+  u8 heat = 0;
+  u16 region = 0;
 };
 
 /// The instructions of one 4 KiB page of guest memory, decoded when first run.
@@ -28,6 +35,7 @@ struct CodePage {
   const u8* host = nullptr;  ///< its bytes
   /// One more than the page has: the last one moves on to the next page.
   std::array<Op, kOps + 1> ops;
+  jit::Page* translated = nullptr;  ///< what cpu/jit has made of it
 };
 
 }  // namespace quince::cpu

@@ -40,6 +40,7 @@ inline constexpr std::array<u16, 16> kCondition = [] {
 struct Interp {
   using Val = u64;
   using Bool = bool;
+  using Vec = VReg;
 
   Vcpu& c;
   const Op* op;
@@ -240,7 +241,8 @@ struct Interp {
   A64_INLINE static void fence() { full_fence(); }
 
   // ---- SIMD&FP registers
-  A64_INLINE VReg& v(u32 r) { return c.s.v[r]; }
+  A64_INLINE const VReg& v(u32 r) { return c.s.v[r]; }
+  A64_INLINE void put_v(u32 r, const VReg& x) { c.s.v[r] = x; }
   /// The low 64 bits as a value, and a value with zeros above it.
   A64_INLINE Val get_fp(u32 r) { return c.s.v[r].d[0]; }
   A64_INLINE void put_fp(u32 r, Val x) { c.s.v[r] = {{x, 0}}; }

@@ -86,7 +86,8 @@ constexpr Option kOptions[] = {
     {"full-screen",  nullptr,                              "the window covers the screen", on_full_screen},
     {"screenshot",   "FILE",                               "a PNG of the first head, on SIGUSR1 and at the end", on_screenshot},
     {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
-    {"accel",        "tcg[,thread=single|multi]",          "engine threads", on_accel},
+    {"accel",        "tcg[,thread=single|multi][,tb-size=MIB]", "engine threads, and memory for translated code", on_accel},
+    {"engine",       "interp|jit",                         "what runs instructions: the interpreter alone, or translated code", on_engine},
     {"enable-kvm",   nullptr,                              nullptr, on_enable_kvm},
     {"rtc",          "base=utc|SECONDS[,clock=vm]",        "the clock at power-on", on_rtc},
     {"seed",         "N",                                  "seed of everything random in a deterministic run", on_seed},
@@ -190,11 +191,18 @@ Result<CommandLine> parse_command_line(std::span<const char* const> args, Dialec
       continue;
     }
     if (arg.size() < 2) return fail("'{}': this is neither an option nor a disk", arg);
-    const std::string_view name = arg.substr(arg.starts_with("--") ? 2 : 1);
+    const bool two = arg.starts_with("--");
+    // "--name=value", too
+    const std::size_t equals = two ? arg.find('=') : std::string_view::npos;
+    const std::string_view name = arg.substr(two ? 2 : 1, equals - (two ? 2 : 1));
     const Option* o = find_option(name);
     if (o == nullptr) return fail("-{}: invalid option", name);
     std::string_view value;
-    if (o->argument != nullptr) {
+    if (o->argument != nullptr && equals != std::string_view::npos) {
+      value = arg.substr(equals + 1);
+    } else if (equals != std::string_view::npos) {
+      return fail("--{}: takes no value", name);
+    } else if (o->argument != nullptr) {
       if (i + 1 == args.size()) return fail("-{}: requires an argument", name);
       value = args[++i];
     }

@@ -196,10 +196,21 @@ Result<void> on_accel(Parser& p, std::string_view v) {
       if (value != "single" && value != "multi")
         return fail("thread={} is neither single nor multi", value);
       p.out.config.single_thread = value == "single";
+    } else if (key == "tb-size") {
+      const u64 mib = TRY(parse_number(value));
+      if (mib < 1 || mib > 2047) return fail("tb-size={}: 1 to 2047 MiB", value);
+      p.out.config.engine.code_bytes = mib * MiB;
     } else {
       return fail("property '{}' is not implemented", key);
     }
   }
+  return {};
+}
+
+Result<void> on_engine(Parser& p, std::string_view v) {
+  using Kind = EngineConfig::Kind;
+  if (v != "interp" && v != "jit") return fail("'{}' is neither interp nor jit", v);
+  p.out.config.engine.kind = v == "jit" ? Kind::Jit : Kind::Interp;
   return {};
 }
 

@@ -53,6 +53,7 @@ Result<void> on_memory(Parser& p, std::string_view v);
 Result<void> finish_machine(Parser& p, const Board& board);
 Result<void> finish_memory(Parser& p);
 Result<void> on_accel(Parser& p, std::string_view v);
+Result<void> on_engine(Parser& p, std::string_view v);
 Result<void> on_enable_kvm(Parser& p, std::string_view v);
 Result<void> on_icount(Parser& p, std::string_view v);
 Result<void> on_rtc(Parser& p, std::string_view v);

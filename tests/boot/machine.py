@@ -41,7 +41,10 @@ class Guest:
     """One run of the emulator with the serial port on pipes."""
 
     def __init__(self, binary, *args, stdin=subprocess.PIPE, env=None):
-        self.args = [binary, *args]
+        # QUINCE_TEST_ENGINE: as `quince -engine` has it, for every run
+        engine = os.environ.get("QUINCE_TEST_ENGINE")
+        more = ["-engine", engine] if engine and "qemu" not in os.path.basename(binary) else []
+        self.args = [binary, *more, *args]
         self.log = b""
         self.mark = 0
         # Not a pipe: nobody reads it before the end, and a full one would stop the program.

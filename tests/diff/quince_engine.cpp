@@ -64,8 +64,14 @@ Result<void> QuinceEngine::start(std::span<const OracleCase> cases, bool guarded
   set_guarded(guarded);
   place(cases);
   results_.resize(cases.size());
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    if (!run(cases[i], results_[i])) results_[i].signal = kEndless;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    std::memcpy(before_.data(), data(0), before_.size());
+    if (!run(cases[i], results_[i])) {
+      results_[i].signal = kEndless;
+      // It is not compared, but others read what a loop wrote on its way through memory.
+      std::memcpy(data(0), before_.data(), before_.size());
+    }
+  }
   stray_ = clean_data();
   return {};
 }

@@ -38,6 +38,7 @@ class QuinceEngine final : public Engine {
   VcpuHarness harness_;
   std::vector<OracleResult> results_;
   bool stray_ = false;
+  std::array<u8, ORACLE_DATA_SIZE> before_{};  ///< the data as a case found it
   bool guarded_ = false;
 };
 

@@ -10,6 +10,7 @@
 
 #include "machine/cli/command_line.h"
 #include "machine/machine.h"
+#include "tests/support/engine.h"
 
 extern char** environ;
 
@@ -21,8 +22,11 @@ using Clock = std::chrono::steady_clock;
 
 Options command_line(const std::string& program, const Options& options) {
   const bool virt = program.ends_with(".virt");
-  Options args = {"-M",      virt ? "virt" : "vmapple", "-m",       "256",
-                  "-kernel", guest_path(program),       "-display", "none"};
+  Options args = {"-M",       virt ? "virt" : "vmapple",
+                  "-m",       "256",
+                  "-kernel",  guest_path(program),
+                  "-display", "none",
+                  "-engine",  test_engine()};
   args.insert(args.end(), options.begin(), options.end());
   return args;
 }

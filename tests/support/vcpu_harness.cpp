@@ -1,5 +1,7 @@
 #include "tests/support/vcpu_harness.h"
 
+#include "tests/support/engine.h"
+
 #include "base/assert.h"
 
 namespace quince::test {
@@ -36,6 +38,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   vcpu_ = std::make_unique<cpu::Vcpu>(
       0, u64{1} << 31, model_,
       cpu::VcpuPorts{.space = &space_, .io_lock = &io_lock_, .clock = &clock_, .log = &log_});
+  use_test_engine(*vcpu_);
   const auto level2 = [](u64 va) { return kLevel2 + 8 * ((va >> 21) & 511); };
   store_le<u64>(host(kLevel0), kLevel1 | kTable);
   store_le<u64>(host(kLevel1 + 8 * (kBase >> 30)), kLevel2 | kTable);

@@ -27,7 +27,10 @@ A64_CORE auto store_fp(E& e, unsigned log2, u32 rt) {
 }
 A64_CORE auto load_q(E& e, u32 rt) {
   return [=, &e](typename E::Val va) __attribute__((always_inline)) {
-    return e.load_v(va, e.v(rt));
+    typename E::Vec v{};
+    if (!e.load_v(va, v)) return false;
+    e.put_v(rt, v);
+    return true;
   };
 }
 A64_CORE auto store_q(E& e, u32 rt) {
@@ -51,10 +54,11 @@ A64_CORE auto store_fp2(E& e, unsigned log2, u32 rt, u32 rt2) {
 }
 A64_CORE auto load_q2(E& e, u32 rt, u32 rt2) {
   return [=, &e](typename E::Val va) __attribute__((always_inline)) {
-    cpu::VReg first;
+    typename E::Vec first{}, second{};
     if (!e.load_v(va, first)) return false;
-    if (!e.load_v(e.add(true, va, e.imm(16)), e.v(rt2))) return false;
-    if (rt != rt2) e.v(rt) = first;
+    if (!e.load_v(e.add(true, va, e.imm(16)), second)) return false;
+    if (rt != rt2) e.put_v(rt, first);
+    e.put_v(rt2, second);
     return true;
   };
 }

@@ -383,8 +383,25 @@ const Documented kDocumented[] = {
     {"compat", true},      {"h", false},
     {"version", false},    {"full-screen", false},
     {"usb", false},        {"usbdevice", true},
-    {"nodefaults", false},
+    {"nodefaults", false}, {"engine", true},
 };
+
+TEST(Options, Engine) {
+  using Kind = EngineConfig::Kind;
+  const auto kind = [](const char* option) {
+    return parse({option, "-kernel", "K"})->config.engine.kind;
+  };
+  EXPECT_EQ(parse({"-kernel", "K"})->config.engine.kind, Kind::Default);
+  EXPECT_EQ(kind("--engine=interp"), Kind::Interp);
+  EXPECT_EQ(kind("--engine=jit"), Kind::Jit);
+  EXPECT_EQ(parse({"-engine", "fast"}).error().message(),
+            "-engine: 'fast' is neither interp nor jit");
+  EXPECT_EQ(parse({"--snapshot=on"}).error().message(), "--snapshot: takes no value");
+  EXPECT_EQ(parse({"-accel", "tcg,tb-size=64", "-kernel", "K"})->config.engine.code_bytes,
+            64 * MiB);
+  EXPECT_EQ(parse({"-accel", "tcg,tb-size=0"}).error().message(),
+            "-accel: tb-size=0: 1 to 2047 MiB");
+}
 
 TEST(Options, HelpListsEveryOption) {
   const std::string help = help_text();

@@ -15,6 +15,7 @@
 #include "hw/core/io_lock.h"
 #include "hw/core/ram.h"
 #include "hw/core/timer.h"
+#include "tests/support/engine.h"
 
 namespace quince::test {
 
@@ -67,6 +68,7 @@ class LdstMachine final : private cpu::Siblings {
                                                              .clock = &clock_,
                                                              .siblings = this,
                                                              .log = &log_});
+      use_test_engine(*vcpus_[i]);
       prepare(*vcpus_[i]);
     }
   }

@@ -8,6 +8,7 @@
 
 #include "cpu/sysreg.h"
 #include "cpu/vcpu.h"
+#include "tests/support/engine.h"
 
 namespace quince::cpu::test {
 
@@ -24,11 +25,13 @@ struct Bench {
     ports.clock = &clock;
     ports.log = &log;
     c = std::make_unique<Vcpu>(0, 0, model, ports);
+    quince::test::use_test_engine(*c);
     restart();
   }
   /// Rebuilds the vCPU after a change of the ports.
   void reconnect() {
     c = std::make_unique<Vcpu>(0, 0, model, ports);
+    quince::test::use_test_engine(*c);
     restart();
   }
   /// Reset, with exceptions going to kVectors.

@@ -21,6 +21,7 @@ class Pair final : public Bench, public Siblings {
     ports.siblings = this;
     reconnect();
     other_ = std::make_unique<Vcpu>(1, 1, model, ports);
+    quince::test::use_test_engine(*other_);
     other_->reset(kCode, true);
     other_->s.sys.cpacr_el1 = u64{3} << 20;
   }

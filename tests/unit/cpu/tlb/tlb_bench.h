@@ -13,6 +13,7 @@
 
 #include "cpu/sysreg.h"
 #include "cpu/vcpu.h"
+#include "tests/support/engine.h"
 
 namespace quince::cpu::test {
 
@@ -49,6 +50,7 @@ class TlbBench final : public Siblings {
     for (unsigned n = 0; n < cpus; ++n) {
       cpu.push_back(std::make_unique<Vcpu>(n, n, model, ports));
       Vcpu& c = *cpu.back();
+      quince::test::use_test_engine(c);
       c.reset(0x1000, true);
       SysRegs& r = c.s.sys;
       r.vbar_el1 = kTlbVectors;

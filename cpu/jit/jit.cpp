@@ -1,0 +1,409 @@
+#include "cpu/jit/jit.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/assert.h"
+#include "cpu/interp/rows.h"
+#include "cpu/jit/code_buffer.h"
+#include "cpu/jit/native.h"
+#include "cpu/jit/region.h"
+#include "cpu/jit/x64/emitter.h"
+#include "cpu/jit/x64/thunks.h"
+
+namespace quince::cpu::jit {
+
+namespace {
+
+constexpr u8 kNever = 0xff;  ///< a region that begins here was not to be made
+constexpr std::size_t kRoomForRegion = 256 * KiB;
+
+}  // namespace
+
+struct TranslatedRegion {
+  u8 key = 0;  ///< StateKey::bits()
+  u64 page_va = 0;
+  u16 index = 0;
+  bool may_fault_at_once = false;  ///< its first instruction may take an exception
+  Translated code;
+};
+
+struct Page {
+  CodePage* code = nullptr;
+  std::vector<std::unique_ptr<TranslatedRegion>> regions;
+};
+
+// ---- What translated code calls ----------------------------------------------------------------
+
+/// Functions of the emulator, with the Vcpu's innards at hand.
+struct Native::Calls {
+  /// Instructions are counted up to the one of `site`, which runs now.
+  static void begin(Vcpu& c, const Site& site, s64 budget) {
+    const s64 exact = budget + site.left;
+    c.retired_ += static_cast<u64>(c.native_start_ - exact);
+    c.budget_ = c.native_start_ = exact;
+    c.s.pc = site.pc;
+    c.redirect_ = false;
+  }
+  static void end(Vcpu& c, const Site& site) {
+    c.native_start_ = c.budget_;
+    c.native_budget_ = c.budget_ - site.left;
+  }
+  static u64 load_missed(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    begin(*c, *site, budget);
+    const MemOp m{.ordered = site->ordered};
+    const unsigned size = 1u << site->log2;
+    u8* const out = c->bounce_.data();
+    bool good;
+    if (site->elements == 2 && size == 8 && (va & 15) == 0)
+      good = c->load_slow(va, 16, out, m);
+    else
+      good = c->load_slow(va, size, out, m) &&
+             (site->elements == 1 || c->load_slow(va + size, size, out + size, m));
+    (void)good;
+    end(*c, *site);
+    return reinterpret_cast<u64>(out) - va;
+  }
+  static u64 store_missed(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    begin(*c, *site, budget);
+    const MemOp m{.ordered = site->ordered};
+    const unsigned size = 1u << site->log2;
+    const u8* const in = c->bounce_.data();
+    if (site->elements == 2 && size == 8 && (va & 15) == 0)
+      (void)c->store_slow(va, 16, in, m);
+    else if (c->store_slow(va, size, in, m) && site->elements == 2)
+      (void)c->store_slow(va + size, size, in + size, m);
+    end(*c, *site);
+    return 0;
+  }
+  static u64 call(Vcpu* c, u64, const Site* site, s64 budget) {
+    begin(*c, *site, budget);
+    site->call(*c, site->insn);
+    end(*c, *site);
+    return 0;
+  }
+  static const u8* next(Vcpu* c, u64 from) { return c->jit_->next(from); }
+  static void prepare(Vcpu& c, s64 budget) { c.native_start_ = budget; }
+  static void finish(Vcpu& c) {
+    c.retired_ += static_cast<u64>(c.native_start_ - c.native_budget_);
+    c.budget_ = c.native_budget_;
+  }
+  static Vcpu::JumpEntry& jump(Vcpu& c, unsigned level, u64 target, unsigned btype) {
+    return c.jumps_[level][((target >> 2) ^ jump_salt(btype)) & (kJumps - 1)];
+  }
+  static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown, u64 first, u64 last) {
+    for (Vcpu::JumpEntry& j : c.jumps_[level])
+      if (first <= j.tag && j.tag <= last) j = {0, unknown};
+  }
+  /// The next instruction was begun with a PSTATE.BTYPE, which its exception would save.
+  static bool began_with_btype(const Vcpu& c) {
+    return c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
+  }
+  /// The page of the instruction that was fetched last is one of this address space.
+  static bool in_private_page(const Vcpu& c) {
+    return c.fetch_[c.s.pstate.el][(c.s.pc >> 12) & (Vcpu::kFetchEntries - 1)].is_private;
+  }
+  static bool& interpret_one(Vcpu& c) { return c.interpret_one_; }
+  static s64 budget(const Vcpu& c) { return c.budget_; }
+  static const void* tlb(const Vcpu& c) { return c.l1_base_; }
+  static StateKey key(const Vcpu& c) {
+    return {.el0 = c.s.pstate.el == 0,
+            .fp_enabled = c.fp_enabled_,
+            .sp_checked = c.sp_alignment_mask_ != 0,
+            .aligned = c.alignment_mask_ != 0,
+            .bti = c.bti_,
+            .guarded = c.page_guarded_,
+            .own_sp = c.s.pstate.el != 0 && c.s.pstate.spsel != 0,
+            .several = c.ports_.siblings != nullptr && c.ports_.siblings->multiprocessor()};
+  }
+};
+
+Native::Distances Native::distances(const Vcpu& c) {
+  const auto* const base = reinterpret_cast<const u8*>(&c.s);
+  const auto from = [&](const void* p) {
+    return static_cast<int>(static_cast<const u8*>(p) - base);
+  };
+  static_assert(sizeof(Vcpu::JumpEntry) == 16);
+  return {.vcpu = from(&c),
+          .l1_base = from(&c.l1_base_),
+          .poll_mask = from(&c.native_mask_),
+          .pending = from(&c.pending_),
+          .redirect = from(&c.redirect_),
+          .budget = from(&c.native_budget_),
+          .interpret_one = from(&c.interpret_one_),
+          .bounce = from(c.bounce_.data()),
+          .jumps = {from(&c.jumps_[0]), from(&c.jumps_[1])},
+          .flag_mask = from(&c.flag_mask_)};
+}
+
+// ---- Life --------------------------------------------------------------------------------------
+
+Result<void> Jit::supported() {
+  using Xbyak::util::Cpu;
+  const Cpu host;
+  if (!host.has(Cpu::tSSE42) || !host.has(Cpu::tAVX) || !host.has(Cpu::tBMI2) ||
+      !host.has(Cpu::tLZCNT))
+    return fail("the host's CPU lacks one of SSE4.2, AVX, BMI2 and LZCNT");
+  return {};
+}
+
+Result<std::unique_ptr<Jit>> Jit::create(Vcpu& c, std::size_t bytes, u8 threshold) {
+  TRY_VOID(supported());
+  std::unique_ptr<Jit> jit(new Jit(c));
+  jit->threshold_ = threshold;
+  TRY_VOID(jit->prepare(bytes));
+  return jit;
+}
+
+Jit::Jit(Vcpu& c) : c_(c) {
+  if (c.ports().log != nullptr) trace_.emplace(*c.ports().log, "jit.counters");
+}
+
+Jit::~Jit() {
+  const JitCounters& n = counters_;
+  if (trace_)
+    (*trace_)(
+        "cpu {}: {} regions of {} instructions in {} bytes; {} of {} branches entered; left {} "
+        "times by the "
+        "jump cache, {} by an exit, {} behind a call; {} went on, {} found nothing, {} had "
+        "something to "
+        "do; {} links, {} cache clears, {} flushes, {} calls instead",
+        c_.index(), n.regions, n.instructions, n.bytes, n.entries, n.asked, n.left_by_cache,
+        n.left_by_exit, n.left_behind_call, n.went_on, n.not_known, n.not_straight, n.links,
+        n.cache_clears, n.flushes, n.calls_instead);
+}
+
+Result<void> Jit::prepare(std::size_t bytes) {
+  buffer_ = TRY(CodeBuffer::create(bytes));
+  shared_ = std::make_unique<Shared>();
+  shared_->at = Native::distances(c_);
+  const ThunkTargets targets{&Native::Calls::load_missed, &Native::Calls::store_missed,
+                             &Native::Calls::call, &Native::Calls::next};
+  Thunks thunks(buffer_->next(), buffer_->room(), *shared_, targets);
+  enter_ = thunks.enter;
+  unknown_ = thunks.unknown;
+  buffer_->take(thunks.bytes);
+  thunk_bytes_ = buffer_->used();
+  for (unsigned level = 0; level < 2; ++level)
+    Native::Calls::clear_jumps(c_, level, unknown_, 0, ~u64{0});
+  return {};
+}
+
+// ---- Forgetting --------------------------------------------------------------------------------
+
+void Jit::clear_jumps(unsigned level) {
+  if (jump_range_[level].first > jump_range_[level].last) return;  // there are none
+  Native::Calls::clear_jumps(c_, level, unknown_, 0, ~u64{0});
+  jump_range_[level] = {};
+  ++counters_.cache_clears;
+}
+
+void Jit::forget_private_jumps() {
+  // EL1 hardly ever runs anything in the lower half.
+  clear_jumps(0);
+  if (private_el1_jumps_) clear_jumps(1);
+  private_el1_jumps_ = false;
+}
+
+void Jit::forget_jumps(u64 first, u64 last) {
+  for (unsigned level = 0; level < 2; ++level)
+    if (jump_range_[level].first <= last && first <= jump_range_[level].last)
+      Native::Calls::clear_jumps(c_, level, unknown_, first, last);
+}
+
+void Jit::forget_jumps() {
+  for (unsigned level = 0; level < 2; ++level) clear_jumps(level);
+}
+
+namespace {
+
+void forget_regions(CodePage& page) {
+  page.translated = nullptr;
+  for (Op& op : page.ops) op.heat = 0, op.region = 0;
+}
+
+}  // namespace
+
+void Jit::forget_page(CodePage& page) {
+  if (page.translated == nullptr) return;
+  forget_jumps();
+  left_from_ = nullptr;
+  // Links from other pages do not exist: those go by the jump cache.
+  const auto it = std::ranges::find(pages_, page.translated, &std::unique_ptr<Page>::get);
+  forget_regions(page);
+  dropped_.push_back(std::move(*it));
+  *it = std::move(pages_.back());
+  pages_.pop_back();
+}
+
+void Jit::forget_all() {
+  for (auto& page : pages_) {
+    forget_regions(*page->code);
+    dropped_.push_back(std::move(page));
+  }
+  pages_.clear();
+  buffer_->reset(thunk_bytes_);
+  forget_jumps();
+  left_from_ = nullptr;
+  ++counters_.flushes;
+}
+
+// ---- Running -----------------------------------------------------------------------------------
+
+TranslatedRegion* Jit::find(Page& page, Op& op, u8 key) const {
+  const u64 va = c_.page_va_;
+  TranslatedRegion* const last = page.regions[op.region - 1u].get();
+  if (last->page_va == va && last->key == key) return last;
+  for (std::size_t n = 0; n < page.regions.size(); ++n) {
+    TranslatedRegion* const r = page.regions[n].get();
+    if (r->index != last->index || r->page_va != va || r->key != key) continue;
+    op.region = static_cast<u16>(n + 1);
+    return r;
+  }
+  return nullptr;
+}
+
+TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key) {
+  Op& op = page.code->ops[index];
+  constexpr std::size_t kMaxRegions = 8192;  // of a page, at many addresses
+  if (buffer_->room() < kRoomForRegion || page.regions.size() >= kMaxRegions) {
+    forget_all();
+    return nullptr;  // `page` is gone, and made again when it is next run
+  }
+  const RegionSource source{.page = page.code,
+                            .features = &c_.model().features,
+                            .key = key,
+                            .not_decoded = not_decoded()};
+  Region region = form_region(source, index);
+  if (region.insns.empty()) {
+    op.heat = kNever;
+    return nullptr;
+  }
+  std::optional<Translated> code;
+  while (!code) {
+    Emitter emitter(buffer_->next(), buffer_->room(), *shared_, key, c_.page_va_);
+    code = emitter.translate(region);
+    if (code || emitter.failed() < 0) break;
+    make_call(region, static_cast<unsigned>(emitter.failed()));
+    ++counters_.calls_instead;
+  }
+  if (!code) {
+    op.heat = kNever;
+    return nullptr;
+  }
+  for (const Insn& i : region.insns) {
+    page.code->ops[i.index].insn = i.word;
+    page.code->ops[i.index].known = true;
+  }
+  const Insn& first = region.insns[region.blocks[region.entry].first];
+  buffer_->take(code->bytes);
+  ++counters_.regions;
+  counters_.instructions += region.insns.size();
+  counters_.bytes += code->bytes;
+  page.regions.push_back(std::make_unique<TranslatedRegion>(
+      TranslatedRegion{.key = key.bits(),
+                       .page_va = c_.page_va_,
+                       .index = static_cast<u16>(index),
+                       .may_fault_at_once = first.call || first.facts.memory,
+                       .code = std::move(*code)}));
+  op.region = static_cast<u16>(page.regions.size());
+  return page.regions.back().get();
+}
+
+/// The region at the fetch that the vCPU just made, if there is one to run; made now when it is hot
+/// and `may_translate`.
+TranslatedRegion* Jit::region_here(bool may_translate) {
+  Op& op = c_.page_->ops[(c_.s.pc & 0xfff) / 4];
+  TranslatedRegion* region = nullptr;
+  if (op.region != 0) region = find(*c_.page_->translated, op, Native::Calls::key(c_).bits());
+  if (region == nullptr) {
+    if (!may_translate || op.heat == kNever || ++op.heat < threshold_) return nullptr;
+    if (c_.page_->translated == nullptr) {
+      c_.page_->translated = pages_.emplace_back(std::make_unique<Page>()).get();
+      c_.page_->translated->code = c_.page_;
+    }
+    region = translate(*c_.page_->translated, static_cast<unsigned>(c_.s.pc & 0xfff) / 4,
+                       Native::Calls::key(c_));
+  }
+  if (region != nullptr && region->may_fault_at_once && Native::Calls::began_with_btype(c_))
+    return nullptr;
+  return region;
+}
+
+/// Joins the place that translated code left from with where it goes on.
+void Jit::link(const TranslatedRegion& region) {
+  if (left_from_ != nullptr && left_from_->target == c_.s.pc && left_from_->key == region.key) {
+    left_from_->patch(region.code.code);
+    ++counters_.links;
+  }
+  left_from_ = nullptr;
+  const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
+  // Whether the page is guarded was looked at now.
+  const u8 common = region.key & static_cast<u8>(~StateKey::kGuarded);
+  if (jump_keys_[level] != common) {
+    clear_jumps(level);
+    jump_keys_[level] = common;
+  }
+  if (left_by_cache_ && left_pc_ == c_.s.pc) {
+    Native::Calls::jump(c_, level, c_.s.pc, left_btype_) = {c_.s.pc, region.code.code};
+    JumpRange& range = jump_range_[level];
+    range = {std::min(range.first, c_.s.pc), std::max(range.last, c_.s.pc)};
+    private_el1_jumps_ |= level == 1 && Native::Calls::in_private_page(c_);
+  }
+  left_by_cache_ = false;
+}
+
+/// After translated code: `from` as Shared::leave has it.
+void Jit::left(u64 from) {
+  Native::Calls::finish(c_);
+  c_.block_start_ = nullptr;
+  left_by_cache_ = from == 1;
+  left_from_ = from > 1 ? reinterpret_cast<ExitRecord*>(from) : nullptr;
+  if (left_from_ != nullptr) c_.s.pc = left_from_->target;
+  if (!dropped_.empty()) left_from_ = nullptr;  // its code may be gone
+  if (!left_by_cache_) return;
+  left_btype_ = c_.s.pstate.btype;
+  left_pc_ = c_.s.pc;
+}
+
+const u8* Jit::next(u64 from) {
+  left(from);
+  ++(from == 0   ? counters_.left_behind_call
+     : from == 1 ? counters_.left_by_cache
+                 : counters_.left_by_exit);
+  // What comes between instructions, and an instruction for the interpreter, are not for here.
+  if (!dropped_.empty() || !c_.goes_straight_on() || Native::Calls::interpret_one(c_)) {
+    ++counters_.not_straight;
+    return nullptr;
+  }
+  TranslatedRegion* const region = region_here(false);
+  ++(region == nullptr ? counters_.not_known : counters_.went_on);
+  if (region == nullptr) return nullptr;
+  link(*region);
+  Native::Calls::prepare(c_, Native::Calls::budget(c_));
+  return region->code.code;
+}
+
+bool Jit::run() {
+  ++counters_.asked;
+  dropped_.clear();
+  TranslatedRegion* region = nullptr;
+  if (Native::Calls::interpret_one(c_))
+    Native::Calls::interpret_one(c_) = false;
+  else
+    region = region_here(true);
+  if (region == nullptr) {
+    left_from_ = nullptr;
+    left_by_cache_ = false;
+    return false;
+  }
+  link(*region);
+  ++counters_.entries;
+  c_.cur_ = nullptr;
+  Native::Calls::prepare(c_, Native::Calls::budget(c_));
+  enter_(&c_.s, region->code.code, Native::Calls::tlb(c_), Native::Calls::budget(c_));
+  return true;
+}
+
+}  // namespace quince::cpu::jit

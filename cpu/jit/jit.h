@@ -1,0 +1,114 @@
+// The dispatcher of translated code: one for each vCPU, on its thread.
+//
+// The interpreter runs an instruction until it has been the target of a branch often enough; then the
+// region that begins there is translated.  Translated code goes from region to region by patched jumps
+// inside a page and by the jump cache otherwise, and comes back here for what it does not know.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "cpu/jit/state_key.h"
+
+namespace quince::cpu {
+class Vcpu;
+struct CodePage;
+struct Op;
+}  // namespace quince::cpu
+
+namespace quince::cpu::jit {
+
+class CodeBuffer;
+struct Region;
+struct Shared;
+struct ExitRecord;
+struct TranslatedRegion;
+struct Native;
+struct Page;
+
+/// What has been done so far (trace point jit.counters).
+struct JitCounters {
+  u64 regions = 0, instructions = 0, bytes = 0;  ///< translated
+  u64 entries = 0;                               ///< of translated code, from the interpreter
+  u64 asked = 0;  ///< branches of the interpreter, some of which became entries
+  // Ways out of a region that were not joined yet:
+  u64 left_by_cache = 0;     ///< to an address that the jump cache did not have
+  u64 left_by_exit = 0;      ///< to another region of the page
+  u64 left_behind_call = 0;  ///< behind an exception, or an instruction that changes much
+  u64 went_on = 0;           ///< of these, those that found translated code again
+  u64 not_known = 0,
+      not_straight = 0;   ///< of these, those that found none, or something to do before
+  u64 links = 0;          ///< jumps that were patched
+  u64 flushes = 0;        ///< of everything
+  u64 cache_clears = 0;   ///< of a jump cache
+  u64 calls_instead = 0;  ///< instructions that the emitter gave up
+};
+
+class Jit {
+ public:
+  /// Why there can be no translated code on this host, or nothing.
+  static Result<void> supported();
+  /// `bytes`: for code.
+  static Result<std::unique_ptr<Jit>> create(Vcpu& c, std::size_t bytes, u8 threshold);
+  ~Jit();
+
+  /// With the page and the instruction of the vCPU's next fetch known: runs translated code from there,
+  /// if there is any or it is time to make some.  False: the interpreter is to go on.
+  bool run();
+  /// A page's instructions may have changed.
+  void forget_page(CodePage& page);
+  void forget_all();
+  /// What virtual addresses lead to may have changed.
+  void forget_jumps();
+  /// Likewise, of the addresses from `first` to `last`.
+  void forget_jumps(u64 first, u64 last);
+  /// Likewise, of what is not in every address space.
+  void forget_private_jumps();
+
+  const JitCounters& counters() const { return counters_; }
+
+ private:
+  friend Native;
+  explicit Jit(Vcpu& c);
+  Result<void> prepare(std::size_t bytes);
+  TranslatedRegion* find(Page& page, Op& op, u8 key) const;
+  TranslatedRegion* translate(Page& page, unsigned index, const StateKey& key);
+  TranslatedRegion* region_here(bool may_translate);
+  void link(const TranslatedRegion& region);
+  void left(u64 from);
+  void clear_jumps(unsigned level);
+  /// Called by translated code that leaves: where it goes on, or null for run() to return.
+  const u8* next(u64 from);
+
+  Vcpu& c_;
+  u8 threshold_ = 12;
+  std::unique_ptr<CodeBuffer> buffer_;
+  std::unique_ptr<Shared> shared_;
+  void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
+  std::vector<std::unique_ptr<Page>> pages_;
+  /// Forgotten, perhaps by code of theirs that still runs.
+  std::vector<std::unique_ptr<Page>> dropped_;
+  /// Where translated code came back from, to be linked with what is found for it.
+  ExitRecord* left_from_ = nullptr;
+  bool left_by_cache_ = false;
+  u8 left_btype_ = 0;
+  u64 left_pc_ = 0;
+  bool private_el1_jumps_ = false;
+  /// Between which addresses the entries of each jump cache are.
+  struct JumpRange {
+    u64 first = ~u64{0}, last = 0;
+  };
+  std::array<JumpRange, 2> jump_range_{};
+  const u8* unknown_ = nullptr;
+  std::size_t thunk_bytes_ = 0;
+  std::array<u8, 2> jump_keys_{};
+  JitCounters counters_;
+  std::optional<TracePoint> trace_;
+};
+
+}  // namespace quince::cpu::jit

@@ -1,0 +1,32 @@
+// What translated code and the dispatcher share of a Vcpu: distances from its CpuState.
+#pragma once
+
+#include <cstddef>
+
+#include "cpu/vcpu.h"
+
+namespace quince::cpu::jit {
+
+/// Opens the Vcpu to the translator: it works on its innards as the interpreter's handlers do.
+struct Native {
+  struct Calls;  ///< what translated code calls (jit.cpp)
+  template <auto Member>
+  static int distance(const Vcpu& c) {
+    return static_cast<int>(reinterpret_cast<const u8*>(&(c.*Member)) -
+                            reinterpret_cast<const u8*>(&c.s));
+  }
+  struct Distances {
+    int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
+    int flag_mask;
+  };
+  static Distances distances(const Vcpu& c);
+  static constexpr int kTlbRead = offsetof(Vcpu::TlbEntry, read);
+  static constexpr int kTlbWrite = offsetof(Vcpu::TlbEntry, write);
+  static constexpr int kTlbAddend = offsetof(Vcpu::TlbEntry, addend);
+  static constexpr unsigned kJumps = Vcpu::kJumps;
+  /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
+  static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }
+  static constexpr unsigned kTlbEntryBytes = sizeof(Vcpu::TlbEntry), kTlbEntries = Vcpu::kL1Entries;
+};
+
+}  // namespace quince::cpu::jit

@@ -1,0 +1,76 @@
+// A region: the instructions of one page that are translated together.
+//
+// It begins at one instruction and has what is reached from there by direct branches inside the
+// page, as far as the interpreter has run it already: code that never ran is not worth translating.
+#pragma once
+
+#include <vector>
+
+#include "cpu/jit/rows.h"
+#include "cpu/jit/state_key.h"
+
+namespace quince::cpu::jit {
+
+/// One instruction of a region.
+struct Insn {
+  u32 word = 0;
+  u16 index = 0;  ///< in the page
+  const JitRow* row = nullptr;
+  Facts facts;
+  bool call = false;         ///< translated as a call of its meaning
+  bool bail = false;         ///< left to the interpreter
+  bool ends = false;         ///< nothing behind it in its block: control leaves, or may
+  bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction
+  bool flags_needed_before = true;
+  bool uses_x = true;     ///< a call that uses general registers
+  bool uses_nzcv = true;  ///< a call that uses NZCV
+  enum class Special : u8 {
+    No,
+    Nothing,
+    Fence,
+    ReadState,  ///< MRS of what is a member of CpuState
+  } special = Special::No;
+  u16 member = 0;  ///< ReadState: its offset
+};
+
+/// Where a block ends up.
+struct Successor {
+  s16 block = -1;  ///< in the region; -1: outside
+  u16 index = 0;   ///< in the page, where it is outside and `in_page`
+  bool in_page = false;
+};
+
+/// Instructions that run from the first to the last.
+struct Block {
+  u16 first = 0, count = 0;  ///< in Region::insns
+  Successor taken, next;     ///< where a branch leads, and what follows otherwise
+  bool has_taken = false, has_next = false;
+  u16 predecessors = 0;
+  bool loop_header = false;  ///< reached from itself or from behind
+  bool flags_needed_in = true;
+  RegSet dirty_in = 0;  ///< registers whose memory may be stale at its start
+};
+
+struct Region {
+  std::vector<Insn> insns;
+  std::vector<Block> blocks;   ///< in the order of addresses
+  u16 entry = 0;               ///< the block that it begins with
+  std::array<u16, 32> uses{};  ///< of registers, weighted by loops
+};
+
+/// What forming a region may look at.
+struct RegionSource {
+  const CodePage* page;
+  const FeatureSet* features;
+  StateKey key;
+  Handler not_decoded;  ///< of an operation that never ran
+};
+
+inline constexpr unsigned kMaxRegionInsns = 160;
+
+/// The region that begins at `index`; without instructions when there is nothing to translate.
+Region form_region(const RegionSource& source, unsigned index);
+/// Makes one of its instructions a call.
+void make_call(Region& region, unsigned number);
+
+}  // namespace quince::cpu::jit

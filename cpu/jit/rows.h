@@ -1,0 +1,44 @@
+// The rows of the instruction table as the translator uses them.
+#pragma once
+
+#include <span>
+
+#include "cpu/a64/table.h"
+#include "cpu/jit/facts.h"
+
+namespace quince::cpu::jit {
+
+class Emitter;
+
+/// How a row is translated.
+enum class RowKind : u8 {
+  Engine,    ///< its meaning over the Emitter
+  FpEngine,  ///< likewise, and CPACR_EL1 must let it through
+  Call,      ///< a call of its meaning on the Vcpu
+  FpCall,    ///< likewise; it uses no memory, and CPACR_EL1 must let it through
+};
+
+struct JitRow {
+  RowKind kind;
+  void (*scout)(Scout& e, u32 insn);   ///< Engine rows
+  void (*emit)(Emitter& e, u32 insn);  ///< Engine rows
+  void (*call)(Vcpu& c, u32 insn);     ///< one instruction, by the interpreter's meaning
+};
+
+/// By the number that a64::decode_row() gives.
+const JitRow& row(int number);
+
+/// The rows of every group, in the order of a64::rows().
+std::span<const JitRow> group_dp_imm();
+std::span<const JitRow> group_dp_reg();
+std::span<const JitRow> group_branch();
+std::span<const JitRow> group_system();
+std::span<const JitRow> group_ldst();
+std::span<const JitRow> group_ldst_atomic();
+std::span<const JitRow> group_ldst_simd();
+std::span<const JitRow> group_fp();
+std::span<const JitRow> group_simd_int();
+std::span<const JitRow> group_simd_fp();
+std::span<const JitRow> group_crypto();
+
+}  // namespace quince::cpu::jit

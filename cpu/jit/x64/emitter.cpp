@@ -1,0 +1,438 @@
+// Regions, blocks, and the ways out of them.
+#include "cpu/jit/x64/emitter.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace quince::cpu::jit {
+
+using namespace Xbyak::util;
+
+namespace {
+
+/// Registers of the host for those of the guest, best first: short encodings.
+constexpr int kHosts[] = {3, 5, 6, 7, 8, 9, 10, 11, 12};  // rbx rbp rsi rdi r8-r12
+constexpr unsigned kMinUses = 2;
+
+}  // namespace
+
+/// Both ends are in one buffer, which is smaller than 2 GiB.
+void ExitRecord::patch(const u8* code) const {
+  const s32 distance = static_cast<s32>(code - (jump + 5));
+  std::memcpy(jump + 1, &distance, sizeof distance);
+}
+
+Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key, u64 page_va)
+    : x_(room, at), shared_(shared), key_(key), page_va_(page_va) {
+  hosts_.fill(-1);
+}
+
+Xbyak::Address Emitter::state(std::size_t offset, unsigned bytes) {
+  return Xbyak::AddressFrame(bytes * 8)[r15 + static_cast<int>(offset)];
+}
+
+Emitter::Stub& Emitter::stub(Stub::Kind kind) {
+  Stub& s = stubs_.emplace_back();
+  s.kind = kind;
+  s.dirty = dirty_;
+  s.flags = flags_;
+  s.flags.eflags = FlagState::Eflags::No;
+  s.undone = left_;
+  s.target = pc_;
+  return s;
+}
+
+Site& Emitter::site() {
+  return out_.sites.emplace_back(
+      Site{.pc = pc_, .left = left_, .insn = insn_->word, .call = insn_->row->call});
+}
+
+void Emitter::spill(RegSet dirty, bool with_sp) {
+  for (unsigned r = 0; r < 32; ++r)
+    if ((dirty >> r & 1) != 0 && hosts_[r] >= 0 && (with_sp || r != kSp))
+      x_.mov(guest_memory(r), host(r));
+}
+
+void Emitter::reload() {
+  for (unsigned r = 0; r < 32; ++r)
+    if (hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+}
+
+void Emitter::choose_registers(const Region& r) {
+  std::array<u8, 32> order{};
+  for (u8 i = 0; i < 32; ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(), [&](u8 a, u8 b) { return r.uses[a] > r.uses[b]; });
+  for (std::size_t i = 0; i < std::size(kHosts); ++i)
+    if (r.uses[order[i]] >= kMinUses) hosts_[order[i]] = static_cast<s8>(kHosts[i]);
+}
+
+/// What runs first: interrupts and the end of the budget are looked at, then registers come in.
+void Emitter::enter() {
+  Stub& s = stub(Stub::Kind::Interrupt);
+  s.spilled = true;
+  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
+  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.jnz(s.label, x_.T_NEAR);
+  x_.test(r13, r13);
+  x_.jle(s.label, x_.T_NEAR);
+  reload();
+}
+
+std::optional<Translated> Emitter::translate(const Region& region) {
+  region_ = &region;
+  choose_registers(region);
+  for (std::size_t i = 0; i < region.blocks.size(); ++i) labels_.emplace_back();
+  flags_in_.resize(region.blocks.size());
+  pc_ = page_va_ + 4ull * region.insns[region.blocks[region.entry].first].index;
+  enter();
+  if (region.entry != 0) x_.jmp(labels_[region.entry], x_.T_NEAR);
+  for (std::size_t b = 0; b < region.blocks.size(); ++b) emit_block(region.blocks[b], b);
+  emit_later();
+  emit_stubs();
+  x_.ready();
+  const bool full = Xbyak::GetError() != Xbyak::ERR_NONE;
+  Xbyak::ClearError();
+  if (full || failed_ >= 0) return std::nullopt;
+  out_.code = x_.getCode();
+  out_.bytes = x_.getSize();
+  return std::move(out_);
+}
+
+void Emitter::emit_block(const Block& b, std::size_t number) {
+  x_.L(labels_[number]);
+  // From one predecessor that came before, flags may come in any form; else they are in memory.
+  flags_ = flags_in_[number].value_or(FlagState{});
+  dirty_ = b.dirty_in;
+  sp_aligned_ = false;
+  end_ = {};
+  left_ = b.count;
+  if (flags_.eflags != FlagState::Eflags::No) {
+    // LEA leaves EFLAGS alone.
+    x_.lea(r13, ptr[r13 - static_cast<int>(b.count)]);
+  } else {
+    x_.sub(r13, static_cast<int>(b.count));
+  }
+  for (unsigned k = 0; k < b.count; ++k) {
+    insn_ = &region_->insns[b.first + k];
+    emit_insn(*insn_);
+    --left_;
+  }
+  emit_end(b, number);
+}
+
+void Emitter::emit_insn(const Insn& i) {
+  pc_ = page_va_ + 4ull * i.index;
+  used_ = dead_ = 0;
+  taken_ = 0;
+  pending_ = -1;
+  xmm_ = 0;
+  if (i.bail) return bail();
+  if (i.special == Insn::Special::Fence) return fence();
+  if (i.special == Insn::Special::Nothing) return;
+  if (i.special == Insn::Special::ReadState)
+    return put(i.word & 31, true, node(Op::State, true, {}, {}, i.member));
+  if (i.call) return emit_call(i);
+  i.row->emit(*this, i.word);
+  if (pending_ >= 0) eval_flags({static_cast<u8>(pending_)}, nullptr);
+}
+
+/// Leaves this instruction to the interpreter.
+void Emitter::bail() {
+  Stub& s = stub(Stub::Kind::Bail);
+  if (flags_.eflags != FlagState::Eflags::No && !flags_.in_memory && !flags_.again) {
+    save_flags();
+    s.flags = flags_;
+  }
+  x_.jmp(s.label, x_.T_NEAR);
+  end_.kind = End::Kind::Bailed;
+}
+
+void Emitter::undefined() { bail(); }
+
+void Emitter::emit_call(const Insn& i) {
+  const bool small = !i.uses_x && i.row->kind == RowKind::FpCall;
+  // What gives the flags again may be overwritten, too.
+  if (i.uses_nzcv || !small)
+    save_flags();
+  else
+    clobber_flags();
+  if (!small) spill(dirty_, true);
+  Stub& s = stub(Stub::Kind::Redirected);
+  s.spilled = !small;
+  s.flags.in_memory = flags_.in_memory;
+  // An exception that a call takes swaps the stack pointers in memory.
+  if (small && (dirty_ >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  load_constant(rcx, &site());
+  x_.call(small ? shared_.small_call : shared_.call);
+  x_.test(eax, eax);
+  x_.jnz(s.label, x_.T_NEAR);
+  if (!small) {
+    reload();
+    dirty_ = 0;
+    sp_aligned_ = false;
+  }
+  flags_.eflags = FlagState::Eflags::No;
+  if (i.uses_nzcv || !small) flags_ = {};
+}
+
+void Emitter::branch(s64) { end_.kind = End::Kind::Direct; }
+
+void Emitter::branch_if(Bool b, s64) {
+  end_.kind = End::Kind::Conditional;
+  end_.choice = b;
+}
+
+void Emitter::branch_reg(Val target, unsigned btype) {
+  end_.kind = End::Kind::Indirect;
+  end_.btype = static_cast<u8>(btype);
+  // The last that this instruction does is to jump; its link is written already.
+  eval(target, rax);
+  taken_ |= 1;
+}
+
+// ---- The end of a block ------------------------------------------------------------------------
+
+void Emitter::emit_end(const Block& b, std::size_t number) {
+  const Insn& last = region_->insns[b.first + b.count - 1u];
+  const u64 next = page_va_ + 4ull * last.index + 4;
+  const u64 taken = page_va_ + 4ull * last.index + static_cast<u64>(last.facts.distance);
+  switch (end_.kind) {
+    case End::Kind::Bailed:
+      return;
+    case End::Kind::Indirect: {
+      save_flags();
+      spill(dirty_, true);
+      taken_ = 0;
+      const unsigned level = key_.el0 ? 0 : 1;
+      if (key_.bti)
+        x_.mov(state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1), end_.btype);
+      // Each PSTATE.BTYPE has a place of its own: whoever put an entry there has looked at the landing pad.
+      const bool tagged = key_.bti && end_.btype != 0;
+      x_.mov(ecx, eax);
+      x_.and_(ecx, (Native::kJumps - 1) << 2);
+      if (tagged) x_.xor_(ecx, Native::jump_salt(end_.btype) << 2);
+      Stub& s = stub(Stub::Kind::Cached);
+      s.spilled = true;
+      x_.cmp(rax, ptr[r15 + rcx * 4 + shared_.at.jumps[level]]);
+      x_.jne(s.label, x_.T_NEAR);
+      if (tagged) x_.mov(state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1), 0);
+      x_.jmp(ptr[r15 + rcx * 4 + shared_.at.jumps[level] + 8]);
+      return;
+    }
+    case End::Kind::Conditional:
+      return branch_end(b, number, taken, next);
+    case End::Kind::Direct:
+      return leave_for(b.taken, taken, number);
+    case End::Kind::None:
+      if (last.call && last.ends) {  // what was taken for granted may have changed
+        save_flags();
+        spill(dirty_, true);
+        mov_imm(rax, next);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.xor_(eax, eax);
+        x_.jmp(shared_.leave, x_.T_NEAR);
+        return;
+      }
+      return leave_for(b.next, next, number);
+  }
+}
+
+/// The successor comes later, and from here only.
+bool Emitter::follows_alone(const Successor& s, std::size_t from) const {
+  return s.block > static_cast<int>(from) &&
+         region_->blocks[static_cast<std::size_t>(s.block)].predecessors == 1;
+}
+
+/// A conditional branch: the straight way on is the block that follows.
+void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next) {
+  const Successor& s = b.taken;
+  const bool flags = end_.choice.kind == Bool::Kind::Cond;
+  if (s.block < 0) {  // out of the region, behind everything else
+    Later& out = later_.emplace_back(Later{{}, s, taken, dirty_, {}});
+    jump_if(end_.choice, out.label);
+    out.flags = flags_;
+    return leave_for(b.next, next, number);
+  }
+  const auto to = static_cast<std::size_t>(s.block);
+  if (to > number) {
+    // Blocks that are reached from several sides find the flags in memory.
+    if (!follows_alone(s, number) && region_->blocks[to].flags_needed_in) save_flags();
+    jump_if(end_.choice, labels_[to]);
+    if (follows_alone(s, number)) flags_in_[to] = flags_;
+    return leave_for(b.next, next, number);
+  }
+  if (region_->blocks[to].flags_needed_in) {
+    save_flags();
+  } else if (!flags && !flags_.in_memory && !flags_.again) {
+    save_flags();
+  }
+  Label straight_on;
+  Bool not_taken = end_.choice;
+  not_taken.invert = !not_taken.invert;
+  jump_if(not_taken, straight_on);
+  const FlagState at_branch = flags_;
+  check_loop(taken);
+  x_.jmp(labels_[to], x_.T_NEAR);
+  x_.L(straight_on);
+  flags_ = at_branch;
+  leave_for(b.next, next, number);
+}
+
+/// On the way back to the start of a loop: it can be left for an interrupt.
+void Emitter::check_loop(u64 target) {
+  if (!flags_.in_memory && !flags_.again) save_flags();
+  Stub& stop = stub(Stub::Kind::Interrupt);
+  stop.target = target;
+  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
+  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.jnz(stop.label, x_.T_NEAR);
+  x_.test(r13, r13);
+  x_.jle(stop.label, x_.T_NEAR);
+  flags_.eflags = FlagState::Eflags::No;
+}
+
+void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
+  if (s.block >= 0) {
+    const auto to = static_cast<std::size_t>(s.block);
+    if (follows_alone(s, from))
+      flags_in_[to] = flags_;
+    else if (region_->blocks[to].flags_needed_in)
+      save_flags();
+    if (to <= from) check_loop(target);
+    if (to != from + 1) x_.jmp(labels_[to], x_.T_NEAR);
+    return;
+  }
+  save_flags();
+  spill(dirty_, true);
+  ExitRecord& exit = out_.exits.emplace_back(ExitRecord{.target = target, .key = key_.bits()});
+  if (s.in_page) {
+    Stub& out = stub(Stub::Kind::Exit);
+    out.exit = &exit;
+    out.spilled = true;
+    exit.jump = const_cast<u8*>(x_.getCurr());
+    x_.jmp(out.label, x_.T_NEAR);
+    return;
+  }
+  // Another page: what it is mapped to may change, and the jump cache follows that.
+  const unsigned level = key_.el0 ? 0 : 1;
+  const int slot =
+      shared_.at.jumps[level] + static_cast<int>((target & ((Native::kJumps - 1) << 2)) * 4);
+  Stub& miss = stub(Stub::Kind::Cached);
+  miss.spilled = true;
+  mov_imm(rax, target);
+  x_.cmp(rax, ptr[r15 + slot]);
+  x_.jne(miss.label, x_.T_NEAR);
+  x_.jmp(ptr[r15 + slot + 8]);
+}
+
+void Emitter::emit_later() {
+  insn_ = nullptr;
+  for (std::size_t n = 0; n < later_.size(); ++n) {
+    Later& l = later_[n];
+    x_.L(l.label);
+    taken_ = 0;
+    flags_ = l.flags;
+    dirty_ = l.dirty;
+    pc_ = l.target;
+    leave_for(l.to, l.target, 0);
+  }
+}
+
+// ---- Stubs -------------------------------------------------------------------------------------
+
+/// An access that the TLB does not let through, with an exception at its end.
+void Emitter::emit_missed(Stub& s) {
+  taken_ = 4;
+  save_flags();
+  if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  const bool write = s.kind == Stub::Kind::Store;
+  const unsigned size = 1u << s.site->log2;
+  for (unsigned e = 0; write && e < s.site->elements; ++e) {
+    const int at = shared_.at.bounce + static_cast<int>(e * size);
+    const auto& v = s.values[e];
+    switch (v.kind) {
+      case Stub::Value::Kind::Number:
+        x_.mov(qword[r15 + at], static_cast<u32>(v.n));
+        break;
+      case Stub::Value::Kind::Vector:
+        x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
+        x_.vmovdqu(ptr[r15 + at], xmm2);
+        break;
+      default:
+        if (hosts_[v.r] >= 0) {
+          x_.mov(qword[r15 + at], host(v.r));
+        } else {
+          x_.mov(rax, guest_memory(v.r));
+          x_.mov(qword[r15 + at], rax);
+        }
+    }
+  }
+  if (s.address != 2 || s.distance != 0) x_.lea(rdx, ptr[Reg64(s.address) + s.distance]);
+  load_constant(rcx, s.site);
+  x_.call(write ? shared_.store_missed : shared_.load_missed);
+  if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
+  x_.test(eax, eax);
+  x_.jz(s.back, x_.T_NEAR);
+  spill(s.dirty, false);
+  x_.xor_(eax, eax);
+}
+
+void Emitter::emit_stubs() {
+  insn_ = nullptr;
+  const auto leave = [&](u32 undone) {
+    if (undone != 0) x_.add(r13, static_cast<int>(undone));
+    x_.jmp(shared_.leave, x_.T_NEAR);
+  };
+  for (Stub& s : stubs_) {
+    x_.L(s.label);
+    flags_ = s.flags;
+    taken_ = 0;
+    switch (s.kind) {
+      case Stub::Kind::Load:
+      case Stub::Kind::Store:
+        emit_missed(s);
+        leave(s.undone - 1);
+        break;
+      case Stub::Kind::Redirected:
+        if (!s.spilled) {
+          save_flags();
+          spill(s.dirty, false);
+        }
+        x_.xor_(eax, eax);
+        leave(s.undone - 1);
+        break;
+      case Stub::Kind::Bail:
+        save_flags();
+        spill(s.dirty, true);
+        mov_imm(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.interpret_one], 1);
+        x_.xor_(eax, eax);
+        leave(s.undone);
+        break;
+      case Stub::Kind::Interrupt:
+        if (!s.spilled) {
+          save_flags();
+          spill(s.dirty, true);
+        }
+        mov_imm(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.xor_(eax, eax);
+        leave(0);
+        break;
+      case Stub::Kind::Exit:
+        load_constant(rax, s.exit);
+        leave(0);
+        break;
+      case Stub::Kind::Cached:  // RAX: the target
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(eax, 1);
+        leave(0);
+        break;
+    }
+  }
+}
+
+}  // namespace quince::cpu::jit

@@ -1,0 +1,387 @@
+// From a region to x86-64 code.  It is an engine of the instructions' meanings (cpu/interp/interp.h):
+// a value is a small tree, which becomes code when it is put into a register, so that the code can be
+// made for its destination.
+//
+// Registers of the host in translated code:
+//   r15        the CpuState (Vcpu::s); what else of the Vcpu is used is at a distance from it
+//   r14        the first-level TLB of the current regime (Vcpu::l1_base_)
+//   r13        instructions left of the budget, those of the running block taken off already
+//   rax, rcx, rdx  temporary
+//   the others the guest's registers that the region uses most, the same from its begin to its end
+// NZCV is in one of three forms (FlagState): in memory, in EFLAGS, or as a comparison that can be done
+// again because its operands are still there.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "cpu/jit/native.h"
+#include "cpu/jit/region.h"
+#include "cpu/jit/state_key.h"
+
+// The assembler's headers have their own opinions about conversions.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#define XBYAK_NO_EXCEPTION
+#include <xbyak/xbyak.h>
+#include <xbyak/xbyak_util.h>
+#pragma GCC diagnostic pop
+
+namespace quince::cpu::jit {
+
+/// Where translated code leaves for a place that it knows, for the dispatcher to link.
+struct ExitRecord {
+  u64 target = 0;      ///< the virtual address
+  u8* jump = nullptr;  ///< a JMP rel32, to its stub until it is patched
+  u8 key = 0;          ///< StateKey::bits() of its region
+
+  void patch(const u8* code) const;
+};
+
+/// A place where translated code calls the emulator: which instruction that is.
+struct Site {
+  u64 pc = 0;
+  u32 left = 0;  ///< instructions of the block from this one on
+  u32 insn = 0;
+  void (*call)(Vcpu& c, u32 insn) = nullptr;
+  u8 log2 = 0;  ///< of the access's elements
+  u8 elements = 1;
+  bool ordered = false;
+};
+
+/// Code that all regions share, and offsets of what they use.
+struct Shared {
+  Native::Distances at;
+  const u8* leave = nullptr;         ///< to the dispatcher; RAX: an ExitRecord or null
+  const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
+  const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
+  const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
+  const u8* small_call = nullptr;    ///< the same, and registers are kept
+};
+
+struct Translated {
+  const u8* code = nullptr;
+  std::size_t bytes = 0;
+  std::deque<ExitRecord> exits;  ///< do not move: code has their addresses
+  std::deque<Site> sites;
+};
+
+class Emitter {
+ public:
+  struct Val {
+    Val() {}
+    Val(u8 n) : node(n) {}
+    u8 node = 0;
+  };
+  struct Bool {
+    enum class Kind : u8 { Cond, Zero, Bit } kind = Kind::Cond;
+    bool invert = false, sf = false;
+    u8 n = 0;  ///< the condition, or the bit
+    Val value;
+  };
+  struct Vec {
+    s8 xmm = -1;  ///< loaded
+    u8 r = 0;     ///< else a guest's register
+  };
+
+  /// Translates into `room` bytes at `at`; nothing when they are too few.
+  Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key, u64 page_va);
+  std::optional<Translated> translate(const Region& region);
+  /// After that failed: the number of the instruction that must be a call, or -1.
+  int failed() const { return failed_; }
+
+  // ---- The engine --------------------------------------------------------------------------------
+
+  Val imm(u64 v);
+  Val get(u32 r, bool sf);
+  void put(u32 r, bool sf, Val v);
+  Val get_sp(u32 r, bool sf);
+  void put_sp(u32 r, bool sf, Val v);
+  Val pc() { return imm(pc_); }
+
+  Val add(bool sf, Val a, Val b);
+  Val sub(bool sf, Val a, Val b);
+  Val mul(bool sf, Val a, Val b) { return node(Op::Mul, sf, a, b); }
+  Val and_(Val a, Val b) { return node(Op::And, true, a, b); }
+  Val orr(Val a, Val b) { return node(Op::Or, true, a, b); }
+  Val eor(Val a, Val b) { return node(Op::Xor, true, a, b); }
+  Val not_(bool sf, Val a) { return node(Op::Not, sf, a); }
+  Val umulh(Val a, Val b) { return node(Op::Umulh, true, a, b); }
+  Val smulh(Val a, Val b) { return node(Op::Smulh, true, a, b); }
+  Val udiv(bool sf, Val a, Val b) { return node(Op::Udiv, sf, a, b); }
+  Val sdiv(bool sf, Val a, Val b) { return node(Op::Sdiv, sf, a, b); }
+  Val shift(bool sf, Val a, a64::ShiftType t, Val amount);
+  Val lsl(bool sf, Val a, unsigned n) { return shift(sf, a, a64::ShiftType::Lsl, imm(n)); }
+  Val lsr(bool sf, Val a, unsigned n) { return shift(sf, a, a64::ShiftType::Lsr, imm(n)); }
+  Val asr(bool sf, Val a, unsigned n) { return shift(sf, a, a64::ShiftType::Asr, imm(n)); }
+  Val ror(bool sf, Val a, unsigned n) { return shift(sf, a, a64::ShiftType::Ror, imm(n)); }
+  Val sext(Val a, unsigned n);
+  Val zext(Val a, unsigned n);
+  Val clz(bool sf, Val a) { return node(Op::Clz, sf, a); }
+  Val bswap64(Val a) { return node(Op::Bswap, true, a); }
+  Val bswap32(Val a) { return node(Op::Bswap, false, a); }
+  Val crc32(bool castagnoli, Val acc, Val v, unsigned bytes);
+
+  Val nzcv() { return node(Op::Nzcv, false); }
+  void set_nzcv(Val v);
+  Val add_with_carry(bool sf, Val a, Val b, Val carry);
+  Val adds(bool sf, Val a, Val b) { return flags_node(Op::AddS, sf, a, b); }
+  Val subs(bool sf, Val a, Val b) { return flags_node(Op::SubS, sf, a, b); }
+  Val carry() { return node(Op::Carry, false); }
+  Val logic_flags(bool sf, Val v) { return flags_node(Op::LogicS, sf, v, v); }
+
+  Bool cond(u32 cc) { return {.kind = Bool::Kind::Cond, .n = static_cast<u8>(cc), .value = {}}; }
+  Bool is_zero(bool sf, Val v) { return {.kind = Bool::Kind::Zero, .sf = sf, .value = v}; }
+  Bool bit_set(Val v, unsigned n) {
+    return {.kind = Bool::Kind::Bit, .n = static_cast<u8>(n), .value = v};
+  }
+  Bool not_(Bool b) {
+    b.invert = !b.invert;
+    return b;
+  }
+  Val select(Bool b, Val yes, Val no);
+
+  void branch(s64 distance);
+  void branch_if(Bool b, s64 distance);
+  bool in_guarded_page() const { return key_.guarded; }
+  void branch_reg(Val target, unsigned btype);
+  void link() { put(30, true, imm(pc_ + 4)); }
+
+  bool base(u32 rn, Val& out);
+  bool load(Val va, unsigned log2, Val& out, MemOp m = {});
+  bool store(Val va, unsigned log2, Val v, MemOp m = {});
+  bool load_pair(Val va, unsigned log2, Val& a, Val& b);
+  bool store_pair(Val va, unsigned log2, Val a, Val b);
+  bool load_v(Val va, Vec& out, MemOp m = {});
+  bool store_v(Val va, Vec v, MemOp m = {});
+  void fence();
+
+  Vec v(u32 r) { return {.xmm = -1, .r = static_cast<u8>(r)}; }
+  void put_v(u32 r, Vec v);
+  Val get_fp(u32 r) { return node(Op::Fp, true, {}, {}, r); }
+  void put_fp(u32 r, Val v);
+
+  void undefined();
+  bool has(Feature) const { return true; }
+
+ private:
+  enum class Op : u8 {
+    Imm,
+    Reg,
+    Host,
+    Fp,
+    State,
+    Lane,
+    Loaded,
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Not,
+    Mul,
+    Umulh,
+    Smulh,
+    Udiv,
+    Sdiv,
+    Shift,
+    Sext,
+    Zext,
+    Trunc,
+    Clz,
+    Bswap,
+    Crc32c,
+    Carry,
+    Nzcv,
+    AddS,
+    SubS,
+    AdcS,
+    SbcS,
+    LogicS,
+    Select,
+  };
+  struct Node {
+    Op op = Op::Imm;
+    bool sf = true;
+    Val a, b;
+    u64 n =
+        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of XMM2; Shift: the type; Sext, Zext,
+    ///< Crc32c: bits or bytes; Loaded: log2 of the bytes
+    Bool choice;       ///< Select
+    s8 address = -1;   ///< Loaded: a host register besides RCX, or -1
+    int distance = 0;  ///< Loaded: bytes behind that
+  };
+  using Reg64 = Xbyak::Reg64;
+  using Reg32 = Xbyak::Reg32;
+  using Label = Xbyak::Label;
+
+  struct Stub;
+
+  /// Where NZCV is.
+  struct FlagState {
+    enum class Eflags : u8 { No, Arm, Borrow };  ///< Borrow: CF is C inverted, as x86 compares
+    bool in_memory = true;
+    Eflags eflags = Eflags::No;
+    // A comparison that gives the flags again: op with a guest's register and a register or number.
+    bool again = false;
+    Op op = Op::SubS;
+    bool sf = true, with_imm = false;
+    u8 a = 0, b = 0;
+    u64 imm = 0;
+    RegSet uses = 0;
+    // SUBS and ADDS whose result replaced an operand: that is got back first.
+    s8 undo = 0;  ///< 1: a is the result plus imm, -1: minus
+  };
+
+  // emitter.cpp: regions, blocks
+  void choose_registers(const Region& r);
+  void enter();
+  void emit_block(const Block& b, std::size_t number);
+  void emit_insn(const Insn& i);
+  void emit_call(const Insn& i);
+  void emit_end(const Block& b, std::size_t number);
+  void leave_for(const Successor& s, u64 target, std::size_t from);
+  bool follows_alone(const Successor& s, std::size_t from) const;
+  void emit_later();
+  void emit_stubs();
+  void emit_missed(Stub& s);
+  void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
+  void check_loop(u64 target);
+  void bail();
+  /// This instruction is too much for the emitter: what comes out is not to be used.
+  void give_up() {
+    failed_ =
+        failed_ < 0 && insn_ != nullptr ? static_cast<int>(insn_ - region_->insns.data()) : failed_;
+  }
+
+  // values.cpp
+  void write_reg(unsigned guest, bool sf, Val v);
+  bool in_tree(Val root, u8 node);
+  bool zero_extended(Val v);
+  u64 shifted_right(Val v);
+  bool narrow(const Node& n);
+  Val node(Op op, bool sf, Val a = {}, Val b = {}, u64 n = 0);
+  static Node host_node(int r) {
+    return {.op = Op::Host, .sf = true, .a = {}, .b = {}, .n = static_cast<u64>(r), .choice = {}};
+  }
+  Val flags_node(Op op, bool sf, Val a, Val b);
+  Node& at(Val v) { return nodes_[v.node]; }
+  bool is_imm(Val v, u64 n) { return at(v).op == Op::Imm && at(v).n == n; }
+  void eval(Val v, const Reg64& to);
+  void eval_binary(const Node& n, const Reg64& to);
+  void eval_add(const Node& n, const Reg64& to);
+  void eval_sub(const Node& n, const Reg64& to);
+  void eval_shift(const Node& n, const Reg64& to);
+  void eval_sext(const Node& n, const Reg64& to);
+  void eval_zext(const Node& n, const Reg64& to);
+  void eval_multiply_high(const Node& n, const Reg64& to);
+  void eval_divide(const Node& n, const Reg64& to);
+  void eval_select(const Node& n, const Reg64& to);
+  void eval_loaded(const Node& n, const Reg64& to, bool sign);
+  Xbyak::Address loaded_from(const Node& n, unsigned bytes);
+  /// The register that has a value: its own, or a temporary that is `taken` from here on.
+  Reg64 in_register(Val v);
+  Reg64 temporary();
+  void release(const Reg64& r);
+  bool uses_host(Val v, int host);
+  void keep_old(unsigned guest, Val tree);
+  void mov_imm(const Reg64& to, u64 v);
+  static bool fits(u64 v) { return static_cast<s64>(v) == static_cast<s32>(v); }
+
+  // flags.cpp
+  void eval_flags(Val v, const Reg64* to);
+  void clobber_flags();    ///< EFLAGS are about to change
+  void save_flags();       ///< NZCV is in memory from here on
+  void compare_again();    ///< into EFLAGS
+  void flags_to_eflags();  ///< whatever they are in now
+  void forget_operand(RegSet written);
+  void remember(const Node& n, int rd);
+  void jump_if(Bool b, Label& label);
+  void jump_if_flags(unsigned cc, Label& label);
+  void condition_of(unsigned cc, unsigned& x86);
+
+  // memory.cpp
+  struct Address {
+    Reg64 reg;
+    int distance;
+  };
+  Address address_of(Val va);
+  Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
+  void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
+                   unsigned element);
+  Xbyak::Address at_host(const Address& a, unsigned offset, unsigned bytes);
+
+  Xbyak::Address state(std::size_t offset, unsigned bytes = 8);
+  int host_of(unsigned guest) const { return hosts_[guest]; }
+  Reg64 host(unsigned guest) const { return Reg64(hosts_[guest]); }
+  Xbyak::Address guest_memory(unsigned guest);
+  void spill(RegSet dirty, bool with_sp);
+  void reload();
+  Site& site();
+  void load_constant(const Reg64& to, const void* p) { x_.mov(to, reinterpret_cast<u64>(p)); }
+
+  /// Code behind the region, for what happens seldom.
+  struct Stub {
+    enum class Kind : u8 { Load, Store, Bail, Exit, Cached, Interrupt, Redirected } kind;
+    Label label, back;
+    Site* site = nullptr;
+    RegSet dirty = 0;
+    FlagState flags;
+    int address = 0;   ///< a host register
+    int distance = 0;  ///< from that
+    u32 undone = 0;    ///< of the block's instructions, those that have not run
+    u64 target = 0;
+    ExitRecord* exit = nullptr;
+    bool spilled = false;  ///< everything is in memory already
+    // What a store that missed writes: guest registers, numbers or vectors.
+    struct Value {
+      enum class Kind : u8 { None, Guest, Number, Vector } kind = Kind::None;
+      u8 r = 0;
+      u64 n = 0;
+    };
+    std::array<Value, 2> values{};
+  };
+  Stub& stub(Stub::Kind kind);
+
+  Xbyak::CodeGenerator x_;
+  const Shared& shared_;
+  const StateKey& key_;
+  const u64 page_va_;
+  const Region* region_ = nullptr;
+  Translated out_;
+  std::array<s8, 33> hosts_{};  ///< of guest registers; -1: in memory
+  std::array<Node, 64> nodes_{};
+  u8 used_ = 0, dead_ = 0;  ///< nodes; nobody wants those below `dead_` any more
+  u32 taken_ = 0;           ///< temporaries in use
+  s8 pending_ = -1;         ///< a node that sets the flags and was not put anywhere yet
+  s8 xmm_ = 0;              ///< the next one for what is loaded
+  u64 pc_ = 0;
+  u32 left_ = 0;  ///< of the block, from this instruction on
+  RegSet dirty_ = 0;
+  int failed_ = -1;
+  bool sp_aligned_ = false;  ///< known to be, in this block
+  const Insn* insn_ = nullptr;
+  FlagState flags_;
+  std::vector<std::optional<FlagState>> flags_in_;
+  std::deque<Label> labels_;
+  std::deque<Stub> stubs_;
+  /// Ways out of the region that the code before them does not fall into.
+  struct Later {
+    Label label = {};
+    Successor to = {};
+    u64 target = 0;
+    RegSet dirty = 0;
+    FlagState flags = {};
+  };
+  std::deque<Later> later_;
+  // How the block ends.
+  struct End {
+    enum class Kind : u8 { None, Direct, Conditional, Indirect, Bailed } kind = Kind::None;
+    Bool choice;
+    u8 btype = 0;
+  } end_;
+};
+
+}  // namespace quince::cpu::jit

@@ -1,0 +1,552 @@
+// The code that puts a value into a register (Intel SDM, volume 2).  Flags are touched only behind
+// clobber_flags(), and temporaries that are taken stay as they are.
+#include "cpu/jit/x64/emitter.h"
+
+namespace quince::cpu::jit {
+
+using namespace Xbyak::util;
+
+void Emitter::eval(Val v, const Reg64& to) {
+  const Node n = at(v);
+  switch (n.op) {
+    case Op::Imm:
+      return mov_imm(to, n.n);
+    case Op::Reg:
+      if (hosts_[n.n] < 0) {
+        if (n.sf)
+          x_.mov(to, guest_memory(static_cast<unsigned>(n.n)));
+        else
+          x_.mov(to.cvt32(),
+                 state(n.n == kSp ? offsetof(CpuState, sp) : offsetof(CpuState, x) + 8 * n.n, 4));
+      } else if (!n.sf) {
+        x_.mov(to.cvt32(), host(static_cast<unsigned>(n.n)).cvt32());
+      } else if (hosts_[n.n] != to.getIdx()) {
+        x_.mov(to, host(static_cast<unsigned>(n.n)));
+      }
+      return;
+    case Op::Host:
+      if (static_cast<int>(n.n) != to.getIdx()) x_.mov(to, Reg64(static_cast<int>(n.n)));
+      return;
+    case Op::State:
+      return x_.mov(to, state(n.n));
+    case Op::Lane:
+      return n.n == 0 ? x_.vmovq(to, xmm2) : x_.vpextrq(to, xmm2, 1);
+    case Op::Fp:
+      return x_.mov(to, state(offsetof(CpuState, v) + 16 * n.n));
+    case Op::Loaded:
+      return eval_loaded(n, to, false);
+    case Op::Add:
+      return eval_add(n, to);
+    case Op::Sub:
+      return eval_sub(n, to);
+    case Op::And:
+    case Op::Or:
+    case Op::Xor:
+    case Op::Mul:
+      return eval_binary(n, to);
+    case Op::Not:
+      eval(n.a, to);
+      return n.sf ? x_.not_(to) : x_.not_(to.cvt32());
+    case Op::Umulh:
+    case Op::Smulh:
+      return eval_multiply_high(n, to);
+    case Op::Udiv:
+    case Op::Sdiv:
+      return eval_divide(n, to);
+    case Op::Shift:
+      return eval_shift(n, to);
+    case Op::Sext:
+      return eval_sext(n, to);
+    case Op::Zext:
+      return eval_zext(n, to);
+    case Op::Trunc:
+      eval(n.a, to);
+      return x_.mov(to.cvt32(), to.cvt32());
+    case Op::Clz:
+      eval(n.a, to);
+      clobber_flags();
+      return n.sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
+    case Op::Bswap:
+      eval(n.a, to);
+      return n.sf ? x_.bswap(to) : x_.bswap(to.cvt32());
+    case Op::Crc32c: {
+      const Reg64 data = in_register(n.b);
+      const bool clash = data.getIdx() == to.getIdx();
+      const Reg64 sum = clash ? temporary() : to;
+      eval(n.a, sum);
+      switch (n.n) {
+        case 1:
+          x_.crc32(sum.cvt32(), data.cvt8());
+          break;
+        case 2:
+          x_.crc32(sum.cvt32(), data.cvt16());
+          break;
+        case 4:
+          x_.crc32(sum.cvt32(), data.cvt32());
+          break;
+        default:
+          x_.crc32(sum, data);
+          break;
+      }
+      if (clash) {
+        x_.mov(to, sum);
+        release(sum);
+      } else {
+        release(data);
+      }
+      return;
+    }
+    case Op::Carry: {
+      flags_to_eflags();
+      if (flags_.eflags == FlagState::Eflags::Borrow)
+        x_.setae(to.cvt8());
+      else
+        x_.setb(to.cvt8());
+      return x_.movzx(to.cvt32(), to.cvt8());
+    }
+    case Op::Nzcv:
+      if (!flags_.in_memory) save_flags();
+      return x_.mov(to.cvt32(), state(offsetof(CpuState, nzcv), 4));
+    case Op::Select:
+      return eval_select(n, to);
+    case Op::AddS:
+    case Op::SubS:
+    case Op::AdcS:
+    case Op::SbcS:
+    case Op::LogicS:
+      return eval_flags(v, &to);
+  }
+}
+
+void Emitter::eval_binary(const Node& node, const Reg64& to) {
+  Node n = node;
+  const bool w = narrow(n);
+  const auto is_to = [&](Val v) { return at(v).op == Op::Reg && hosts_[at(v).n] == to.getIdx(); };
+  if (is_to(n.b) && !is_to(n.a)) std::swap(n.a, n.b);  // all of them are commutative
+  // What the second operand needs must not be overwritten by the first.
+  std::optional<Reg64> other;
+  const Node& b = at(n.b);
+  const bool number = b.op == Op::Imm && (w ? true : fits(b.n));
+  const bool plain = b.op == Op::Reg && (b.sf || w);
+  if (!number && !plain) {
+    other = in_register(n.b);
+  } else if (plain && hosts_[b.n] == to.getIdx() && !is_to(n.a)) {
+    other = temporary();
+    x_.mov(*other, to);
+  }
+  if (!(is_to(n.a) && (at(n.a).sf || w))) eval(n.a, to);
+  clobber_flags();
+  const auto apply = [&](const Xbyak::Operand& operand, const Xbyak::Operand& narrow_operand) {
+    switch (n.op) {
+      case Op::And:
+        return w ? x_.and_(to.cvt32(), narrow_operand) : x_.and_(to, operand);
+      case Op::Or:
+        return w ? x_.or_(to.cvt32(), narrow_operand) : x_.or_(to, operand);
+      case Op::Xor:
+        return w ? x_.xor_(to.cvt32(), narrow_operand) : x_.xor_(to, operand);
+      default:
+        return w ? x_.imul(to.cvt32(), narrow_operand) : x_.imul(to, operand);
+    }
+  };
+  if (other) {
+    apply(*other, other->cvt32());
+    release(*other);
+  } else if (number) {
+    const u32 value = static_cast<u32>(b.n);
+    const Xbyak::Reg reg = w ? static_cast<Xbyak::Reg>(to.cvt32()) : static_cast<Xbyak::Reg>(to);
+    switch (n.op) {
+      case Op::And:
+        x_.and_(reg, value);
+        break;
+      case Op::Or:
+        x_.or_(reg, value);
+        break;
+      case Op::Xor:
+        x_.xor_(reg, value);
+        break;
+      default:
+        x_.imul(reg, reg, static_cast<int>(value));
+        break;
+    }
+  } else if (hosts_[b.n] >= 0) {
+    apply(host(static_cast<unsigned>(b.n)), host(static_cast<unsigned>(b.n)).cvt32());
+  } else {
+    const std::size_t place = b.n == kSp ? offsetof(CpuState, sp) : offsetof(CpuState, x) + 8 * b.n;
+    apply(state(place), state(place, 4));
+  }
+}
+
+void Emitter::eval_add(const Node& n, const Reg64& to) {
+  // ADC and SBC: (x + y) + carry.
+  if (at(n.b).op == Op::Carry && at(n.a).op == Op::Add) {
+    const Node sum = at(n.a);
+    const bool inverted = at(sum.b).op == Op::Not;
+    const Reg64 y = in_register(inverted ? at(sum.b).a : sum.b);
+    const bool clash = y.getIdx() == to.getIdx();
+    const Reg64 target = clash ? temporary() : to;
+    eval(sum.a, target);
+    flags_to_eflags();
+    if (!flags_.in_memory && !flags_.again && insn_->flags_needed) save_flags();
+    const bool borrow = flags_.eflags == FlagState::Eflags::Borrow;
+    if (borrow != inverted) x_.cmc();
+    flags_.eflags = FlagState::Eflags::No;
+    if (inverted)
+      n.sf ? x_.sbb(target, y) : x_.sbb(target.cvt32(), y.cvt32());
+    else
+      n.sf ? x_.adc(target, y) : x_.adc(target.cvt32(), y.cvt32());
+    if (clash) {
+      x_.mov(to, target);
+      release(target);
+    } else {
+      release(y);
+    }
+    return;
+  }
+  if (at(n.b).op == Op::Imm) {
+    const u64 number =
+        n.sf ? at(n.b).n : static_cast<u64>(static_cast<s64>(static_cast<s32>(at(n.b).n)));
+    const Node& a = at(n.a);
+    const bool direct = a.op == Op::Reg && hosts_[a.n] >= 0 && (a.sf || !n.sf);
+    const Reg64 from = direct ? host(static_cast<unsigned>(a.n)) : to;
+    if (!direct) eval(n.a, to);
+    if (fits(number)) {
+      const auto sum = ptr[from + static_cast<int>(number)];
+      return n.sf ? x_.lea(to, sum) : x_.lea(to.cvt32(), sum);
+    }
+    const Reg64 t = temporary();
+    mov_imm(t, number);
+    x_.lea(to, ptr[from + t]);
+    return release(t);
+  }
+  // base + (index << 1..3)
+  const Node& b = at(n.b);
+  Val index = n.b;
+  unsigned scale = 1;
+  if (b.op == Op::Shift && b.n == static_cast<u64>(a64::ShiftType::Lsl) && at(b.b).op == Op::Imm &&
+      at(b.b).n <= 3 && (b.sf == n.sf || !n.sf)) {
+    index = b.a;
+    scale = 1u << at(b.b).n;
+  }
+  const auto direct = [&](Val v) {
+    const Node& x = at(v);
+    return (x.op == Op::Reg && hosts_[x.n] >= 0 && (x.sf || !n.sf)) || x.op == Op::Host;
+  };
+  const auto reg_of = [&](Val v) {
+    return at(v).op == Op::Host ? Reg64(static_cast<int>(at(v).n))
+                                : host(static_cast<unsigned>(at(v).n));
+  };
+  const bool index_direct = direct(index);
+  const Reg64 i = index_direct ? reg_of(index) : temporary();
+  if (!index_direct) eval(index, i);
+  const bool base_direct = direct(n.a);
+  const bool clash = !base_direct && i.getIdx() == to.getIdx();
+  const Reg64 base = base_direct ? reg_of(n.a) : clash ? temporary() : to;
+  if (!base_direct) eval(n.a, base);
+  const auto sum = scale == 1 ? ptr[base + i] : ptr[base + i * static_cast<int>(scale)];
+  n.sf ? x_.lea(to, sum) : x_.lea(to.cvt32(), sum);
+  if (!index_direct) release(i);
+  if (clash) release(base);
+}
+
+void Emitter::eval_sub(const Node& n, const Reg64& to) {
+  if (is_imm(n.a, 0)) {  // the flags stay: -b = ~b + 1
+    eval(n.b, to);
+    x_.not_(to);
+    return n.sf ? x_.lea(to, ptr[to + 1]) : x_.lea(to.cvt32(), ptr[to + 1]);
+  }
+  const Node& bn = at(n.b);
+  const bool direct = bn.op == Op::Reg && hosts_[bn.n] >= 0 && (bn.sf || !n.sf);
+  Reg64 b = direct ? host(static_cast<unsigned>(bn.n)) : temporary();
+  if (!direct) eval(n.b, b);
+  if (b.getIdx() == to.getIdx()) {
+    const Reg64 t = temporary();
+    x_.mov(t, b);
+    b = t;
+  }
+  eval(n.a, to);
+  clobber_flags();
+  n.sf ? x_.sub(to, b) : x_.sub(to.cvt32(), b.cvt32());
+  release(b);
+}
+
+void Emitter::eval_shift(const Node& n, const Reg64& to) {
+  const auto type = static_cast<a64::ShiftType>(n.n);
+  const Xbyak::Reg reg = n.sf ? static_cast<Xbyak::Reg>(to) : static_cast<Xbyak::Reg>(to.cvt32());
+  const Node& amount = at(n.b);
+  if (amount.op == Op::Imm) {
+    const int by = static_cast<int>(amount.n & (n.sf ? 63 : 31));
+    const Node& a = at(n.a);
+    const bool direct = a.op == Op::Reg && hosts_[a.n] >= 0 && (a.sf || !n.sf);
+    if (type == a64::ShiftType::Ror) {
+      if (!direct) eval(n.a, to);
+      const Reg64 from = direct ? host(static_cast<unsigned>(a.n)) : to;
+      if (n.sf)
+        x_.rorx(to, from, static_cast<u8>(by));
+      else
+        x_.rorx(to.cvt32(), from.cvt32(), static_cast<u8>(by));
+      return;
+    }
+    eval(n.a, to);
+    if (by == 0) return n.sf ? void() : x_.mov(to.cvt32(), to.cvt32());
+    clobber_flags();
+    switch (type) {
+      case a64::ShiftType::Lsl:
+        return x_.shl(reg, by);
+      case a64::ShiftType::Lsr:
+        return x_.shr(reg, by);
+      default:
+        return x_.sar(reg, by);
+    }
+  }
+  if (type == a64::ShiftType::Ror) {
+    // By CL: everything else of the tree is done before.
+    const Reg64 by = in_register(n.b);
+    const bool to_is_cl = to.getIdx() == 1;
+    const bool clash = to_is_cl || by.getIdx() == to.getIdx();
+    const Reg64 value = clash ? temporary() : to;
+    eval(n.a, value);
+    clobber_flags();
+    const bool save = by.getIdx() != 1 && (taken_ & 2) != 0 && value.getIdx() != 1;
+    if (save) give_up();
+    if (by.getIdx() != 1) x_.mov(rcx, by);
+    n.sf ? x_.ror(value, cl) : x_.ror(value.cvt32(), cl);
+    if (clash) {
+      x_.mov(to, value);
+      release(value);
+    }
+    if (by.getIdx() != to.getIdx()) release(by);
+    return;
+  }
+  const Reg64 by = in_register(n.b);
+  const bool clash = by.getIdx() == to.getIdx();
+  const Reg64 value = clash ? temporary() : to;
+  eval(n.a, value);
+  if (n.sf) {
+    switch (type) {
+      case a64::ShiftType::Lsl:
+        x_.shlx(to, value, by);
+        break;
+      case a64::ShiftType::Lsr:
+        x_.shrx(to, value, by);
+        break;
+      default:
+        x_.sarx(to, value, by);
+        break;
+    }
+  } else {
+    switch (type) {
+      case a64::ShiftType::Lsl:
+        x_.shlx(to.cvt32(), value.cvt32(), by.cvt32());
+        break;
+      case a64::ShiftType::Lsr:
+        x_.shrx(to.cvt32(), value.cvt32(), by.cvt32());
+        break;
+      default:
+        x_.sarx(to.cvt32(), value.cvt32(), by.cvt32());
+        break;
+    }
+  }
+  if (clash)
+    release(value);
+  else
+    release(by);
+}
+
+void Emitter::eval_sext(const Node& n, const Reg64& to) {
+  const Node a = at(n.a);
+  if (a.op == Op::Loaded && n.n == 8u << a.n) return eval_loaded(a, to, true);
+  const bool direct = a.op == Op::Reg && hosts_[a.n] >= 0;
+  const Reg64 from = direct ? host(static_cast<unsigned>(a.n)) : to;
+  if (!direct) eval(n.a, to);
+  switch (n.n) {
+    case 8:
+      return x_.movsx(to, from.cvt8());
+    case 16:
+      return x_.movsx(to, from.cvt16());
+    case 32:
+      return x_.movsxd(to, from.cvt32());
+    default:
+      break;
+  }
+  if (direct && from.getIdx() != to.getIdx()) x_.mov(to, from);
+  clobber_flags();
+  x_.shl(to, static_cast<int>(64 - n.n));
+  x_.sar(to, static_cast<int>(64 - n.n));
+}
+
+void Emitter::eval_zext(const Node& n, const Reg64& to) {
+  const Node& a = at(n.a);
+  const bool direct = a.op == Op::Reg && hosts_[a.n] >= 0;
+  const Reg64 from = direct ? host(static_cast<unsigned>(a.n)) : to;
+  if (!direct) eval(n.a, to);
+  switch (n.n) {
+    case 8:
+      return x_.movzx(to.cvt32(), from.cvt8());
+    case 16:
+      return x_.movzx(to.cvt32(), from.cvt16());
+    case 32:
+      return x_.mov(to.cvt32(), from.cvt32());
+    default:
+      break;
+  }
+  clobber_flags();
+  if (n.n < 32) {
+    if (direct && from.getIdx() != to.getIdx()) x_.mov(to.cvt32(), from.cvt32());
+    return x_.and_(to.cvt32(), (u32{1} << n.n) - 1);
+  }
+  if (direct && from.getIdx() != to.getIdx()) x_.mov(to, from);
+  x_.shl(to, static_cast<int>(64 - n.n));
+  x_.shr(to, static_cast<int>(64 - n.n));
+}
+
+void Emitter::eval_multiply_high(const Node& n, const Reg64& to) {
+  // RDX takes part: the operands go there and to RAX, whatever `to` is.
+  const Reg64 a = in_register(n.a), b = in_register(n.b);
+  const bool rdx_taken =
+      (taken_ & 4) != 0 && a.getIdx() != 2 && b.getIdx() != 2 && to.getIdx() != 2;
+  if (rdx_taken) give_up();
+  if (n.op == Op::Umulh) {
+    // Without an effect on the flags.
+    if (b.getIdx() == 2) {
+      x_.mulx(to, to, a);
+    } else {
+      if (a.getIdx() != 2) x_.mov(rdx, a);
+      x_.mulx(to, to, b);
+    }
+  } else {
+    clobber_flags();
+    if (b.getIdx() == 0) {
+      x_.imul(a);
+    } else {
+      if (a.getIdx() != 0) x_.mov(rax, a);
+      x_.imul(b);
+    }
+    if (to.getIdx() != 2) x_.mov(to, rdx);
+  }
+  for (const Reg64& r : {a, b})
+    if (r.getIdx() != to.getIdx()) release(r);
+}
+
+void Emitter::eval_divide(const Node& n, const Reg64& to) {
+  // The dividend in RDX:RAX, the divisor in RCX.
+  clobber_flags();
+  const bool is_signed = n.op == Op::Sdiv;
+  if ((taken_ & ~(1u << to.getIdx()) & 7) != 0) give_up();
+  const u32 before = taken_;
+  taken_ |= 7;
+  const auto wide = [&](Val v, const Reg64& r) { eval(v, r); };
+  wide(n.a, rax);
+  wide(n.b, rcx);
+  if (is_signed && !n.sf) {
+    // In 64 bits nothing overflows.
+    x_.movsxd(rax, eax);
+    x_.movsxd(rcx, ecx);
+  }
+  Label zero, negate, done;
+  x_.test(rcx, rcx);
+  x_.jz(zero, x_.T_NEAR);
+  if (is_signed) {
+    x_.cmp(rcx, -1);
+    x_.je(negate, x_.T_NEAR);
+    x_.cqo();
+    x_.idiv(rcx);
+  } else {
+    x_.xor_(edx, edx);
+    if (n.sf)
+      x_.div(rcx);
+    else
+      x_.div(ecx);
+  }
+  x_.jmp(done, x_.T_NEAR);
+  if (is_signed) {
+    x_.L(negate);
+    x_.neg(rax);
+    x_.jmp(done, x_.T_NEAR);
+  }
+  x_.L(zero);
+  x_.xor_(eax, eax);
+  x_.L(done);
+  if (!n.sf)
+    x_.mov(to.cvt32(), eax);
+  else if (to.getIdx() != 0)
+    x_.mov(to, rax);
+  taken_ = before;
+}
+
+void Emitter::eval_select(const Node& n, const Reg64& to) {
+  const Bool& b = n.choice;
+  Val yes = n.a, no = n.b;
+  if (b.kind == Bool::Kind::Cond) {
+    if (b.n >= 14) return eval(b.invert ? no : yes, to);
+    const Node &y = at(yes), &z = at(no);
+    const unsigned cc = b.n ^ (b.invert ? 1u : 0u);
+    unsigned x86 = 0;
+    if (y.op == Op::Imm && z.op == Op::Imm && ((y.n == 1 && z.n == 0) || (y.n == 0 && z.n == 1))) {
+      flags_to_eflags();
+      condition_of(y.n == 1 ? cc : cc ^ 1, x86);
+      // SETcc and CMOVcc by their numbers (Intel SDM, volume 2, appendix B).
+      x_.db(to.getIdx() >= 8 ? 0x41 : 0x40);
+      x_.db(0x0f);
+      x_.db(static_cast<u8>(0x90 | x86));
+      x_.db(static_cast<u8>(0xc0 | (to.getIdx() & 7)));
+      return x_.movzx(to.cvt32(), to.cvt8());
+    }
+    // The one that is `to` already stays there.
+    const auto is_to = [&](Val v) {
+      return at(v).op == Op::Reg && at(v).sf && hosts_[at(v).n] == to.getIdx();
+    };
+    bool other_way = is_to(yes);
+    if (other_way) std::swap(yes, no);
+    const Reg64 chosen = in_register(yes);
+    const bool clash = chosen.getIdx() == to.getIdx();
+    const Reg64 result = clash ? temporary() : to;
+    if (!is_to(no) || clash) eval(no, result);
+    flags_to_eflags();
+    condition_of(other_way ? cc ^ 1 : cc, x86);
+    const int d = result.getIdx(), s = chosen.getIdx();
+    x_.db(static_cast<u8>(0x48 | (d >= 8 ? 4 : 0) | (s >= 8 ? 1 : 0)));
+    x_.db(0x0f);
+    x_.db(static_cast<u8>(0x40 | x86));
+    x_.db(static_cast<u8>(0xc0 | (d & 7) << 3 | (s & 7)));
+    if (clash) {
+      x_.mov(to, result);
+      release(result);
+    } else {
+      release(chosen);
+    }
+    return;
+  }
+  // A test of a value: rare, so by a branch.
+  const Reg64 result = temporary();
+  Label otherwise, done;
+  Bool not_b = b;
+  not_b.invert = !b.invert;
+  jump_if(not_b, otherwise);
+  eval(yes, result);
+  x_.jmp(done, x_.T_NEAR);
+  x_.L(otherwise);
+  eval(no, result);
+  x_.L(done);
+  if (result.getIdx() != to.getIdx()) x_.mov(to, result);
+  release(result);
+}
+
+Xbyak::Address Emitter::loaded_from(const Node& n, unsigned bytes) {
+  const Xbyak::AddressFrame size(bytes * 8);
+  return n.address >= 0 ? size[rcx + Reg64(n.address) + n.distance] : size[rcx + n.distance];
+}
+
+void Emitter::eval_loaded(const Node& n, const Reg64& to, bool sign) {
+  switch (n.n) {
+    case 0:
+      return sign ? x_.movsx(to, loaded_from(n, 1)) : x_.movzx(to.cvt32(), loaded_from(n, 1));
+    case 1:
+      return sign ? x_.movsx(to, loaded_from(n, 2)) : x_.movzx(to.cvt32(), loaded_from(n, 2));
+    case 2:
+      return sign ? x_.movsxd(to, loaded_from(n, 4)) : x_.mov(to.cvt32(), loaded_from(n, 4));
+    default:
+      return x_.mov(to, loaded_from(n, 8));
+  }
+}
+
+}  // namespace quince::cpu::jit

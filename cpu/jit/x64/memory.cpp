@@ -1,0 +1,241 @@
+// Loads and stores: the first-level TLB inline, everything else in stubs.
+#include "base/assert.h"
+#include "cpu/jit/x64/emitter.h"
+
+namespace quince::cpu::jit {
+
+using namespace Xbyak::util;
+
+/// The address: a register that stays as it is until the access is over, and a distance from it.
+Emitter::Address Emitter::address_of(Val va) {
+  const auto direct = [&](Val v) {
+    const Node& n = at(v);
+    return (n.op == Op::Reg && n.sf && hosts_[n.n] >= 0) || n.op == Op::Host;
+  };
+  const auto reg_of = [&](Val v) {
+    const Node& n = at(v);
+    return n.op == Op::Host ? Reg64(static_cast<int>(n.n)) : host(static_cast<unsigned>(n.n));
+  };
+  if (direct(va)) return {reg_of(va), 0};
+  const Node& n = at(va);
+  constexpr s64 kFar = 1 << 20;
+  if (n.op == Op::Add && n.sf && direct(n.a) && at(n.b).op == Op::Imm) {
+    const s64 distance = static_cast<s64>(at(n.b).n);
+    if (distance > -kFar && distance < kFar) return {reg_of(n.a), static_cast<int>(distance)};
+  }
+  if ((taken_ & 4) != 0) give_up();
+  taken_ |= 4;
+  eval(va, rdx);
+  // It may be wanted again, for the base register.
+  nodes_[va.node] = host_node(2);
+  return {rdx, 0};
+}
+
+Xbyak::Address Emitter::at_host(const Address& a, unsigned offset, unsigned bytes) {
+  return Xbyak::AddressFrame(bytes * 8)[rcx + a.reg + (a.distance + static_cast<int>(offset))];
+}
+
+/// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.
+Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned elements,
+                                bool write, MemOp m) {
+  clobber_flags();
+  const unsigned size = 1u << log2, bytes = size * elements;
+  Stub& s = stub(write ? Stub::Kind::Store : Stub::Kind::Load);
+  s.address = address.reg.getIdx();
+  s.distance = address.distance;
+  s.site = &site();
+  s.site->log2 = static_cast<u8>(log2);
+  s.site->elements = static_cast<u8>(elements);
+  s.site->ordered = m.ordered;
+  if ((taken_ & 3) != 0) give_up();
+  taken_ |= 2;
+  constexpr unsigned kEntryShift = 5;
+  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
+  if (address.distance == 0)
+    x_.mov(eax, address.reg.cvt32());
+  else
+    x_.lea(eax, ptr[address.reg + address.distance]);
+  if ((key_.aligned || m.ordered) && size > 1) {
+    x_.test(eax, size - 1);
+    x_.jnz(s.label, x_.T_NEAR);
+  }
+  x_.shr(eax, 12 - kEntryShift);
+  x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
+  const int last = address.distance + static_cast<int>(bytes - 1);
+  if (last == 0)
+    x_.mov(rcx, address.reg);
+  else
+    x_.lea(rcx, ptr[address.reg + last]);
+  x_.and_(rcx, -4096);
+  x_.cmp(rcx, ptr[r14 + rax + (write ? Native::kTlbWrite : Native::kTlbRead)]);
+  x_.jne(s.label, x_.T_NEAR);
+  x_.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
+  if (!write) x_.L(s.back);
+  return s;
+}
+
+bool Emitter::base(u32 rn, Val& out) {
+  if (rn == kSp && key_.sp_checked && !sp_aligned_) {
+    clobber_flags();
+    Stub& s = stub(Stub::Kind::Bail);
+    if (hosts_[kSp] >= 0)
+      x_.test(host(kSp).cvt32(), 15);
+    else
+      x_.test(state(offsetof(CpuState, sp), 4), 15);
+    x_.jnz(s.label, x_.T_NEAR);
+    sp_aligned_ = true;
+  }
+  out = get_sp(rn, true);
+  return true;
+}
+
+bool Emitter::load(Val va, unsigned log2, Val& out, MemOp m) {
+  const Address address = address_of(va);
+  look_up(address, log2, 1, false, m);
+  out = node(Op::Loaded, true, {}, {}, log2);
+  at(out).address = static_cast<s8>(address.reg.getIdx());
+  at(out).distance = address.distance;
+  return true;
+}
+
+bool Emitter::load_pair(Val va, unsigned log2, Val& a, Val& b) {
+  const Address address = address_of(va);
+  look_up(address, log2, 2, false, {});
+  if (log2 == 3 && key_.several) {
+    // One access, where it is aligned (FEAT_LSE2).
+    x_.vmovdqu(xmm2, at_host(address, 0, 16));
+    taken_ &= ~2u;
+    a = node(Op::Lane, true, {}, {}, 0);
+    b = node(Op::Lane, true, {}, {}, 1);
+    return true;
+  }
+  // Either register may be the base, which is done with unless it is written, too.
+  if (insn_->facts.puts <= 2) {
+    taken_ &= ~4u;
+    dead_ = used_;
+  }
+  x_.lea(rcx, ptr[rcx + address.reg + address.distance]);
+  a = node(Op::Loaded, true, {}, {}, log2);
+  b = node(Op::Loaded, true, {}, {}, log2);
+  at(b).distance = 1 << log2;
+  return true;
+}
+
+bool Emitter::load_v(Val va, Vec& out, MemOp m) {
+  const Address address = address_of(va);
+  look_up(address, 4, 1, false, m);
+  out.xmm = xmm_++;
+  x_.vmovdqu(Xbyak::Xmm(out.xmm), at_host(address, 0, 16));
+  taken_ &= ~2u;
+  return true;
+}
+
+/// Writes an element of a store, and tells its stub what that is.
+void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
+                          unsigned element) {
+  const Node& n = at(v);
+  const unsigned bytes = 1u << log2;
+  const auto place = at_host(address, offset, bytes);
+  auto& value = s.values[element];
+  const auto write = [&](const Reg64& r) {
+    switch (log2) {
+      case 0:
+        return x_.mov(place, r.cvt8());
+      case 1:
+        return x_.mov(place, r.cvt16());
+      case 2:
+        return x_.mov(place, r.cvt32());
+      default:
+        return x_.mov(place, r);
+    }
+  };
+  if (n.op == Op::Imm) {
+    if (n.n != 0) give_up();  // XZR is the only number that is stored
+    value = {.kind = Stub::Value::Kind::Number, .r = 0, .n = n.n};
+    return x_.mov(place, 0);
+  }
+  if (n.op == Op::Fp) {
+    value = {.kind = Stub::Value::Kind::Vector, .r = static_cast<u8>(n.n), .n = 0};
+    x_.mov(rax, state(offsetof(CpuState, v) + 16 * n.n));
+    return write(rax);
+  }
+  if (n.op != Op::Reg) return give_up();
+  value = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(n.n), .n = 0};
+  if (hosts_[n.n] >= 0) return write(host(static_cast<unsigned>(n.n)));
+  x_.mov(rax, guest_memory(static_cast<unsigned>(n.n)));
+  write(rax);
+}
+
+bool Emitter::store(Val va, unsigned log2, Val v, MemOp m) {
+  const Address address = address_of(va);
+  Stub& s = look_up(address, log2, 1, true, m);
+  store_value(v, log2, address, 0, s, 0);
+  x_.L(s.back);
+  taken_ &= ~2u;
+  return true;
+}
+
+bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
+  const Address address = address_of(va);
+  Stub& s = look_up(address, log2, 2, true, {});
+  if (log2 == 3 && key_.several && at(a).op == Op::Reg && at(b).op == Op::Reg) {
+    const auto half = [&](Val v, unsigned element, const Xbyak::Xmm& x) {
+      const unsigned r = static_cast<unsigned>(at(v).n);
+      s.values[element] = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(r), .n = 0};
+      if (hosts_[r] >= 0)
+        x_.vmovq(x, host(r));
+      else
+        x_.vmovq(x, guest_memory(r));
+    };
+    half(a, 0, xmm2);
+    half(b, 1, xmm3);
+    x_.vpunpcklqdq(xmm2, xmm2, xmm3);
+    x_.vmovdqu(at_host(address, 0, 16), xmm2);
+  } else {
+    store_value(a, log2, address, 0, s, 0);
+    store_value(b, log2, address, 1u << log2, s, 1);
+  }
+  x_.L(s.back);
+  taken_ &= ~2u;
+  return true;
+}
+
+bool Emitter::store_v(Val va, Vec v, MemOp m) {
+  const Address address = address_of(va);
+  Stub& s = look_up(address, 4, 1, true, m);
+  s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r, .n = 0};
+  x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
+  x_.vmovdqu(at_host(address, 0, 16), xmm2);
+  x_.L(s.back);
+  taken_ &= ~2u;
+  return true;
+}
+
+void Emitter::put_v(u32 r, Vec v) {
+  x_.vmovdqa(state(offsetof(CpuState, v) + 16 * r, 16), Xbyak::Xmm(v.xmm));
+}
+
+/// The rest of the register is zero.
+void Emitter::put_fp(u32 r, Val v) {
+  const Node n = at(v);
+  if (n.op == Op::Host) {
+    x_.vmovq(xmm2, Reg64(static_cast<int>(n.n)));
+  } else if (n.op == Op::Loaded && n.n >= 2) {
+    const auto from = loaded_from(n, 1u << n.n);
+    n.n == 3 ? x_.vmovq(xmm2, from) : x_.vmovd(xmm2, from);
+  } else {
+    eval(v, rax);
+    x_.vmovq(xmm2, rax);
+  }
+  x_.vmovdqa(state(offsetof(CpuState, v) + 16 * r, 16), xmm2);
+}
+
+/// A store before a load: the one order that the host does not keep.
+void Emitter::fence() {
+  if (!key_.several) return;
+  clobber_flags();
+  x_.lock();
+  x_.or_(Xbyak::util::dword[rsp], 0);
+}
+
+}  // namespace quince::cpu::jit

@@ -1,0 +1,24 @@
+// The code that all regions share: into and out of translated code, and calls of the emulator.
+#pragma once
+
+#include "cpu/jit/x64/emitter.h"
+
+namespace quince::cpu::jit {
+
+/// Each takes the Vcpu, an address, where the call comes from, and the budget behind its block.
+struct ThunkTargets {
+  u64 (*load_missed)(Vcpu* c, u64 va, const Site* site, s64 budget);
+  u64 (*store_missed)(Vcpu* c, u64 va, const Site* site, s64 budget);
+  u64 (*call)(Vcpu* c, u64 va, const Site* site, s64 budget);
+  const u8* (*next)(Vcpu* c, u64 from);  ///< where to go on, or null to leave
+};
+
+/// Writes them to `at`, and what regions use of them to `shared`.
+struct Thunks {
+  Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets);
+  void (*enter)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
+  const u8* unknown = nullptr;  ///< RAX is a target that the jump cache does not know
+  std::size_t bytes = 0;
+};
+
+}  // namespace quince::cpu::jit

@@ -11,6 +11,9 @@ namespace {
 
 constexpr u64 kPageMask = 0xfff;
 
+/// Which bit of Vcpu::pieces_ an address has.
+unsigned gigabyte(u64 va) { return (va >> 30) & 63; }
+
 /// The table walker's memory: RAM only; anything else is an external abort.
 class WalkerMemory final : public PhysMemory {
  public:
@@ -95,6 +98,7 @@ void Vcpu::flush_l1() {
   for (auto& table : fetch_)
     for (FetchEntry& f : table) f.va = kNoPage;
   code_log2_size_ = 12;
+  pieces_ = 0;
   if (jit_ != nullptr) jit_->forget_jumps();
 }
 
@@ -117,19 +121,34 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   }
   if (what.kind == TlbInvalidation::Kind::None) return;
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
-  // Pieces of a block go together, since the invalidation is of the block's descriptor.
-  const auto covered = [&](u64 tagged, unsigned log2_size) {
-    const u64 va = static_cast<u64>(sign_extend(tagged, 56));
-    return what.covers(VirtAddr(va >> log2_size << log2_size), log2_size, false, 0);
-  };
-  for (auto& table : l1_)
-    for (TlbEntry& t : table) {
-      const u64 va = t.read != kNoPage ? t.read : t.write;
-      if (va != kNoPage && covered(va, (t.pa_page >> kSizeShift) & 31)) t.read = t.write = kNoPage;
+  const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
+  const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
+  const u64 first = what.first.raw(), last = what.last.raw();
+  constexpr u64 kFew = 16 * 4096;
+  if (last - first < kFew && !bit(pieces_, gigabyte(first)) && !bit(pieces_, gigabyte(last))) {
+    for (u64 va = first; va - first <= last - first; va += 4096) {
+      for (auto& table : l1_) {
+        TlbEntry& t = table[(va >> 12) & (kL1Entries - 1)];
+        if (plain(page_of(t)) == va) t.read = t.write = kNoPage;
+      }
+      for (auto& table : fetch_) {
+        FetchEntry& f = table[(va >> 12) & (kFetchEntries - 1)];
+        if (f.va == va) f.va = kNoPage;
+      }
     }
-  for (auto& table : fetch_)
-    for (FetchEntry& f : table)
-      if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
+  } else {
+    // Pieces of a block go together, since the invalidation is of the block's descriptor.
+    const auto covered = [&](u64 va, unsigned log2_size) {
+      return what.covers(VirtAddr(plain(va) >> log2_size << log2_size), log2_size, false, 0);
+    };
+    for (auto& table : l1_)
+      for (TlbEntry& t : table)
+        if (page_of(t) != kNoPage && covered(page_of(t), (t.pa_page >> kSizeShift) & 31))
+          t.read = t.write = kNoPage;
+    for (auto& table : fetch_)
+      for (FetchEntry& f : table)
+        if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
+  }
   if (jit_ == nullptr) return;
   const u64 block = u64{1} << code_log2_size_;
   jit_->forget_jumps(what.first.raw() & ~(block - 1), what.last.raw() | (block - 1));
@@ -139,6 +158,11 @@ void Vcpu::drop_l1(PhysAddr page) {
   for (auto& table : l1_)
     for (TlbEntry& t : table)
       if ((t.pa_page & ~kPageMask) == page.raw()) t = {};
+}
+
+/// Part of a block that is larger than the page comes into the first level.
+void Vcpu::note_piece(u64 va, unsigned log2_size) {
+  if (log2_size > 12) pieces_ |= log2_size > 30 ? ~u64{0} : u64{1} << gigabyte(va);
 }
 
 void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
@@ -154,6 +178,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
          .pa_page =
              at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift};
   private_pages_ |= at.is_private;
+  note_piece(va, at.log2_size);
   if (a.kind == AccessKind::Read)
     e.read = page;
   else if (at.watched)

@@ -139,6 +139,7 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
        .is_private = is_private,
        .log2_size = log2_size};
   private_pages_ |= is_private;
+  note_piece(pc, log2_size);
   code_log2_size_ = std::max(code_log2_size_, f.log2_size);
   return true;
 }

@@ -161,7 +161,7 @@ class Vcpu final : public hw::IrqSink {
 
   /// Has translated code run besides the interpreter's (cpu/jit), in at most `bytes` of host memory, once an
   /// instruction was the target of a branch `threshold` times.  Before the first run().
-  Result<void> use_jit(std::size_t bytes, u8 threshold = 12);
+  Result<void> use_jit(std::size_t bytes, u8 threshold = 128);
   const jit::Jit* translator() const { return jit_.get(); }
 
   // ---- Running (the vCPU's own thread) ---------------------------------------------------------
@@ -486,6 +486,7 @@ class Vcpu final : public hw::IrqSink {
   bool reach(u64 va, unsigned size, bool aligned, AccessKind kind, MemOp op, Physical& out);
   static bool is_private(const Translation& t, u64 va);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
+  void note_piece(u64 va, unsigned log2_size);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
   void flush_l1();
   void drop_l1(const TlbInvalidation& what);
@@ -540,6 +541,8 @@ class Vcpu final : public hw::IrqSink {
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   u8 code_log2_size_ = 12;       ///< the largest page or block that code was in since flush_l1()
+  u64 pieces_ =
+      0;  ///< a bit for each gigabyte (modulo 64) where l1_ or fetch_ have parts of blocks
   bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL

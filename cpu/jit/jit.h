@@ -86,7 +86,7 @@ class Jit {
   const u8* next(u64 from);
 
   Vcpu& c_;
-  u8 threshold_ = 12;
+  u8 threshold_ = 0;
   std::unique_ptr<CodeBuffer> buffer_;
   std::unique_ptr<Shared> shared_;
   void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;

@@ -40,7 +40,7 @@ bool is_plain_register(u32 word) {
   for (const u32 plain :
        {sysreg(3, 13, 0, 2), sysreg(3, 13, 0, 3), sysreg(0, 13, 0, 4),  // TPIDR
         sysreg(0, 4, 1, 0), sysreg(0, 4, 0, 0), sysreg(0, 4, 0, 1),     // SP_EL0, SPSR, ELR
-        sysreg(3, 4, 2, 0)})                                            // NZCV
+        sysreg(3, 4, 2, 0)})                                            // NZCV, DAIF
     if (reg == plain) return true;
   return false;
 }
@@ -65,17 +65,22 @@ bool call_goes_on(const a64::RowInfo& info, u32 word) {
           !id.starts_with("AUTIA_"));
 }
 
-/// Instructions for which there is nothing to do, or no more than a fence.
-Insn::Special special_of(const a64::RowInfo& info, u32 word) {
+/// Instructions for which there is nothing to do, or no more than a fence or a look at what is pending.
+Insn::Special special_of(const a64::RowInfo& info, u32 word, const StateKey& key) {
   static constexpr std::string_view kNothing[] = {"HINT",      "NOP",  "DGH", "ESB", "PSB_CSYNC",
                                                   "TSB_CSYNC", "CSDB", "BTI", "SB"};
+  using Special = Insn::Special;
   const std::string_view id = info.id;
-  if (std::string_view(info.group) != "system") return Insn::Special::No;
+  if (std::string_view(info.group) != "system") return Special::No;
   if (std::find(std::begin(kNothing), std::end(kNothing), id) != std::end(kNothing))
-    return Insn::Special::Nothing;
-  if (id != "DMB") return Insn::Special::No;
+    return Special::Nothing;
+  // Whatever changes the context has left translated code already; mail of other CPUs is pending.
+  if (id == "ISB") return Special::Synchronise;
+  // Nobody else's maintenance to wait for, nobody who sees the order of accesses.
+  if (id == "DSB" && !key.several) return Special::Nothing;
+  if (id != "DMB") return Special::No;
   const u32 types = (word >> 8) & 3;  // loads only, stores only: the host has that order
-  return types == 1 || types == 2 ? Insn::Special::Nothing : Insn::Special::Fence;
+  return types == 1 || types == 2 ? Special::Nothing : Special::Fence;
 }
 
 Insn look(const RegionSource& source, unsigned index) {
@@ -107,7 +112,8 @@ Insn look(const RegionSource& source, unsigned index) {
     i.ends = i.facts.flow != Flow::Next;
     return i;
   }
-  i.special = special_of(*info, i.word);
+  i.special = special_of(*info, i.word, source.key);
+  i.facts.memory = i.special == Insn::Special::Synchronise;  // an interrupt sees NZCV
   if (const std::size_t at =
           std::string_view(info->id) == "MRS" ? member_of(i.word, source.key) : 0) {
     i.special = Insn::Special::ReadState;

@@ -28,7 +28,8 @@ struct Insn {
     No,
     Nothing,
     Fence,
-    ReadState,  ///< MRS of what is a member of CpuState
+    Synchronise,  ///< ISB
+    ReadState,    ///< MRS of what is a member of CpuState
   } special = Special::No;
   u16 member = 0;  ///< ReadState: its offset
 };

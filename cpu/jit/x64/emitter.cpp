@@ -130,6 +130,7 @@ void Emitter::emit_insn(const Insn& i) {
   xmm_ = 0;
   if (i.bail) return bail();
   if (i.special == Insn::Special::Fence) return fence();
+  if (i.special == Insn::Special::Synchronise) return synchronise();
   if (i.special == Insn::Special::Nothing) return;
   if (i.special == Insn::Special::ReadState)
     return put(i.word & 31, true, node(Op::State, true, {}, {}, i.member));
@@ -280,6 +281,17 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   leave_for(b.next, next, number);
 }
 
+/// ISB: what is pending comes before the next instruction.
+void Emitter::synchronise() {
+  clobber_flags();
+  Stub& stop = stub(Stub::Kind::Interrupt);
+  stop.target = pc_ + 4;
+  stop.undone = left_ - 1;
+  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
+  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.jnz(stop.label, x_.T_NEAR);
+}
+
 /// On the way back to the start of a loop: it can be left for an interrupt.
 void Emitter::check_loop(u64 target) {
   if (!flags_.in_memory && !flags_.again) save_flags();
@@ -420,7 +432,7 @@ void Emitter::emit_stubs() {
         mov_imm(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
-        leave(0);
+        leave(s.undone);
         break;
       case Stub::Kind::Exit:
         load_constant(rax, s.exit);

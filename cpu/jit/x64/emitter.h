@@ -249,6 +249,7 @@ class Emitter {
   void emit_missed(Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
   void check_loop(u64 target);
+  void synchronise();
   void bail();
   /// This instruction is too much for the emitter: what comes out is not to be used.
   void give_up() {

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Compiles the benchmarks of bench/guest for the guest and for this host, and packs the guest's initramfs.
+# With --programs also one of Debian's arm64 packages, which are fetched and unpacked, not configured.
+set -euo pipefail
+
+kHere=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+readonly kHere kRoot=$kHere/..
+# shellcheck source=scripts/own-apt.sh
+source "$kRoot/scripts/own-apt.sh"
+
+# The compiler may neither contract nor reorder floating point, so that both machines compute the same, nor
+# vectorize, so that each benchmark measures what its class says.
+readonly kFlags=(-O2 -static -s -std=gnu11 -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror
+  -fno-tree-vectorize -fno-tree-slp-vectorize -ffp-contract=off -fno-math-errno -pthread)
+readonly kPackages=(gcc libc6-dev python3 perl sqlite3 git openssl dash coreutils sed grep)
+
+usage() {
+  cat <<'END'
+usage: make_guest.sh [--native | --programs] OUT [GUEST]
+  OUT         a folder: bench-arm64, bench-native, bench.cpio.gz; with --programs programs.cpio and root/
+  GUEST       what scripts/fetch-guest.sh filled, for its busybox; by default build/guest
+  --native    compiles only, and needs no GUEST
+  --programs  packs gcc, python3, perl, sqlite3, git and openssl of Debian as well (150 MiB are fetched)
+END
+}
+
+die() {
+  echo "make_guest.sh: $*" >&2
+  exit 1
+}
+
+# unchanged STAMP FILE...: the stamp has the same digest of the files; else it is written when all is done.
+digest() { cat "$@" "${BASH_SOURCE[0]}" | sha256sum; }
+unchanged() {
+  local stamp=$1
+  shift
+  [[ -s $stamp ]] && cmp -s "$stamp" <(digest "$@")
+}
+
+compile() {
+  local -a sources=("$kHere"/guest/*.c)
+  if unchanged "$out/.compiled" "${sources[@]}" "$kHere"/guest/*.h; then return; fi
+  rm -f "$out/.compiled"
+  command -v aarch64-linux-gnu-gcc >/dev/null ||
+    die "aarch64-linux-gnu-gcc is missing (scripts/install-deps.sh check)"
+  aarch64-linux-gnu-gcc "${kFlags[@]}" -o "$out/bench-arm64" "${sources[@]}" -lm
+  gcc "${kFlags[@]}" -o "$out/bench-native" "${sources[@]}" -lm
+  digest "${sources[@]}" "$kHere"/guest/*.h >"$out/.compiled"
+}
+
+# pack ROOT: the folder as an initramfs on stdout; the same files give the same bytes.
+pack() {
+  find "$1" -exec touch -h -d @0 {} +
+  (cd "$1" && find . -print0 | LC_ALL=C sort -z |
+    cpio --quiet --null --create --format=newc --reproducible --owner=+0:+0)
+}
+
+pack_bench() {
+  local root=$stage/bench
+  mkdir -p "$root"/{bin,dev,proc,sys,tmp}
+  install -m 755 "$guest/busybox" "$root/bin/busybox"
+  ln -s busybox "$root/bin/sh"
+  install -m 755 "$out/bench-arm64" "$root/bench"
+  install -m 755 "$kHere/guest/init.sh" "$root/init"
+  pack "$root" | gzip -n -9 >"$out/bench.cpio.gz.part"
+  mv "$out/bench.cpio.gz.part" "$out/bench.cpio.gz"
+}
+
+# Downloads the packages and all that they need to $debs, whole or not at all.
+download() {
+  own_apt_setup "$out/cache/apt"
+  own_apt_update
+  rm -rf "$out/cache/apt/cache/archives"
+  mkdir -p "$out/cache/apt/cache/archives/partial"
+  own_apt apt-get -qq -y --no-install-recommends --download-only install "${kPackages[@]}" >/dev/null ||
+    die "could not download the packages"
+  mv "$out/cache/apt/cache/archives" "$debs"
+}
+
+unpack() {
+  local deb name
+  rm -rf "$root"
+  mkdir -p "$root"/usr/{bin,sbin,lib} "$root"/{dev,proc,sys,tmp,root,etc}
+  # Debian's merged /usr, which packages of this release still name by its old places.
+  for name in bin sbin lib; do ln -s "usr/$name" "$root/$name"; done
+  for deb in "$debs"/*.deb; do
+    dpkg-deb --fsys-tarfile "$deb" |
+      tar -x -C "$root" --keep-directory-symlink --no-same-owner --no-same-permissions ||
+      die "could not unpack '$(basename "$deb")'"
+  done
+  # Who configures packages would make these.
+  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\n' >"$root/etc/group"
+  # What no benchmark reads, so that less has to be unpacked at each start.
+  rm -rf "$root"/usr/share/{doc,man,locale,info,bash-completion,gitweb} "$root"/usr/lib/python3*/test \
+    "$root"/usr/lib/gcc/*/*/{lto1,lto-dump,g++-mapper-server} "$root"/usr/lib/*/{*.a,libasan*,libtsan*,liblsan*,libubsan*,libhwasan*}
+}
+
+pack_programs() {
+  debs=$out/cache/debs root=$out/root
+  [[ -d $debs ]] || download
+  local -a files=("$kHere"/guest/init.sh "$kHere"/guest/programs/* "$out/bench-arm64" "$guest/busybox")
+  if unchanged "$out/.programs" "${files[@]}" && [[ -s $out/programs.cpio ]]; then return; fi
+  rm -f "$out/.programs"
+  unpack
+  mkdir -p "$root/programs"
+  cp "$kHere"/guest/programs/* "$root/programs/"
+  install -m 755 "$guest/busybox" "$root/bin/busybox"
+  install -m 755 "$out/bench-arm64" "$root/bench"
+  install -m 755 "$kHere/guest/init.sh" "$root/init"
+  pack "$root" >"$out/programs.cpio.part"
+  mv "$out/programs.cpio.part" "$out/programs.cpio"
+  digest "${files[@]}" >"$out/.programs"  # last: it says that the others are whole
+}
+
+main() {
+  local mode=""
+  case ${1:-} in
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    --native | --programs)
+      mode=${1#--}
+      shift
+      ;;
+  esac
+  (($# == 1 || $# == 2)) || die "one folder is needed, and no more than two (see --help)"
+  [[ $1 != -* ]] || die "unknown option '$1'"
+  guest=${2:-$kRoot/build/guest}
+  umask 022
+  mkdir -p "$1"
+  out=$(cd "$1" && pwd)
+  compile
+  [[ $mode != native ]] || return 0
+  [[ -s $guest/busybox ]] || die "there is no busybox at '$guest' (scripts/fetch-guest.sh makes one)"
+  command -v cpio >/dev/null || die "'cpio' is missing (scripts/install-deps.sh demo)"
+  stage=$(mktemp -d)
+  trap 'rm -rf "$stage"' EXIT
+  pack_bench
+  [[ $mode != programs ]] || pack_programs
+}
+
+main "$@"

@@ -29,8 +29,10 @@ die() {
   exit 1
 }
 
-# unchanged STAMP FILE...: the stamp has the same digest of the files; else it is written when all is done.
+# digest FILE...: of the files and of how they are packed.
 digest() { cat "$@" "${BASH_SOURCE[0]}" | sha256sum; }
+
+# unchanged STAMP FILE...: the stamp was made of these files.
 unchanged() {
   local stamp=$1
   shift
@@ -38,14 +40,21 @@ unchanged() {
 }
 
 compile() {
-  local -a sources=("$kHere"/guest/*.c)
-  if unchanged "$out/.compiled" "${sources[@]}" "$kHere"/guest/*.h; then return; fi
+  local name
+  local -a sources=("$kHere"/guest/*.[ch] "$kHere"/guest/programs/*)
+  if unchanged "$out/.compiled" "${sources[@]}"; then return; fi
   rm -f "$out/.compiled"
   command -v aarch64-linux-gnu-gcc >/dev/null ||
     die "aarch64-linux-gnu-gcc is missing (scripts/install-deps.sh check)"
-  aarch64-linux-gnu-gcc "${kFlags[@]}" -o "$out/bench-arm64" "${sources[@]}" -lm
-  gcc "${kFlags[@]}" -o "$out/bench-native" "${sources[@]}" -lm
-  digest "${sources[@]}" "$kHere"/guest/*.h >"$out/.compiled"
+  aarch64-linux-gnu-gcc "${kFlags[@]}" -o "$out/bench-arm64" "$kHere"/guest/*.c -lm
+  gcc "${kFlags[@]}" -o "$out/bench-native" "$kHere"/guest/*.c -lm
+  # What the compiler is given as a benchmark, for both machines and after the preprocessor.
+  rm -rf "$out/programs"
+  cp -r "$kHere/guest/programs" "$out/programs"
+  for name in lz trees scalar_fp system; do
+    (cd "$kHere/guest" && aarch64-linux-gnu-gcc "${kFlags[@]}" -E "$name.c") >"$out/programs/$name.i"
+  done
+  digest "${sources[@]}" >"$out/.compiled"
 }
 
 # pack ROOT: the folder as an initramfs on stdout; the same files give the same bytes.
@@ -92,19 +101,19 @@ unpack() {
   printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
   printf 'root:x:0:\n' >"$root/etc/group"
   # What no benchmark reads, so that less has to be unpacked at each start.
-  rm -rf "$root"/usr/share/{doc,man,locale,info,bash-completion,gitweb} "$root"/usr/lib/python3*/test \
-    "$root"/usr/lib/gcc/*/*/{lto1,lto-dump,g++-mapper-server} "$root"/usr/lib/*/{*.a,libasan*,libtsan*,liblsan*,libubsan*,libhwasan*}
+  (cd "$root/usr" && rm -rf share/{doc,man,locale,info,bash-completion,gitweb} lib/python3*/test \
+    lib/gcc/*/*/{lto1,lto-dump,g++-mapper-server,*.a} lib/*/{*.a,gconv,ldscripts,libasan*,libtsan*,liblsan*} \
+    lib/*/{libubsan*,libhwasan*,libgprofng*,perl/*/CORE} bin/*{lto-dump,ld.gold,ld.bfd,gdb,gprof,dwp}* include/linux)
 }
 
 pack_programs() {
   debs=$out/cache/debs root=$out/root
   [[ -d $debs ]] || download
-  local -a files=("$kHere"/guest/init.sh "$kHere"/guest/programs/* "$out/bench-arm64" "$guest/busybox")
+  local -a files=("$kHere"/guest/init.sh "$out"/programs/* "$out/bench-arm64" "$guest/busybox")
   if unchanged "$out/.programs" "${files[@]}" && [[ -s $out/programs.cpio ]]; then return; fi
   rm -f "$out/.programs"
   unpack
-  mkdir -p "$root/programs"
-  cp "$kHere"/guest/programs/* "$root/programs/"
+  cp -r "$out/programs" "$root/programs"
   install -m 755 "$guest/busybox" "$root/bin/busybox"
   install -m 755 "$out/bench-arm64" "$root/bench"
   install -m 755 "$kHere/guest/init.sh" "$root/init"

@@ -17,7 +17,7 @@ def timed_run(command, seconds):
     """Runs `command` and returns (status, wall seconds, user + system CPU seconds, output).
 
     Its standard output and error go to one file, so that no reader disturbs the run.  After
-    `seconds` it is killed, which is a Failure.
+    `seconds` it is killed, which is a Failure that shows the end of the output.
     """
     with tempfile.TemporaryFile() as log:
         start = time.monotonic()
@@ -27,16 +27,19 @@ def timed_run(command, seconds):
             # waitid() leaves the process to wait4(), which has its CPU time.
             while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 if time.monotonic() - start > seconds:
-                    raise Failure(f"no end within {seconds} s: {' '.join(command)}")
+                    break
                 time.sleep(0.005)
             wall = time.monotonic() - start
         finally:
-            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            late = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            if late:
                 process.kill()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
         output = log.read().decode(errors="replace")
+    if late:
+        raise Failure(f"no end within {seconds} s: {' '.join(command)}\n{output[-1000:]}")
     return process.returncode, wall, usage.ru_utime + usage.ru_stime, output
 
 

@@ -50,7 +50,7 @@ def arguments():
                    help=f"of {', '.join(PARTS)}, or all; micro without it")
     p.add_argument("--only", default="*", metavar="PATTERN[,...]", help="benchmarks, as 'integer/*,os/pipe'")
     p.add_argument("--pairs", type=int, default=5, help="rounds in which each set-up runs once")
-    p.add_argument("--rounds", type=int, default=3, help="of each benchmark in a run; the fastest counts")
+    p.add_argument("--rounds", type=int, default=10, help="of each benchmark in a run; the fastest counts")
     p.add_argument("--quick", action="store_true", help="a 64th of the work: compares check values, not speed")
     p.add_argument("--guest", default=os.path.join(HERE, "../build/guest"), metavar="FOLDER",
                    help="what scripts/fetch-guest.sh filled")
@@ -140,8 +140,7 @@ class Suite:
     def bench(self, name, only, cpus=1, without=""):
         a = self.a
         if name == figures.NATIVE:
-            # The host needs less time, so it can have more rounds.
-            command = [os.path.join(a.bench, "bench-native"), "--only", only, "--rounds", str(3 * a.rounds)]
+            command = [os.path.join(a.bench, "bench-native"), "--only", only, "--rounds", str(a.rounds)]
             command += ["--except", without] if without else []
             if cpus == 1 and without == "":  # two threads on one CPU, as the guest has
                 command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *command]

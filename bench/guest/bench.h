@@ -17,7 +17,8 @@ typedef uint64_t u64;
 struct Benchmark {
   /// CLASS/NAME; the class is a row of the table in docs/performance.md.
   const char* name;
-  /// How often `run` repeats its work: 0.1 to 0.3 s in QEMU on a PC of 2023.
+  /// How often `run` repeats its work: 20 to 50 ms in QEMU on a PC of 2023, so that of several rounds
+  /// one is likely to pass without other programs of the host.
   u64 iterations;
   /// Does the work and returns its check value, which depends on `iterations` and nothing else.
   u64 (*run)(u64 iterations);

@@ -90,10 +90,10 @@ static u64 long_jumps(u64 n) {
 }
 
 const struct Benchmark kCalls[] = {
-    {"integer/calls-direct", 1500000, direct, NULL, NULL, false},
-    {"integer/calls-indirect", 4000000, indirect, NULL, NULL, false},
-    {"integer/calls-same-target", 3000000, same_target, NULL, NULL, false},
-    {"integer/recursion", 1500, recursion, NULL, NULL, false},
-    {"integer/takeuchi", 5000, takeuchi, NULL, NULL, false},
-    {"integer/longjmp", 800000, long_jumps, NULL, NULL, false},
+    {"integer/calls-direct", 380000, direct, NULL, NULL, false},
+    {"integer/calls-indirect", 1000000, indirect, NULL, NULL, false},
+    {"integer/calls-same-target", 750000, same_target, NULL, NULL, false},
+    {"integer/recursion", 380, recursion, NULL, NULL, false},
+    {"integer/takeuchi", 1200, takeuchi, NULL, NULL, false},
+    {"integer/longjmp", 200000, long_jumps, NULL, NULL, false},
     {0}};

@@ -47,10 +47,10 @@ static u64 chase(u64 n) {
 }
 
 const struct Benchmark kChases[] = {
-    {"chase/16-kib", 40000000, chase, in_l1, NULL, false},
-    {"chase/256-kib", 20000000, chase, in_l2, NULL, false},
-    {"chase/64-pages", 40000000, chase, pages_64, NULL, false},
-    {"tlb-miss/1024-pages", 600000, chase, pages_1024, NULL, false},
-    {"tlb-miss/16384-pages", 400000, chase, pages_16384, NULL, false},
-    {"tlb-miss/huge-pages", 600000, chase, huge_16384, NULL, false},
+    {"chase/16-kib", 10000000, chase, in_l1, NULL, false},
+    {"chase/256-kib", 5000000, chase, in_l2, NULL, false},
+    {"chase/64-pages", 10000000, chase, pages_64, NULL, false},
+    {"tlb-miss/1024-pages", 150000, chase, pages_1024, NULL, false},
+    {"tlb-miss/16384-pages", 100000, chase, pages_16384, NULL, false},
+    {"tlb-miss/huge-pages", 150000, chase, huge_16384, NULL, false},
     {0}};

@@ -152,8 +152,8 @@ static u64 patched_loop(u64 n) {
 }
 
 const struct Benchmark kCode[] = {
-    {"code/patched", 15000, patched, prepare_patched, NULL, false},
-    {"code/patched-among-others", 10000, patched_loop, prepare_patched, NULL, false},
+    {"code/patched", 3800, patched, prepare_patched, NULL, false},
+    {"code/patched-among-others", 2500, patched_loop, prepare_patched, NULL, false},
     {"code/cold", kFunctions, cold, generate, NULL, true},
-    {"code/lukewarm", kFunctions * 8, lukewarm, generate, NULL, true},
+    {"code/lukewarm", kFunctions * 4, lukewarm, generate, NULL, true},
     {0}};

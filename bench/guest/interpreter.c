@@ -131,6 +131,6 @@ static u64 threaded(u64 n) {
 }
 
 const struct Benchmark kInterpreter[] = {
-    {"integer/interpreter-switch", 150, with_switch, write_program, NULL, false},
-    {"integer/interpreter-goto", 100, threaded, write_program, NULL, false},
+    {"integer/interpreter-switch", 37, with_switch, write_program, NULL, false},
+    {"integer/interpreter-goto", 25, threaded, write_program, NULL, false},
     {0}};

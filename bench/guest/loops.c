@@ -162,12 +162,12 @@ static u64 divide(u64 n) {
   return check;
 }
 
-const struct Benchmark kLoops[] = {{"integer/alu", 60000000, alu, NULL, NULL, false},
-                                   {"integer/collatz", 600000, collatz, NULL, NULL, false},
-                                   {"integer/sieve", 200, sieve, NULL, NULL, false},
-                                   {"integer/queens", 2500, queens, NULL, NULL, false},
-                                   {"integer/strings", 8000, strings, write_text, NULL, false},
-                                   {"integer/bignum", 20000, bignum, draw_factors, NULL, false},
-                                   {"integer/matrix", 1000, matrix, draw_matrices, NULL, false},
-                                   {"integer/divide", 15000000, divide, NULL, NULL, false},
+const struct Benchmark kLoops[] = {{"integer/alu", 15000000, alu, NULL, NULL, false},
+                                   {"integer/collatz", 150000, collatz, NULL, NULL, false},
+                                   {"integer/sieve", 50, sieve, NULL, NULL, false},
+                                   {"integer/queens", 620, queens, NULL, NULL, false},
+                                   {"integer/strings", 2000, strings, write_text, NULL, false},
+                                   {"integer/bignum", 5000, bignum, draw_factors, NULL, false},
+                                   {"integer/matrix", 250, matrix, draw_matrices, NULL, false},
+                                   {"integer/divide", 3800000, divide, NULL, NULL, false},
                                    {0}};

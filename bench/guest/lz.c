@@ -103,6 +103,6 @@ static u64 run_decompress(u64 n) {
 }
 
 const struct Benchmark kLz[] = {
-    {"integer/lz-compress", 150, run_compress, write_input, NULL, false},
-    {"integer/lz-decompress", 200, run_decompress, prepare_packed, NULL, false},
+    {"integer/lz-compress", 37, run_compress, write_input, NULL, false},
+    {"integer/lz-decompress", 50, run_decompress, prepare_packed, NULL, false},
     {0}};

@@ -4,8 +4,8 @@
 //     NAME skipped WHY
 //     NAME WRONG or FAILED: WHY
 //
-// and `end` when all have run.  The time is the fastest of several rounds after one that warms up:
-// what else the machine does can only make a round slower.  bench/run.py reads the lines.
+// and `end` when all have run.  The time is that of the fastest of several rounds: what else the machine
+// does, and warming up, can only make a round slower.  bench/run.py reads the lines.
 //
 //     bench [--only PATTERN[,...]] [--except PATTERN[,...]] [--rounds N] [--quick] [--list]
 //     bench --program NAME ROUNDS COMMAND...     times a whole program (program.c)
@@ -158,7 +158,7 @@ static void add_patterns(struct Patterns* to, const char* option, char* text) {
 }
 
 int main(int argc, char** argv) {
-  struct Options o = {.rounds = 3};
+  struct Options o = {.rounds = 10};
   if (argc >= 5 && strcmp(argv[1], "--program") == 0)
     return time_program(argv[2], number(argv[3]), argv + 4);
   for (int i = 1; i < argc; ++i) {

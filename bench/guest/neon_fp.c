@@ -107,11 +107,11 @@ static u64 sqrt_divide(u64 n) {
 }
 
 const struct Benchmark kNeonFp[] = {
-    {"neon-fp/fma-f32", 600000, fma_f32, prepare, no_simd, false},
-    {"neon-fp/fma-f64", 600000, fma_f64, prepare, no_simd, false},
-    {"neon-fp/saxpy", 15000, saxpy, prepare, no_simd, false},
-    {"neon-fp/daxpy", 15000, daxpy, prepare, no_simd, false},
-    {"neon-fp/matrix-f32", 500, matrix, prepare, no_simd, false},
-    {"neon-fp/add-multiply", 8000, add_mul, prepare, no_simd, false},
-    {"neon-fp/sqrt-divide", 2500, sqrt_divide, prepare, no_simd, false},
+    {"neon-fp/fma-f32", 150000, fma_f32, prepare, no_simd, false},
+    {"neon-fp/fma-f64", 150000, fma_f64, prepare, no_simd, false},
+    {"neon-fp/saxpy", 3800, saxpy, prepare, no_simd, false},
+    {"neon-fp/daxpy", 3800, daxpy, prepare, no_simd, false},
+    {"neon-fp/matrix-f32", 120, matrix, prepare, no_simd, false},
+    {"neon-fp/add-multiply", 2000, add_mul, prepare, no_simd, false},
+    {"neon-fp/sqrt-divide", 620, sqrt_divide, prepare, no_simd, false},
     {0}};

@@ -98,10 +98,10 @@ static u64 sdot(u64 n) {
 #endif
 
 const struct Benchmark kNeonInt[] = {
-    {"neon-int/add-multiply", 40000, add_mul, prepare, no_simd, false},
-    {"neon-int/bytes", 25000, bytes, prepare, no_simd, false},
-    {"neon-int/saturating", 25000, saturating, prepare, no_simd, false},
-    {"neon-int/dot16", 15000, dot, prepare, no_simd, false},
-    {"neon-int/shuffle", 20000, shuffle, prepare, no_simd, false},
-    {"neon-int/sdot", 15000, sdot, prepare, no_dot_product, false},
+    {"neon-int/add-multiply", 10000, add_mul, prepare, no_simd, false},
+    {"neon-int/bytes", 6200, bytes, prepare, no_simd, false},
+    {"neon-int/saturating", 6200, saturating, prepare, no_simd, false},
+    {"neon-int/dot16", 3800, dot, prepare, no_simd, false},
+    {"neon-int/shuffle", 5000, shuffle, prepare, no_simd, false},
+    {"neon-int/sdot", 3800, sdot, prepare, no_dot_product, false},
     {0}};

@@ -183,14 +183,14 @@ static u64 libm(u64 n) {
 }
 
 const struct Benchmark kScalarFp[] = {
-    {"scalar-fp/daxpy", 10000, daxpy, draw_vectors, NULL, false},
-    {"scalar-fp/saxpy", 15000, saxpy, draw_vectors, NULL, false},
-    {"scalar-fp/fma", 6000, fused, draw_vectors, no_fma, false},
-    {"scalar-fp/nbody", 80000, nbody, NULL, NULL, false},
-    {"scalar-fp/mandelbrot", 60, mandelbrot, NULL, NULL, false},
-    {"scalar-fp/matrix", 400, matrix, draw_matrices, NULL, false},
-    {"scalar-fp/lu", 500, lu, draw_vectors, NULL, false},
-    {"scalar-fp/sqrt-divide", 5000, square_root, draw_vectors, NULL, false},
-    {"scalar-fp/convert", 2000, convert, draw_vectors, NULL, false},
-    {"scalar-fp/libm", 1500, libm, draw_vectors, NULL, false},
+    {"scalar-fp/daxpy", 2500, daxpy, draw_vectors, NULL, false},
+    {"scalar-fp/saxpy", 3800, saxpy, draw_vectors, NULL, false},
+    {"scalar-fp/fma", 1500, fused, draw_vectors, no_fma, false},
+    {"scalar-fp/nbody", 20000, nbody, NULL, NULL, false},
+    {"scalar-fp/mandelbrot", 15, mandelbrot, NULL, NULL, false},
+    {"scalar-fp/matrix", 100, matrix, draw_matrices, NULL, false},
+    {"scalar-fp/lu", 120, lu, draw_vectors, NULL, false},
+    {"scalar-fp/sqrt-divide", 1200, square_root, draw_vectors, NULL, false},
+    {"scalar-fp/convert", 500, convert, draw_vectors, NULL, false},
+    {"scalar-fp/libm", 380, libm, draw_vectors, NULL, false},
     {0}};

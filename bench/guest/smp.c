@@ -110,5 +110,5 @@ static u64 through_pipe(u64 n) {
 const struct Benchmark kSmp[] = {{"smp/independent", 100000, independent, NULL, NULL, false},
                                  {"smp/malloc", 250000, allocate, NULL, NULL, false},
                                  {"smp/mutex", 80000, with_mutex, NULL, NULL, false},
-                                 {"smp/pipe", 2500, through_pipe, NULL, NULL, false},
+                                 {"smp/pipe", 600, through_pipe, NULL, NULL, false},
                                  {0}};

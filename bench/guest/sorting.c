@@ -123,8 +123,8 @@ static u64 strings(u64 n) {
 }
 
 const struct Benchmark kSorting[] = {
-    {"integer/quicksort", 300, quicksort, draw_numbers, NULL, false},
-    {"integer/heapsort", 150, heapsort_numbers, draw_numbers, NULL, false},
-    {"integer/qsort", 80, library, draw_numbers, NULL, false},
-    {"integer/sort-strings", 500, strings, draw_names, NULL, false},
+    {"integer/quicksort", 75, quicksort, draw_numbers, NULL, false},
+    {"integer/heapsort", 37, heapsort_numbers, draw_numbers, NULL, false},
+    {"integer/qsort", 20, library, draw_numbers, NULL, false},
+    {"integer/sort-strings", 120, strings, draw_names, NULL, false},
     {0}};

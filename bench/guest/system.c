@@ -218,16 +218,16 @@ static u64 thread_start(u64 n) {
 }
 
 const struct Benchmark kSystem[] = {
-    {"os/getpid", 60000, get_pid, NULL, NULL, false},
-    {"os/clock", 800000, read_clock, NULL, NULL, false},
-    {"os/read-zero", 30000, read_zero, NULL, NULL, false},
-    {"os/stat", 8000, look_up_file, NULL, NULL, false},
-    {"os/page-fault", 10000, page_fault, NULL, NULL, false},
-    {"os/protection-fault", 4000, protection_fault, NULL, NULL, false},
-    {"os/signal", 8000, send_signal, NULL, NULL, false},
-    {"os/fork-wait", 150, fork_wait, NULL, NULL, false},
-    {"os/exec", 50, exec, NULL, NULL, false},
-    {"os/thread", 800, thread_start, NULL, NULL, false},
-    {"os/pipe", 1000, pipe_round_trip, NULL, NULL, false},
-    {"os/futex-switch", 4000, futex_switch, NULL, NULL, false},
+    {"os/getpid", 15000, get_pid, NULL, NULL, false},
+    {"os/clock", 200000, read_clock, NULL, NULL, false},
+    {"os/read-zero", 7500, read_zero, NULL, NULL, false},
+    {"os/stat", 2000, look_up_file, NULL, NULL, false},
+    {"os/page-fault", 2500, page_fault, NULL, NULL, false},
+    {"os/protection-fault", 1000, protection_fault, NULL, NULL, false},
+    {"os/signal", 2000, send_signal, NULL, NULL, false},
+    {"os/fork-wait", 37, fork_wait, NULL, NULL, false},
+    {"os/exec", 12, exec, NULL, NULL, false},
+    {"os/thread", 200, thread_start, NULL, NULL, false},
+    {"os/pipe", 250, pipe_round_trip, NULL, NULL, false},
+    {"os/futex-switch", 1000, futex_switch, NULL, NULL, false},
     {0}};

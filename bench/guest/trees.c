@@ -102,8 +102,8 @@ static u64 allocate(u64 n) {
 }
 
 const struct Benchmark kTrees[] = {
-    {"integer/treap", 15, treap, NULL, NULL, false},
-    {"integer/tree-search", 800000, search, prepare_tree, NULL, false},
-    {"integer/tree-walk", 400, walk, prepare_tree, NULL, false},
-    {"integer/malloc-trees", 250, allocate, NULL, NULL, false},
+    {"integer/treap", 3, treap, NULL, NULL, false},
+    {"integer/tree-search", 200000, search, prepare_tree, NULL, false},
+    {"integer/tree-walk", 100, walk, prepare_tree, NULL, false},
+    {"integer/malloc-trees", 62, allocate, NULL, NULL, false},
     {0}};

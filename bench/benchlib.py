@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 
@@ -41,6 +42,51 @@ def timed_run(command, seconds):
     if late:
         raise Failure(f"no end within {seconds} s: {' '.join(command)}\n{output[-1000:]}")
     return process.returncode, wall, usage.ru_utime + usage.ru_stime, output
+
+
+def cpu_seconds(pid):
+    """User + system CPU time of a running process, all of its threads; None when it has ended."""
+    try:
+        # The kernel's number for the clock of another process (clock_getcpuclockid(3) makes it so).
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return None
+
+
+def watched_run(command, seconds, on_line):
+    """As timed_run(), and calls on_line(line, seconds, CPU seconds) for each line of output when it comes:
+    bytes without the line's end, time since the start, CPU time of the process so far.
+
+    Returns (status, resource usage, output).
+    """
+    log, rest = [], b""
+    start = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        late = threading.Event()
+
+        def stop():
+            late.set()
+            process.kill()
+        watchdog = threading.Timer(seconds, stop)
+        watchdog.start()
+        try:
+            while data := os.read(process.stdout.fileno(), 65536):
+                log.append(data)
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    on_line(line.rstrip(b"\r"), time.monotonic() - start, cpu_seconds(process.pid))
+        finally:
+            if sys.exc_info()[0] is not None:
+                process.kill()
+            # It has closed its output, and ends or is ended by the watchdog.
+            _, status, usage = os.wait4(process.pid, 0)
+            watchdog.cancel()
+            process.returncode = os.waitstatus_to_exitcode(status)
+    output = b"".join(log).decode(errors="replace")
+    if late.is_set():
+        raise Failure(f"no end within {seconds} s: {' '.join(command)}\n{output[-1000:]}")
+    return process.returncode, usage, output
 
 
 def summary(values):

@@ -23,10 +23,12 @@ NO_CHECK = "-"
 
 @dataclass(frozen=True)
 class Line:
-    """What the benchmark program said of one benchmark."""
+    """What the benchmark program said of one benchmark, and the CPU seconds that the emulator took for all
+    of its rounds with what prepares them, where that is known."""
     iterations: int
     nanoseconds: int
     check: str
+    cpu: float | None = None
 
     def each(self):
         """Nanoseconds of one iteration."""
@@ -36,12 +38,16 @@ class Line:
 class Output:
     """The lines of one run: results, what was skipped and why, and what went wrong."""
 
-    def __init__(self, text):
+    def __init__(self, text=""):
         self.lines, self.skipped, self.wrong, self.ended = {}, {}, [], False
+        self._cpu = None
         for line in text.replace("\r", "").split("\n"):
-            self._take(line)
+            self.take(line)
 
-    def _take(self, line):
+    def take(self, line, cpu=None):
+        """Reads a line, and the CPU seconds that the emulator had taken when it came."""
+        spent = cpu - self._cpu if None not in (cpu, self._cpu) else None
+        self._cpu = cpu
         name, _, rest = line.partition(" ")
         words = rest.split()
         if line == "end":
@@ -55,7 +61,7 @@ class Output:
             self.wrong.append(line)
         elif len(words) == 3 and words[0].isdigit() and words[1].isdigit() and int(words[0]) > 0:
             # A clock that did not move would be a speed without end.
-            self.lines[name] = Line(int(words[0]), max(1, int(words[1])), words[2])
+            self.lines[name] = Line(int(words[0]), max(1, int(words[1])), words[2], spent)
 
 
 def disagreements(runs):
@@ -93,11 +99,12 @@ def medians(rounds):
     return {name: {s: statistics.median(v) for s, v in by.items()} for name, by in samples.items()}
 
 
-def ratio(rounds, name, ours, theirs):
+def ratio(rounds, name, ours, theirs, cost=Line.each):
     """How many times faster `ours` is than `theirs`: (median, lowest, highest) of the rounds that have
-    both, or None."""
-    pairs = [r[theirs][name].each() / r[ours][name].each() for r in rounds
-             if name in r.get(ours, {}) and name in r.get(theirs, {})]
+    both, or None.  `cost` is what is compared of a Line; None where it is not known."""
+    both = [(cost(r[theirs][name]), cost(r[ours][name])) for r in rounds
+            if name in r.get(ours, {}) and name in r.get(theirs, {})]
+    pairs = [t / o for t, o in both if t and o]
     return (statistics.median(pairs), min(pairs), max(pairs)) if pairs else None
 
 
@@ -116,6 +123,9 @@ def figures(rounds, rivals):
             pairs = ratio(rounds, name, QUINCE, best)
             if pairs:
                 f["ratio"], f["ratio_min"], f["ratio_max"] = pairs
+            by_cpu = ratio(rounds, name, QUINCE, best, lambda line: line.cpu)
+            if by_cpu:
+                f["cpu_ratio"] = by_cpu[0]
         if NATIVE in by and QUINCE in by and name not in UNLIKE_NATIVE:
             f["behind_native"] = by[QUINCE] / by[NATIVE]
         result[name] = f
@@ -132,7 +142,7 @@ def classes(by_name):
 
 def _class_row(name, rows):
     row = {"benchmarks": len(rows)}
-    for key in ("ratio", "behind_native", "best_behind_native"):
+    for key in ("ratio", "cpu_ratio", "behind_native", "best_behind_native"):
         values = [f[key] for _, f in rows if key in f]
         if values:
             row[key] = geometric_mean(values)

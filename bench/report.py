@@ -37,23 +37,23 @@ def place(c):
 def benchmarks(report):
     """A row for each benchmark: times of an iteration, and ratios."""
     names = [s for s in report["setups"]]
-    head = ["one iteration", *names, "ratio", "lowest", "highest", "QEMU/native", "quince/native"]
+    head = ["one iteration", *names, "ratio", "lowest", "highest", "of CPU", "QEMU/native", "quince/native"]
     rows = []
     for name in sorted(report["figures"], key=lambda n: (place(figures.class_of(n)), n)):
         f = report["figures"][name]
         cells = [duration(f["ns"][s]) if s in f["ns"] else "" for s in names]
         rows.append([name, *cells, *(times(f.get(k)) for k in (
-            "ratio", "ratio_min", "ratio_max", "best_behind_native", "behind_native"))])
+            "ratio", "ratio_min", "ratio_max", "cpu_ratio", "best_behind_native", "behind_native"))])
     return table(head, rows)
 
 
 def class_table(report):
     """A row for each class: geometric means, and the benchmark that is worst."""
-    head = ["class", "benchmarks", "ratio", "target", "worst", "of", "QEMU/native", "quince/native"]
+    head = ["class", "benchmarks", "ratio", "of CPU", "target", "worst", "of", "QEMU/native", "quince/native"]
     rows = []
     for c in sorted(report["classes"], key=place):
         r = report["classes"][c]
-        rows.append([c, str(r["benchmarks"]), times(r.get("ratio")), times(r.get("target")),
+        rows.append([c, str(r["benchmarks"]), times(r.get("ratio")), times(r.get("cpu_ratio")), times(r.get("target")),
                      times(r.get("worst_ratio")), r.get("worst", "").split("/")[-1],
                      times(r.get("best_behind_native")), times(r.get("behind_native"))])
     return table(head, rows)

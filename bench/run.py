@@ -190,9 +190,9 @@ class Suite:
         self.rounds += rounds
 
     def whole_system(self, name, measure):
-        """A boot as a benchmark with one iteration: `measure` returns {"wall", "rss_mib"}."""
+        """A boot as a benchmark with one iteration: `measure` returns {"wall", "cpu", ...}."""
         boots = in_turns(self.emulators, self.a.pairs, measure, name)
-        self.rounds += [{s: {name: figures.Line(1, round(b["wall"] * 1e9), figures.NO_CHECK)}
+        self.rounds += [{s: {name: figures.Line(1, round(b["wall"] * 1e9), figures.NO_CHECK, b["cpu"])}
                          for s, b in r.items()} for r in boots]
         return boots
 
@@ -215,10 +215,10 @@ class Suite:
             start = time.monotonic()
             with DiskGuest(command, image, disk, form="qcow2", append=setup.append) as g:
                 g.expect(LOGIN)
-                wall = time.monotonic() - start
+                wall, cpu = time.monotonic() - start, benchlib.cpu_seconds(g.process.pid)
                 g.expect("root@quince:")
                 g.power_off()
-        return {"wall": wall}
+        return {"wall": wall, "cpu": cpu}
 
 
 def measure(a):
@@ -237,7 +237,7 @@ def measure(a):
                          for n, s in suite.setups.items()},
               "figures": by_name, "classes": figures.classes(by_name), "scaling": suite.scaling,
               "rss_mib": suite.rss, "skipped": suite.skipped,
-              "rounds": [{s: {n: [x.iterations, x.nanoseconds, x.check] for n, x in run.items()}
+              "rounds": [{s: {n: [x.iterations, x.nanoseconds, x.check, x.cpu] for n, x in run.items()}
                           for s, run in r.items()} for r in suite.rounds]}
     print(report.show(result))
     benchlib.write_json(a.json, result)

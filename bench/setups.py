@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-import threading
-import time
 from dataclasses import dataclass, field
 
 import benchlib
@@ -55,13 +53,15 @@ def setups(a):
 
 
 def run_guest(setup, a, initrd, words, cpus=1, memory="1G"):
-    """One run of the benchmarks in a guest: an Output that came to its end."""
+    """One run of the benchmarks in a guest: an Output that came to its end, with the emulator's CPU time
+    between one line and the next."""
     line = setup.line(os.path.join(a.guest, "kernel-cloud"), initrd, words, cpus, memory)
-    status, wall, _, text = benchlib.timed_run(line, a.timeout)
-    output = figures.Output(text)
+    output = figures.Output()
+    status, _, text = benchlib.watched_run(line, a.timeout,
+                                           lambda said, _, cpu: output.take(said.decode(errors="replace"), cpu))
     if status != 0 or not output.ended or "bench: status 0" not in text:
-        raise benchlib.Failure(f"{setup.name}: '{' '.join(line)}' ended with {status} after {wall:.0f} s, "
-                               f"and the benchmarks did not all run:\n{text[-3000:]}")
+        raise benchlib.Failure(f"{setup.name}: '{' '.join(line)}' ended with {status}, and the benchmarks did "
+                               f"not all run:\n{text[-3000:]}")
     return accept(setup, output)
 
 
@@ -86,28 +86,20 @@ def accept(setup, output):
 
 
 def boot(setup, a, initrd, marker):
-    """From launch to a line of the guest: {"wall", "cpu", "rss_mib"}; CPU time and memory are those of the
-    whole run, which ends shortly after."""
+    """From launch to a line of the guest: {"wall", "cpu", "rss_mib"}; the memory is that of the whole run,
+    which ends shortly after."""
     line = setup.line(os.path.join(a.guest, "kernel-cloud"), initrd, "quince.exit")
-    wanted, log, reached = marker.encode(), b"", None
-    start = time.monotonic()
-    with subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as process:
-        watchdog = threading.Timer(a.timeout, process.kill)
-        watchdog.start()
-        try:
-            while data := os.read(process.stdout.fileno(), 65536):
-                log += data
-                if reached is None and wanted in log:
-                    reached = time.monotonic() - start
-        finally:
-            watchdog.cancel()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-    if reached is None or process.returncode != 0:
-        raise benchlib.Failure(f"{setup.name}: '{' '.join(line)}' ended with {process.returncode}, '{marker}' "
-                               f"{'seen' if reached else 'missing'}:\n{log[-2000:].decode(errors='replace')}")
-    return {"wall": reached, "cpu": usage.ru_utime + usage.ru_stime, "rss_mib": usage.ru_maxrss / 1024}
+    reached = {}
+
+    def look(said, wall, cpu):
+        if marker.encode() in said:
+            reached.setdefault("wall", wall)
+            reached.setdefault("cpu", cpu)
+    status, usage, text = benchlib.watched_run(line, a.timeout, look)
+    if not reached or status != 0:
+        raise benchlib.Failure(f"{setup.name}: '{' '.join(line)}' ended with {status}, '{marker}' "
+                               f"{'seen' if reached else 'missing'}:\n{text[-2000:]}")
+    return reached | {"rss_mib": usage.ru_maxrss / 1024}
 
 
 def kernel_version(a):

@@ -47,6 +47,13 @@ class Parsing(unittest.TestCase):
         out = figures.Output("[    1.2] usb 1/2 3 4\na/b 1 2\na/b x 2 c\na/b 0 2 c\na/b 1 2 c d\n")
         self.assertEqual(out.lines, {})
 
+    def test_cpu_time_is_that_since_the_line_before(self):
+        out = figures.Output()
+        for line, cpu in (("bench: start", 1.0), ("a/b 1 10 c", 1.5), ("a/c skipped no", 1.6), ("a/d 1 10 c", 3.6),
+                          ("a/e 1 10 c", None), ("a/f 1 10 c", 9.0)):
+            out.take(line, cpu)
+        self.assertEqual({n: x.cpu for n, x in out.lines.items()}, {"a/b": 0.5, "a/d": 2.0, "a/e": None, "a/f": None})
+
     def test_a_clock_that_stands_still_is_no_division_by_zero(self):
         out = figures.Output("a/b 5 0 c\n")
         self.assertGreater(out.lines["a/b"].each(), 0)
@@ -104,6 +111,13 @@ class Figures(unittest.TestCase):
         f = figures.figures(r, ["a", "b"])["integer/x"]
         self.assertEqual((f["best"], f["ratio"]), ("b", 2))
 
+    def test_ratio_of_cpu_time(self):
+        r = [{"quince": {"a/b": Line(1, 10, "c", 2.0)}, "q": {"a/b": Line(1, 10, "c", q)}} for q in (4.0, 8.0, 10.0)]
+        f = figures.figures(r, ["q"])["a/b"]
+        self.assertEqual((f["ratio"], f["cpu_ratio"]), (1, 4))
+        r[0]["q"]["a/b"] = Line(1, 10, "c")
+        self.assertEqual(figures.figures(r[:1], ["q"])["a/b"].get("cpu_ratio"), None)
+
     def test_native_in_plain_c_is_not_compared(self):
         name = min(figures.UNLIKE_NATIVE)
         r = [{s: {name: Line(1, 8, "c")} for s in ("quince", "a", "native")}]
@@ -145,7 +159,7 @@ class Report(unittest.TestCase):
     def test_tables_have_the_figures(self):
         text = report.show(self.made())
         self.assertRegex(text, r"\| integer/x +\| +10 ns \| +30 ns \| +5 ns \| +3\.00 \|")
-        self.assertRegex(text, r"\| integer +\| +1 \| +3\.00 \| +2\.00 \|")
+        self.assertRegex(text, r"\| integer +\| +1 \| +3\.00 \| +\| +2\.00 \|")
         self.assertRegex(text, r"smp/x +\| +1\.90 \|")
         self.assertIn("skipped: crypto/y on a: no", text)
 

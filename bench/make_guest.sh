@@ -12,7 +12,7 @@ source "$kRoot/scripts/own-apt.sh"
 # vectorize, so that each benchmark measures what its class says.
 readonly kFlags=(-O2 -static -s -std=gnu11 -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Werror
   -fno-tree-vectorize -fno-tree-slp-vectorize -ffp-contract=off -fno-math-errno -pthread)
-readonly kPackages=(gcc libc6-dev python3 perl sqlite3 git openssl dash coreutils sed grep)
+readonly kPackages=(gcc libc6-dev python3 perl sqlite3 git openssl dash coreutils sed grep mawk)
 
 usage() {
   cat <<'END'
@@ -45,7 +45,7 @@ compile() {
   if unchanged "$out/.compiled" "${sources[@]}"; then return; fi
   rm -f "$out/.compiled"
   command -v aarch64-linux-gnu-gcc >/dev/null ||
-    die "aarch64-linux-gnu-gcc is missing (scripts/install-deps.sh check)"
+    die "'aarch64-linux-gnu-gcc' is missing (scripts/install-deps.sh check)"
   aarch64-linux-gnu-gcc "${kFlags[@]}" -o "$out/bench-arm64" "$kHere"/guest/*.c -lm
   gcc "${kFlags[@]}" -o "$out/bench-native" "$kHere"/guest/*.c -lm
   # What the compiler is given as a benchmark, for both machines and after the preprocessor.
@@ -83,6 +83,8 @@ download() {
   mkdir -p "$out/cache/apt/cache/archives/partial"
   own_apt apt-get -qq -y --no-install-recommends --download-only install "${kPackages[@]}" >/dev/null ||
     die "could not download the packages"
+  rm -rf "$debs"
+  echo "${kPackages[*]}" >"$out/cache/apt/cache/archives/asked"
   mv "$out/cache/apt/cache/archives" "$debs"
 }
 
@@ -100,6 +102,7 @@ unpack() {
   # Who configures packages would make these.
   printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
   printf 'root:x:0:\n' >"$root/etc/group"
+  ln -s mawk "$root/usr/bin/awk"
   # What no benchmark reads, so that less has to be unpacked at each start.
   (cd "$root/usr" && rm -rf share/{doc,man,locale,info,bash-completion,gitweb} lib/python3*/test \
     lib/gcc/*/*/{lto1,lto-dump,g++-mapper-server,*.a} lib/*/{*.a,gconv,ldscripts,libasan*,libtsan*,liblsan*} \
@@ -108,7 +111,7 @@ unpack() {
 
 pack_programs() {
   debs=$out/cache/debs root=$out/root
-  [[ -d $debs ]] || download
+  [[ -s $debs/asked && $(<"$debs/asked") == "${kPackages[*]}" ]] || download
   local -a files=("$kHere"/guest/init.sh "$out"/programs/* "$out/bench-arm64" "$guest/busybox")
   if unchanged "$out/.programs" "${files[@]}" && [[ -s $out/programs.cpio ]]; then return; fi
   rm -f "$out/.programs"

@@ -83,12 +83,15 @@ def check(a):
         raise benchlib.Failure("which quince? (or --compare, --show, --without quince)")
     if a.quince is not None and not os.access(a.quince, os.X_OK):
         raise benchlib.Failure(f"'{a.quince}' is no program")
-    needed = [("bench-native", "bench/make_guest.sh"), ("bench.cpio.gz", "bench/make_guest.sh")]
-    if "programs" in a.parts:
-        needed.append(("programs.cpio", "bench/make_guest.sh --programs"))
-    for name, tool in needed:
-        if not os.path.exists(os.path.join(a.bench, name)):
-            raise benchlib.Failure(f"there is no '{os.path.join(a.bench, name)}': {tool} makes it")
+    for path, parts, tool in (
+            (os.path.join(a.guest, "kernel-cloud"), {"micro", "smp", "programs", "boot"}, "scripts/fetch-guest.sh"),
+            (os.path.join(a.guest, "initramfs.cpio.gz"), {"boot"}, "scripts/make-initramfs.sh"),
+            (os.path.join(a.bench, "bench-native"), {"micro", "smp", "programs"}, "bench/make_guest.sh"),
+            (os.path.join(a.bench, "bench.cpio.gz"), {"micro", "smp"}, "bench/make_guest.sh"),
+            (os.path.join(a.bench, "programs.cpio"), {"programs"}, "bench/make_guest.sh --programs"),
+            (a.image, {"disk"}, "tests/images/make-debian-disk.sh")):
+        if parts & set(a.parts) and not os.path.exists(path):
+            raise benchlib.Failure(f"there is no '{path}': {tool} makes it")
     if not {"qemu", "qemu-n1"} & set(a.without) and not os.path.exists(a.qemu):
         raise benchlib.Failure(f"there is no '{a.qemu}': scripts/fetch-qemu.sh build/qemu fetches it; or --qemu")
 
@@ -123,11 +126,14 @@ class Suite:
         return output.lines
 
     def agree(self, rounds):
-        """All check values of all set-ups and rounds, which is what makes the times comparable."""
+        """All check values of all set-ups and rounds, which is what makes the times comparable; and that
+        no line was lost."""
         runs = {f"{name} in pair {i + 1}": run for i, r in enumerate(rounds) for name, run in r.items()}
-        wrong = figures.disagreements(runs)
+        skipped = {who: {n for n, (_, names) in self.skipped.items() if who.split(" ", 1)[0] in names}
+                   for who in runs}
+        wrong = figures.disagreements(runs) + figures.absences(runs, skipped)
         if wrong:
-            raise benchlib.Failure("check values differ:\n" + "\n".join(wrong))
+            raise benchlib.Failure("these figures do not count:\n" + "\n".join(wrong))
 
     def chosen(self, pattern):
         """Names of the benchmarks that --only and a pattern choose."""

@@ -73,6 +73,11 @@ class Checks(unittest.TestCase):
         self.assertEqual(len(figures.disagreements({"one": {"a/b": Line(5, 1, "77")},
                                                     "two": {"a/b": Line(6, 1, "77")}})), 1)
 
+    def test_a_lost_line(self):
+        runs = {"one": {"a/b": Line(1, 1, "c"), "a/d": Line(1, 1, "c")}, "two": {"a/b": Line(1, 1, "c")}}
+        self.assertEqual(figures.absences(runs, {}), ["a/d: two said nothing"])
+        self.assertEqual(figures.absences(runs, {"two": {"a/d"}}), [])
+
     def test_no_value_is_not_compared(self):
         self.assertEqual(figures.disagreements({"one": {"a/b": Line(5, 1, "-")},
                                                 "two": {"a/b": Line(6, 1, "-")}}), [])
@@ -115,6 +120,9 @@ class Figures(unittest.TestCase):
         r = [{"quince": {"a/b": Line(1, 10, "c", 2.0)}, "q": {"a/b": Line(1, 10, "c", q)}} for q in (4.0, 8.0, 10.0)]
         f = figures.figures(r, ["q"])["a/b"]
         self.assertEqual((f["ratio"], f["cpu_ratio"]), (1, 4))
+        for other, better in (({"p": 2.0}, 1), ({"p": 100.0}, 4)):
+            both = [x | {"p": {"a/b": Line(1, 10, "c", other["p"])}} for x in r]
+            self.assertEqual(figures.figures(both, ["q", "p"])["a/b"]["cpu_ratio"], better)
         r[0]["q"]["a/b"] = Line(1, 10, "c")
         self.assertEqual(figures.figures(r[:1], ["q"])["a/b"].get("cpu_ratio"), None)
 

@@ -21,11 +21,11 @@ chosen() {
   return 1
 }
 
-# run NAME PROGRAM ARGUMENTS...
+# run NAME PROGRAM COMMAND...: the command, which needs the program.
 run() {
   chosen "$1" "$2" || return
   name=$1
-  shift
+  shift 2
   "$bench" --program "$name" "$rounds" "$@" || failed=1
 }
 
@@ -35,29 +35,19 @@ speed() {
   name=$1
   shift
   openssl speed -mr -elapsed -seconds 1 "$@" 2>&1 | sed -n 's/^+R1\{0,1\}:\([0-9]*\):.*:\([0-9.]*\)$/\1 \2/p' | head -n 1 |
-    {
-      read -r count seconds && [ "$count" -gt 0 ] && echo "openssl/$name $count $(echo "$seconds" | tr -d .) $(echo "$seconds" | sed 's/.*\.//' | tr -d '\n' | wc -c)"
-    } | {
-    # Seconds with some digits behind the point: nanoseconds without one.
-    if read -r line count digits places; then
-      while [ "$places" -lt 9 ]; do digits=${digits}0 places=$((places + 1)); done
-      echo "$line $count $(echo "$digits" | sed 's/^0*\([0-9]\)/\1/') -"
-    else
-      echo "openssl/$name FAILED: openssl speed $*"
-      exit 1
-    fi
-  } || failed=1
+    awk -v name="openssl/$name" '$1 > 0 && $2 > 0 { printf "%s %d %.0f -\n", name, $1, $2 * 1e9; good = 1 }
+      END { if (!good) print name " FAILED: openssl speed"; exit !good }' || failed=1
 }
 
 set -f
 # The host may have another python3 before that of its distribution.
 python=python3
 [ ! -x /usr/bin/python3 ] || python=/usr/bin/python3
-run programs/gcc sh "$here/gcc.sh" "${GCC:-gcc}" "$here"
-run programs/python3 "$python" -S "$here/work.py"
-run programs/perl perl "$here/work.pl"
-run programs/sqlite3 sqlite3 -batch :memory: ".read $here/work.sql"
-run programs/git sh "$here/git.sh"
+run programs/gcc "${GCC:-gcc}" sh "$here/gcc.sh" "${GCC:-gcc}" "$here"
+run programs/python3 "$python" "$python" -S "$here/work.py"
+run programs/perl perl perl "$here/work.pl"
+run programs/sqlite3 sqlite3 sqlite3 -batch :memory: ".read $here/work.sql"
+run programs/git git sh "$here/git.sh"
 speed aes-128-gcm -bytes 8192 -evp aes-128-gcm
 speed aes-256-cbc -bytes 8192 -evp aes-256-cbc
 speed chacha20-poly1305 -bytes 8192 -evp chacha20-poly1305

@@ -17,6 +17,9 @@ TARGETS = {"boot": 2.2, "disk": 2.0, "integer": 2.0, "programs": 2.0, "scalar-fp
 SCALING_TARGETS = {"smp/independent": 1.9, "smp/malloc": 1.5, "smp/mutex": 1.5, "smp/pipe": 1.5}
 # Where this host has no such instruction and does the same in plain C: the times say nothing of each other.
 UNLIKE_NATIVE = {"neon-int/sdot", "crypto/sha1", "crypto/sha512", "crypto/crc32"}
+# Instructions of a function of code/cold, the return included: its time by this is the cost of one that is
+# translated and runs once.
+COLD_FUNCTION = 16
 # A check value that says nothing.
 NO_CHECK = "-"
 

@@ -79,6 +79,10 @@ def show(report):
         parts += [benchmarks(report), class_table(report)]
     if report.get("scaling"):
         parts.append(scaling_table(report))
+    cold = report["figures"].get("code/cold")
+    if cold:
+        parts.append("an instruction that runs once, ns: " + ", ".join(
+            f"{s} {ns / figures.COLD_FUNCTION:.3g}" for s, ns in cold["ns"].items()))
     if report.get("rss_mib"):
         parts.append("resident at most, MiB, in the boot: " + ", ".join(
             f"{s} {m:.0f}" for s, m in report["rss_mib"].items()))

@@ -11,8 +11,10 @@ import unittest
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "bench"))
+import benchlib  # noqa: E402
 import figures  # noqa: E402
 import report  # noqa: E402
+import run as runner  # noqa: E402
 from figures import Line  # noqa: E402
 
 SECONDS = 120
@@ -168,6 +170,7 @@ class Report(unittest.TestCase):
         text = report.show(self.made())
         self.assertRegex(text, r"\| integer/x +\| +10 ns \| +30 ns \| +5 ns \| +3\.00 \|")
         self.assertRegex(text, r"\| integer +\| +1 \| +3\.00 \| +\| +2\.00 \|")
+        self.assertNotIn("runs once", text)
         self.assertRegex(text, r"smp/x +\| +1\.90 \|")
         self.assertIn("skipped: crypto/y on a: no", text)
 
@@ -182,6 +185,41 @@ class Report(unittest.TestCase):
         self.assertNotIn("different CPUs", report.compared(old, new))
         new["environment"]["host_cpu"] = "another"
         self.assertIn("different CPUs", report.compared(old, new))
+
+
+class Runner(unittest.TestCase):
+    def test_everybody_begins_once(self):
+        order = []
+        taken = runner.in_turns(["a", "b", "c"], 3, lambda s: order.append(s) or len(order), "test")
+        self.assertEqual("".join(order), "abcbcacab")
+        self.assertEqual(taken[1], {"b": 4, "c": 5, "a": 6})
+
+    def test_bad_options(self):
+        quince = shutil.which("true")
+        for arguments, said in ((["--parts", "micro,foo", quince], "--parts: 'foo' is none of"),
+                                (["--without", "foo", quince], "--without: 'foo' is none of"),
+                                (["--pairs", "0", quince], "--pairs, --rounds: at least one"),
+                                (["--only", "a b", quince], "--only: 'a b' has characters"),
+                                (["--bench", "/nonexistent", "--guest", "/nonexistent", quince],
+                                 "there is no '/nonexistent/kernel-cloud'"),
+                                (["/nonexistent"], "'/nonexistent' is no program"), ([], "which quince?"),
+                                (["--show", __file__], "is no report of bench/run.py")):
+            done = subprocess.run([os.path.join(ROOT, "bench/run.py"), *arguments], check=False,
+                                  capture_output=True, text=True, timeout=SECONDS)
+            self.assertEqual((done.returncode, done.stderr.count("\n"), done.stdout), (1, 1, ""), done.stderr)
+            self.assertIn(said, done.stderr)
+
+    def test_watched_run(self):
+        """Lines when they come with the CPU time, and what ends too late."""
+        seen = []
+        command = ["sh", "-c", "echo one; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo two; exit 3"]
+        status, _, text = benchlib.watched_run(command, SECONDS, lambda *line: seen.append(line))
+        self.assertEqual((status, text), (3, "one\ntwo\n"))
+        self.assertEqual([line for line, _, _ in seen], [b"one", b"two"])
+        self.assertGreater(seen[1][1], seen[0][1])
+        self.assertTrue(seen[1][2] is None or seen[1][2] > seen[0][2])
+        with self.assertRaisesRegex(benchlib.Failure, "no end within 0.2 s: sh(.|\n)*\nhere"):
+            benchlib.watched_run(["sh", "-c", "echo here; kill -STOP $$"], 0.2, lambda *line: None)
 
 
 class Program(unittest.TestCase):

@@ -218,7 +218,7 @@ class Runner(unittest.TestCase):
         self.assertEqual([line for line, _, _ in seen], [b"one", b"two"])
         self.assertGreater(seen[1][1], seen[0][1])
         self.assertTrue(seen[1][2] is None or seen[1][2] > seen[0][2])
-        with self.assertRaisesRegex(benchlib.Failure, "no end within 0.2 s: sh(.|\n)*\nhere"):
+        with self.assertRaisesRegex(benchlib.Failure, "no end within 0.2 s: sh"):
             benchlib.watched_run(["sh", "-c", "echo here; kill -STOP $$"], 0.2, lambda *line: None)
 
 

@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
-"""Tests of the benchmark suite: tests/bench/bench_test.py [GLOB...]; a glob chooses by `Class.test_name`."""
+"""Tests of the benchmark suite: tests/bench/bench_test.py [--quince BIN --guest FOLDER] [GLOB...]
 
+A glob chooses by `Class.test_name`.  With --quince, and what scripts/fetch-guest.sh filled, also the check
+values of all benchmarks in quince's guest.
+"""
+
+import argparse
 import fnmatch
 import os
 import shutil
@@ -18,6 +23,7 @@ import run as runner  # noqa: E402
 from figures import Line  # noqa: E402
 
 SECONDS = 120
+OPTIONS = argparse.Namespace(quince=None, guest=None, globs=["*"])
 # Benchmarks that qemu-aarch64 cannot do: what it starts anew is this host's kernel's to run, and that has
 # no program for AArch64.
 NOT_IN_USER_MODE = {"os/exec"}
@@ -293,6 +299,27 @@ class Program(unittest.TestCase):
         self.assertEqual((status, text), (1, "programs/x WRONG: its output differs from run to run\n"))
 
 
+class Guest(unittest.TestCase):
+    """All benchmarks in the emulator, and on this host."""
+
+    def test_check_values_in_quince(self):
+        if not OPTIONS.quince:
+            self.skipTest("no --quince")
+        with tempfile.TemporaryDirectory() as folder:
+            made = subprocess.run([os.path.join(ROOT, "bench/make_guest.sh"), folder, OPTIONS.guest], check=False,
+                                  capture_output=True, text=True, timeout=SECONDS)
+            self.assertEqual(made.returncode, 0, made.stderr)
+            done = subprocess.run(
+                [os.path.join(ROOT, "bench/run.py"), OPTIONS.quince, "--quick", "--pairs", "1", "--rounds", "1",
+                 "--without", "qemu", "--parts", "micro,smp", "--guest", OPTIONS.guest, "--bench", folder],
+                check=False, capture_output=True, text=True, timeout=10 * SECONDS)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| ")]
+        figures_of = {r[1].strip(): r[2].strip() for r in rows if "/" in r[1]}
+        self.assertGreater(len(figures_of), 80)
+        self.assertEqual([name for name, ns in figures_of.items() if ns == ""], [])
+
+
 class Counted(unittest.TextTestResult):
     def __init__(self, *a):
         super().__init__(*a)
@@ -312,8 +339,13 @@ def chosen(suite, globs):
 
 
 def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    p.add_argument("--quince", metavar="BIN")
+    p.add_argument("--guest", metavar="FOLDER", default=os.path.join(ROOT, "build/guest"))
+    p.add_argument("globs", nargs="*", default=["*"], metavar="GLOB")
+    p.parse_args(namespace=OPTIONS)
     tests = unittest.TestSuite(chosen(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]),
-                                      sys.argv[1:] or ["*"]))
+                                      OPTIONS.globs))
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Counted).run(tests)
     failed = len(result.failures) + len(result.errors)
     print(f"{result.passed} passed, {failed} failed")

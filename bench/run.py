@@ -227,26 +227,32 @@ class Suite:
         return {"wall": wall, "cpu": cpu}
 
 
-def measure(a):
-    check(a)
-    suite = Suite(a)
-    for part in PARTS:
-        if part in a.parts:
-            getattr(suite, f"part_{part}")()
-    if not any(run for r in suite.rounds for run in r.values()):
-        raise benchlib.Failure(f"--only: '{a.only}' chooses nothing of {', '.join(a.parts)}")
+def summed_up(a, suite):
+    """The report of what a suite has collected so far."""
     by_name = figures.figures(suite.rounds, [s for s in suite.emulators if s != figures.QUINCE])
     environment = benchlib.environment()
     environment["date"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    result = {"environment": environment, "kernel": kernel_version(a), "pairs": a.pairs, "quick": a.quick,
-              "setups": {n: {"version": s.version(), "command": s.command, "append": s.append}
-                         for n, s in suite.setups.items()},
-              "figures": by_name, "classes": figures.classes(by_name), "scaling": suite.scaling,
-              "rss_mib": suite.rss, "skipped": suite.skipped,
-              "rounds": [{s: {n: [x.iterations, x.nanoseconds, x.check, x.cpu] for n, x in run.items()}
-                          for s, run in r.items()} for r in suite.rounds]}
+    return {"environment": environment, "kernel": kernel_version(a), "pairs": a.pairs, "quick": a.quick,
+            "setups": {n: {"version": s.version(), "command": s.command, "append": s.append}
+                       for n, s in suite.setups.items()},
+            "figures": by_name, "classes": figures.classes(by_name), "scaling": suite.scaling,
+            "rss_mib": suite.rss, "skipped": suite.skipped,
+            "rounds": [{s: {n: [x.iterations, x.nanoseconds, x.check, x.cpu] for n, x in run.items()}
+                        for s, run in r.items()} for r in suite.rounds]}
+
+
+def measure(a):
+    check(a)
+    suite, result = Suite(a), None
+    for part in PARTS:
+        if part in a.parts:
+            getattr(suite, f"part_{part}")()
+            # What a part has measured is not lost when a later one fails.
+            result = summed_up(a, suite)
+            benchlib.write_json(a.json, result)
+    if not result["figures"]:
+        raise benchlib.Failure(f"--only: '{a.only}' chooses nothing of {', '.join(a.parts)}")
     print(report.show(result))
-    benchlib.write_json(a.json, result)
     return 0
 
 

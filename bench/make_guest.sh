@@ -75,33 +75,15 @@ pack_bench() {
   mv "$out/bench.cpio.gz.part" "$out/bench.cpio.gz"
 }
 
-# Downloads the packages and all that they need to $debs, whole or not at all.
-download() {
+fetch_programs() {
+  [[ ! -s $debs/asked || $(<"$debs/asked") != "${kPackages[*]}" ]] || return 0
   own_apt_setup "$out/cache/apt"
-  own_apt_update
-  rm -rf "$out/cache/apt/cache/archives"
-  mkdir -p "$out/cache/apt/cache/archives/partial"
-  own_apt apt-get -qq -y --no-install-recommends --download-only install "${kPackages[@]}" >/dev/null ||
-    die "could not download the packages"
-  rm -rf "$debs"
-  echo "${kPackages[*]}" >"$out/cache/apt/cache/archives/asked"
-  mv "$out/cache/apt/cache/archives" "$debs"
+  own_apt_download "$debs" "${kPackages[@]}" || die "could not download the packages"
+  echo "${kPackages[*]}" >"$debs/asked"
 }
 
 unpack() {
-  local deb name
-  rm -rf "$root"
-  mkdir -p "$root"/usr/{bin,sbin,lib} "$root"/{dev,proc,sys,tmp,root,etc}
-  # Debian's merged /usr, which packages of this release still name by its old places.
-  for name in bin sbin lib; do ln -s "usr/$name" "$root/$name"; done
-  for deb in "$debs"/*.deb; do
-    dpkg-deb --fsys-tarfile "$deb" |
-      tar -x -C "$root" --keep-directory-symlink --no-same-owner --no-same-permissions ||
-      die "could not unpack '$(basename "$deb")'"
-  done
-  # Who configures packages would make these.
-  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\n' >"$root/etc/group"
+  own_apt_unpack "$debs" "$root" || exit 1
   ln -s mawk "$root/usr/bin/awk"
   # What no benchmark reads, so that less has to be unpacked at each start.
   (cd "$root/usr" && rm -rf share/{doc,man,locale,info,bash-completion,gitweb} lib/python3*/test \
@@ -111,7 +93,7 @@ unpack() {
 
 pack_programs() {
   debs=$out/cache/debs root=$out/root
-  [[ -s $debs/asked && $(<"$debs/asked") == "${kPackages[*]}" ]] || download
+  fetch_programs
   local -a files=("$kHere"/guest/init.sh "$out"/programs/* "$out/bench-arm64" "$guest/busybox")
   if unchanged "$out/.programs" "${files[@]}" && [[ -s $out/programs.cpio ]]; then return; fi
   rm -f "$out/.programs"

@@ -23,7 +23,7 @@ import run as runner  # noqa: E402
 from figures import Line  # noqa: E402
 
 SECONDS = 120
-OPTIONS = argparse.Namespace(quince=None, guest=None, globs=["*"])
+OPTIONS = argparse.Namespace()
 # Benchmarks that qemu-aarch64 cannot do: what it starts anew is this host's kernel's to run, and that has
 # no program for AArch64.
 NOT_IN_USER_MODE = {"os/exec"}

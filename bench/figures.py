@@ -37,6 +37,10 @@ class Line:
         """Nanoseconds of one iteration."""
         return self.nanoseconds / self.iterations
 
+    def cpu_each(self):
+        """CPU seconds for each iteration, which some programs have as many of as a second allows; or None."""
+        return None if self.cpu is None else self.cpu / self.iterations
+
 
 class Output:
     """The lines of one run: results, what was skipped and why, and what went wrong."""
@@ -135,7 +139,7 @@ def figures(rounds, rivals):
             if pairs:
                 f["ratio"], f["ratio_min"], f["ratio_max"] = pairs
             # By CPU time the other one may be the better.
-            by_cpu = [ratio(rounds, name, QUINCE, s, lambda line: line.cpu) for s in there]
+            by_cpu = [ratio(rounds, name, QUINCE, s, Line.cpu_each) for s in there]
             if any(by_cpu):
                 f["cpu_ratio"] = min(r[0] for r in by_cpu if r)
         if NATIVE in by and QUINCE in by and name not in UNLIKE_NATIVE:

@@ -131,6 +131,9 @@ class Figures(unittest.TestCase):
         for other, better in (({"p": 2.0}, 1), ({"p": 100.0}, 4)):
             both = [x | {"p": {"a/b": Line(1, 10, "c", other["p"])}} for x in r]
             self.assertEqual(figures.figures(both, ["q", "p"])["a/b"]["cpu_ratio"], better)
+        # Ten times as much in the same CPU time.
+        r[0]["q"]["a/b"] = Line(10, 100, "-", 4.0)
+        self.assertAlmostEqual(figures.figures(r[:1], ["q"])["a/b"]["cpu_ratio"], 0.2)
         r[0]["q"]["a/b"] = Line(1, 10, "c")
         self.assertEqual(figures.figures(r[:1], ["q"])["a/b"].get("cpu_ratio"), None)
 

@@ -233,7 +233,7 @@ def summed_up(a, suite):
     environment = benchlib.environment()
     environment["date"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     return {"environment": environment, "kernel": kernel_version(a), "pairs": a.pairs, "quick": a.quick,
-            "setups": {n: {"version": s.version(), "command": s.command, "append": s.append}
+            "setups": {n: {"version": s.version(), "sha256": s.digest(), "command": s.command, "append": s.append}
                        for n, s in suite.setups.items()},
             "figures": by_name, "classes": figures.classes(by_name), "scaling": suite.scaling,
             "rss_mib": suite.rss, "skipped": suite.skipped,

@@ -1,5 +1,6 @@
 """The set-ups that bench/run.py compares: command lines, and one run of each."""
 
+import hashlib
 import os
 import subprocess
 from dataclasses import dataclass, field
@@ -37,6 +38,13 @@ class Setup:
         done = subprocess.run([self.command[0], "--version"], check=False, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
         return done.stdout.split("\n", maxsplit=1)[0]
+
+    def digest(self):
+        """Of the program: it need not be that of the checkout's revision."""
+        if not self.command:
+            return None
+        with open(self.command[0], "rb") as f:
+            return hashlib.sha256(f.read()).hexdigest()
 
 
 def setups(a):

@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 
@@ -17,7 +18,7 @@ def timed_run(command, seconds):
     """Runs `command` and returns (status, wall seconds, user + system CPU seconds, output).
 
     Its standard output and error go to one file, so that no reader disturbs the run.  After
-    `seconds` it is killed, which is a Failure.
+    `seconds` it is killed, which is a Failure that shows the end of the output.
     """
     with tempfile.TemporaryFile() as log:
         start = time.monotonic()
@@ -27,17 +28,65 @@ def timed_run(command, seconds):
             # waitid() leaves the process to wait4(), which has its CPU time.
             while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 if time.monotonic() - start > seconds:
-                    raise Failure(f"no end within {seconds} s: {' '.join(command)}")
+                    break
                 time.sleep(0.005)
             wall = time.monotonic() - start
         finally:
-            if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            late = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            if late:
                 process.kill()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         log.seek(0)
         output = log.read().decode(errors="replace")
+    if late:
+        raise Failure(f"no end within {seconds} s: {' '.join(command)}\n{output[-1000:]}")
     return process.returncode, wall, usage.ru_utime + usage.ru_stime, output
+
+
+def cpu_seconds(pid):
+    """User + system CPU time of a running process, all of its threads; None when it has ended."""
+    try:
+        # The kernel's number for the clock of another process (clock_getcpuclockid(3) makes it so).
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return None
+
+
+def watched_run(command, seconds, on_line):
+    """As timed_run(), and calls on_line(line, seconds, CPU seconds) for each line of output when it comes:
+    bytes without the line's end, time since the start, CPU time of the process so far.
+
+    Returns (status, resource usage, output).
+    """
+    log, rest = [], b""
+    start = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        late = threading.Event()
+
+        def stop():
+            late.set()
+            process.kill()
+        watchdog = threading.Timer(seconds, stop)
+        watchdog.start()
+        try:
+            while data := os.read(process.stdout.fileno(), 65536):
+                log.append(data)
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    on_line(line.rstrip(b"\r"), time.monotonic() - start, cpu_seconds(process.pid))
+        finally:
+            if sys.exc_info()[0] is not None:
+                process.kill()
+            # It has closed its output, and ends or is ended by the watchdog.
+            _, status, usage = os.wait4(process.pid, 0)
+            watchdog.cancel()
+            process.returncode = os.waitstatus_to_exitcode(status)
+    output = b"".join(log).decode(errors="replace")
+    if late.is_set():
+        raise Failure(f"no end within {seconds} s: {' '.join(command)}\n{output[-1000:]}")
+    return process.returncode, usage, output
 
 
 def summary(values):

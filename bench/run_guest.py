@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the bare-metal image of bench/guest and prints million guest instructions per second.
+"""Runs the bare-metal image of bench/bare and prints million guest instructions per second.
 
     bench/run_guest.py EMULATOR... [--image FILE] [--rounds 5] [--json FILE]
 
@@ -18,7 +18,7 @@ import benchlib
 
 MACHINE = ["-M", "virt", "-cpu", "max", "-m", "256M", "-display", "none", "-serial", "stdio"]
 DEFAULT_IMAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                             "../build/release/bench/guest/bench.img")
+                             "../build/release/bench/bare/bench.img")
 
 
 def arguments():

@@ -41,3 +41,34 @@ own_apt_update() {
   echo "${0##*/}: reading the package lists (arm64)"
   own_apt apt-get -qq update || echo "${0##*/}: the package lists are incomplete" >&2
 }
+
+# own_apt_download DEBS PACKAGE...: the packages and all that they need to a folder, whole or not at all.
+own_apt_download() {
+  local debs=$1 archives=$own_apt_dir/cache/archives
+  shift
+  own_apt_update
+  rm -rf "$debs" "$archives"
+  mkdir -p "$archives/partial"
+  own_apt apt-get -qq -y --no-install-recommends --download-only install "$@" >/dev/null || return 1
+  mv "$archives" "$debs"
+}
+
+# own_apt_unpack DEBS ROOT: makes a file system of packages, which are not configured: nothing of arm64
+# runs here, and no root is needed.
+own_apt_unpack() {
+  local deb name
+  rm -rf "$2"
+  mkdir -p "$2"/usr/{bin,sbin,lib} "$2"/{dev,proc,sys,tmp,root,etc}
+  # Debian's merged /usr, which packages of this release still name by its old places.
+  for name in bin sbin lib; do ln -s "usr/$name" "$2/$name"; done
+  for deb in "$1"/*.deb; do
+    if ! dpkg-deb --fsys-tarfile "$deb" |
+      tar -x -C "$2" --keep-directory-symlink --no-same-owner --no-same-permissions; then
+      echo "${0##*/}: could not unpack '$(basename "$deb")'" >&2
+      return 1
+    fi
+  done
+  # Who configures packages would make these.
+  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$2/etc/passwd"
+  printf 'root:x:0:\n' >"$2/etc/group"
+}

@@ -29,12 +29,7 @@ die() {
 # Downloads the packages and all that they need to $debs, whole or not at all.
 download() {
   own_apt_setup "$cache/apt"
-  own_apt_update
-  rm -rf "$debs" "$cache/apt/cache/archives"
-  mkdir -p "$cache/apt/cache/archives/partial"
-  own_apt apt-get -qq -y --no-install-recommends --download-only install "${kPackages[@]}" >/dev/null ||
-    die "could not download the packages"
-  mv "$cache/apt/cache/archives" "$debs"
+  own_apt_download "$debs" "${kPackages[@]}" || die "could not download the packages"
 }
 
 # What the folder is made of: it is made again when this changes.
@@ -45,18 +40,7 @@ fingerprint() {
 }
 
 unpack() {
-  local deb name
-  mkdir -p "$root"/usr/{bin,sbin,lib} "$root"/{dev,proc,sys,tmp,root,etc}
-  # Debian's merged /usr, which packages of this release still name by its old places.
-  for name in bin sbin lib; do ln -s "usr/$name" "$root/$name"; done
-  for deb in "$debs"/*.deb; do
-    dpkg-deb --fsys-tarfile "$deb" |
-      tar -x -C "$root" --keep-directory-symlink --no-same-owner --no-same-permissions ||
-      die "could not unpack '$(basename "$deb")'"
-  done
-  # Who configures packages would make these.
-  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\n' >"$root/etc/group"
+  own_apt_unpack "$debs" "$root" || exit 1
   printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
   rm -rf "$root"/usr/share/{doc,man,locale,info}
   cp -r "$kChecks" "$root/checks"

@@ -145,10 +145,9 @@ Result<bool> run_sweep(const Options& o) {
     const a64::RowInfo& row = a64::rows()[r];
     if (!wanted(o.row, row.id) || !fp_reference_has(row)) continue;
     ++rows;
-    for (const u32 mode : fpcr_modes(row)) {
-      TRY_VOID(sweep.run(static_cast<int>(r), mode, o.operand_sets));
-      ++modes;
-    }
+    const std::vector<u32> each = fpcr_modes(row);
+    TRY_VOID(sweep.run(static_cast<int>(r), each, o.operand_sets));
+    modes += static_cast<unsigned>(each.size());
     TRY_VOID(show_misses(sweep, campaign));
   }
   if (rows == 0) return fail("--row: '{}' is no row that the reference knows", o.row);

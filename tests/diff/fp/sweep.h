@@ -6,6 +6,8 @@
 // alone, with which a difference is reported.
 #pragma once
 
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "tests/diff/fp/operand_sets.h"
@@ -26,11 +28,11 @@ class FpSweep {
   /// `kept`: how many of each row's misses are kept; all are counted.
   explicit FpSweep(u64 seed, unsigned kept = 2);
 
-  /// At least `sets` operand sets of a row with FPCR `mode`, of which fpcr_others() are random.  A
-  /// vector has as many as it has results.
-  Result<void> run(int row, u32 mode, u64 sets);
+  /// At least `sets` operand sets of a row, the same with each value of FPCR, of which fpcr_others()
+  /// are random.  A vector has as many as it has results.
+  Result<void> run(int row, std::span<const u32> modes, u64 sets);
 
-  /// Operand sets that were compared.
+  /// Operand sets that were compared, with each mode.
   u64 compared() const { return compared_; }
   u64 differences() const { return differences_; }
   /// Those kept since the last call.

@@ -79,7 +79,8 @@ void address_translate(Vcpu& c, u64 va, AccessKind kind, bool el0, bool pan) {
   }
   constexpr u64 kNs = u64{1} << 9;
   const u64 pa = r.t.output(VirtAddr(va)).raw() & low_mask(48) & ~u64{0xfff};
-  c.s.sys.par_el1 = u64{r.t.attr} << 56 | pa | kRes1 | kNs | u64{r.t.sh} << 7;
+  const MemoryAttributes memory = data_attributes(c.s.sys.sctlr_el1, r.t);
+  c.s.sys.par_el1 = u64{memory.attr} << 56 | pa | kRes1 | kNs | u64{memory.sh} << 7;
 }
 
 }  // namespace

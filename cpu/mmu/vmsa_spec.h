@@ -9,7 +9,7 @@
 namespace quince::cpu::vmsa {
 
 namespace sctlr {
-inline constexpr unsigned kM = 0, kI = 12, kWXN = 19, kEE = 25, kEPAN = 57;
+inline constexpr unsigned kM = 0, kC = 2, kI = 12, kWXN = 19, kEE = 25, kEPAN = 57;
 }
 
 /// TCR_EL1.  Fields that exist per half of the address space are indexed by VA<55>.

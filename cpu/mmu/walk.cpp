@@ -262,6 +262,11 @@ WalkResult stage1_walk(const Stage1Regs& regs, const Stage1Features& features, V
   return {fault, {}};
 }
 
+MemoryAttributes data_attributes(u64 sctlr_el1, const Translation& t) {
+  if (t.device || bit(sctlr_el1, sctlr::kC)) return {t.attr, t.sh};
+  return {kAttrNormalNC, kOuterShareable};
+}
+
 u16 current_asid(const Stage1Regs& regs, const Stage1Features& features) {
   const u64 ttbr = bit(regs.tcr, tcr::kA1) ? regs.ttbr1 : regs.ttbr0;
   const bool wide = features.asid16 && bit(regs.tcr, tcr::kAS);

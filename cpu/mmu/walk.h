@@ -6,7 +6,8 @@
 // 48-bit addresses, hierarchical attributes, access flag and dirty state by hardware, TBI and TBID,
 // EPD, E0PD, PAN, WXN, GP.  Missing on purpose: EL2, EL3 and Secure state, stage 2, 52-bit
 // addresses (FEAT_LVA, FEAT_LPA, FEAT_LPA2), 128-bit descriptors, FEAT_HAFT, FEAT_BBM's nT, NFD,
-// MTE, and SCTLR_EL1.C and .I, which change no address and no permission.
+// MTE.  SCTLR_EL1.C and .I change no address and no permission: what C makes of the memory type is
+// data_attributes(), for AT, and what I makes of it nothing can see.
 //
 // Where the architecture leaves a choice:
 //  * TxSZ out of range acts as the nearest value in range;
@@ -80,6 +81,14 @@ struct WalkResult {
 /// and it is not cacheable.
 WalkResult stage1_walk(const Stage1Regs& regs, const Stage1Features& features, VirtAddr va,
                        const Stage1Access& access, PhysMemory& memory);
+
+/// The memory type and shareability of a data access, as PAR_EL1 has them: with SCTLR_EL1.C clear
+/// Normal memory is Non-cacheable (D8.5.4; the end of AArch64.S1Translate()).
+struct MemoryAttributes {
+  u8 attr;  ///< as a byte of MAIR_EL1
+  u8 sh;
+};
+MemoryAttributes data_attributes(u64 sctlr_el1, const Translation& t);
 
 /// The ASID of the current regime: from TTBR0_EL1 or TTBR1_EL1 as TCR_EL1.A1 says, 8 or 16 bits as
 /// TCR_EL1.AS says.

@@ -123,6 +123,24 @@ u64 Operands::floating_point(unsigned size) {
   }
 }
 
+u64 Operands::lane(LaneKind kind) {
+  switch (kind) {
+    case LaneKind::BFloat16:  // singles without the lower half of their fraction
+      return one_in(2) ? floating_point(32) >> 16 : floating_point(32) >> 16 ^ below(4);
+    case LaneKind::Int16:
+    case LaneKind::Int32:
+    case LaneKind::Int64: {
+      const unsigned size = lane_size(kind);
+      if (!one_in(3)) return integer(size);
+      // Two bits and a little: where a conversion to floating point has to round.
+      const u64 two = u64{1} << below(size) | u64{1} << below(size);
+      return (two + below(3) - 1) & low_mask(size);
+    }
+    default:
+      return floating_point(lane_size(kind));
+  }
+}
+
 u64 Operands::general() {
   return one_in(4) ? u64{static_cast<u32>(rng_())} << 32 | integer(32) : integer(64);
 }

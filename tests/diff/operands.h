@@ -21,6 +21,23 @@ class Random {
   u64 state_;
 };
 
+/// What a lane of a vector register holds.
+enum class LaneKind : u8 { Half, BFloat16, Single, Double, Int16, Int32, Int64 };
+
+/// Bits of such a lane.
+constexpr unsigned lane_size(LaneKind kind) {
+  switch (kind) {
+    case LaneKind::Single:
+    case LaneKind::Int32:
+      return 32;
+    case LaneKind::Double:
+    case LaneKind::Int64:
+      return 64;
+    default:
+      return 16;
+  }
+}
+
 class Operands {
  public:
   explicit Operands(u64 seed) : rng_(seed) {}
@@ -38,6 +55,8 @@ class Operands {
   u64 general();
   /// A vector register's value: lanes of one size, integers or floating point.
   cpu::VReg vector();
+  /// A lane's value.
+  u64 lane(LaneKind kind);
   /// A vector whose lanes of `size` bits, floating point, are related to those of another: the same
   /// number, its negative, some units in the last place away, another exponent, or its inverse.
   cpu::VReg related(const cpu::VReg& to, unsigned size);

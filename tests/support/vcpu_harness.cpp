@@ -83,9 +83,9 @@ void VcpuHarness::prepare(u64 pc) {
   vcpu_->context_changed();
 }
 
-bool VcpuHarness::run_to_exception() {
+bool VcpuHarness::run_to_exception(u64 budget) {
   // Taken branches and exceptions are what the budget counts at once.
-  vcpu_->run(8);
+  vcpu_->run(budget);
   return vcpu_->s.pstate.el == 1;
 }
 

@@ -43,7 +43,8 @@ class VcpuHarness {
   void prepare(u64 pc);
   /// Runs until an exception; false when none came within a few instructions.  After an exception
   /// the vCPU is at EL1, and SP_EL0 is s.sp_bank[0].
-  bool run_to_exception();
+  /// `budget`: how many taken branches are few.
+  bool run_to_exception(u64 budget = 8);
   cpu::ExceptionClass exception_class() const {
     return static_cast<cpu::ExceptionClass>(vcpu_->s.sys.esr_el1 >> 26);
   }

@@ -4,24 +4,37 @@
 
 namespace quince::test {
 
-std::vector<u32> fpcr_values(const a64::RowInfo& row) {
-  constexpr u32 kFZ16 = 1u << 19, kFZ = 1u << 24, kDN = 1u << 25, kAHP = 1u << 26;
+namespace {
+
+constexpr u32 kFZ16 = 1u << 19, kFZ = 1u << 24, kDN = 1u << 25, kAHP = 1u << 26;
+
+/// FMLAL reads halves and writes singles; conversions between formats have both.
+bool between_formats(std::string_view id) {
+  return id.starts_with("FCVT_") || id.starts_with("FCVTN_") || id.starts_with("FCVTL_") ||
+         id.starts_with("FMLAL") || id.starts_with("FMLSL");
+}
+
+}  // namespace
+
+std::vector<u32> fpcr_modes(const a64::RowInfo& row) {
   const std::string_view id = row.id;
-  // FMLAL reads halves and writes singles; conversions between formats have both.
-  const bool between = id.starts_with("FCVT_") || id.starts_with("FCVTN_") ||
-                       id.starts_with("FCVTL_") || id.starts_with("FMLAL") ||
-                       id.starts_with("FMLSL");
-  const bool half = id.ends_with("h") || between;
-  const bool wide = !id.ends_with("h") || between;
+  const bool between = between_formats(id);
+  const bool half = id.ends_with("h") || between, wide = !id.ends_with("h") || between;
+  std::vector<u32> modes;
+  for (u32 rounding = 0; rounding < 4; ++rounding)
+    for (const u32 flush : {0u, kFZ16, kFZ, kFZ16 | kFZ})
+      if (((flush & kFZ16) == 0 || half) && ((flush & kFZ) == 0 || wide))
+        modes.push_back(rounding << 22 | flush);
+  return modes;
+}
+
+u32 fpcr_others(const a64::RowInfo& row) { return between_formats(row.id) ? kDN | kAHP : kDN; }
+
+std::vector<u32> fpcr_values(const a64::RowInfo& row) {
   std::vector<u32> values;
-  for (u32 mode = 0; mode < 4; ++mode)
-    for (u32 bits = 0; bits < 16; ++bits) {
-      if ((bits & 1) != 0 && !half) continue;
-      if ((bits & 2) != 0 && !wide) continue;
-      if ((bits & 8) != 0 && !between) continue;
-      values.push_back(mode << 22 | ((bits & 1) != 0 ? kFZ16 : 0) | ((bits & 2) != 0 ? kFZ : 0) |
-                       ((bits & 4) != 0 ? kDN : 0) | ((bits & 8) != 0 ? kAHP : 0));
-    }
+  for (const u32 mode : fpcr_modes(row))
+    for (const u32 others : {0u, kDN, kAHP, kDN | kAHP})
+      if ((others & ~fpcr_others(row)) == 0) values.push_back(mode | others);
   return values;
 }
 

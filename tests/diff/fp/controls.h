@@ -7,8 +7,13 @@
 
 namespace quince::test {
 
-/// Every rounding mode, with and without flushing of the row's format, default NaNs and, for
-/// conversions of halves, the alternative format.
+/// Every rounding mode, with and without flushing of the row's formats: FZ, FZ16, or both apart.
+std::vector<u32> fpcr_modes(const a64::RowInfo& row);
+
+/// The other bits that matter to the row: DN and, for conversions of halves, AHP.
+u32 fpcr_others(const a64::RowInfo& row);
+
+/// Every mode with every value of the others.
 std::vector<u32> fpcr_values(const a64::RowInfo& row);
 
 }  // namespace quince::test

@@ -1,7 +1,5 @@
 #include "tests/diff/fp/reference_engine.h"
 
-#include "tests/diff/fp/rows.h"
-
 namespace quince::test {
 
 Result<void> ReferenceEngine::start(std::span<const OracleCase> cases, bool guarded) {
@@ -18,14 +16,22 @@ Result<void> ReferenceEngine::start(std::span<const OracleCase> cases, bool guar
       r.pc = c.insn[0] == kNop ? ORACLE_EXIT : slot_address(c.slot);
       continue;
     }
-    const int row = a64::decode_row(c.insn[0]);
-    if (row < 0 || code_size(c) != 1 ||
-        !fp_reference_has(a64::rows()[static_cast<std::size_t>(row)]))
+    if (code_size(c) != 1 || !take(c.insn[0]))
       return fail("the reference does not know {:08x}", c.insn[0]);
-    r.out = fp_reference(a64::rows()[static_cast<std::size_t>(row)], c.insn[0], c.in);
+    r.out = c.in;
+    insn_->run(c.in, r.out);
     r.pc = ORACLE_EXIT;
   }
   return {};
+}
+
+/// Cases of one word are neighbours.
+bool ReferenceEngine::take(u32 insn) {
+  if (insn_ && insn_->insn() == insn) return true;
+  const int row = a64::decode_row(insn);
+  if (row < 0 || !fp_reference_has(a64::rows()[static_cast<std::size_t>(row)])) return false;
+  insn_.emplace(a64::rows()[static_cast<std::size_t>(row)], insn);
+  return true;
 }
 
 }  // namespace quince::test

@@ -1,7 +1,10 @@
 // The floating-point reference as an engine: it judges single instructions that it knows.
 #pragma once
 
+#include <optional>
+
 #include "tests/diff/engine.h"
+#include "tests/diff/fp/rows.h"
 
 namespace quince::test {
 
@@ -14,6 +17,9 @@ class ReferenceEngine final : public Engine {
   bool stray() const override { return false; }
 
  private:
+  bool take(u32 insn);
+
+  std::optional<FpInstruction> insn_;
   std::vector<OracleResult> results_;
 };
 

@@ -1,12 +1,10 @@
 #include "tests/diff/fp/rows.h"
 
-#include <algorithm>
 #include <array>
-#include <functional>
 
 #include "base/assert.h"
 #include "cpu/a64/disasm/disasm.h"
-#include "cpu/state.h"
+#include "tests/diff/fp/lane_operations.h"
 #include "tests/diff/fp/reference.h"
 
 namespace quince::test {
@@ -51,150 +49,105 @@ bool scalar(std::string_view arrangement) { return arrangement.size() == 1; }
 
 // ---- Registers ---------------------------------------------------------------------------------
 
+/// The fields of an instruction that rows of arithmetic have; 0 where a row has no such field.
+struct Fields {
+  explicit Fields(const a64::Decoded& d)
+      : rd(d["rd"]),
+        rn(d["rn"]),
+        rm(d["rm"]),
+        ra(d["ra"]),
+        q(d["q"]),
+        h(d["h"]),
+        l(d["l"]),
+        m(d["m"]),
+        rot(d["rot"]),
+        sf(d["sf"]),
+        scale(d["scale"]),
+        imm(d["imm"]),
+        cond(d["cond"]),
+        nzcv(d["nzcv"]),
+        signal(d["signal"]),
+        has_q(d.has("q")),
+        has_l(d.has("l")) {}
+  u32 rd, rn, rm, ra, q, h, l, m, rot, sf, scale, imm, cond, nzcv, signal;
+  bool has_q, has_l;
+};
+
 /// One instruction: its fields, its input, its output.
 struct Insn {
-  const a64::Decoded& d;
+  const Fields& d;
   const OracleState& in;
   OracleState& out;
   Fpu fpu;
   Name name;
+  Unary unary;
+  Binary binary;
+  unsigned results = 0;
 
   static u64 lane(const OracleState& s, u32 v, const Format& f, unsigned i) {
     const unsigned bit = i * f.bits;
     const u64 word = s.v[2 * v + bit / 64] >> bit % 64;
     return f.bits == 64 ? word : word & ((u64{1} << f.bits) - 1);
   }
-  u64 n(const Format& f, unsigned i) const { return lane(in, d["rn"], f, i); }
-  u64 m(const Format& f, unsigned i) const { return lane(in, d["rm"], f, i); }
-  u64 old(const Format& f, unsigned i) const { return lane(in, d["rd"], f, i); }
+  u64 n(const Format& f, unsigned i) const { return lane(in, d.rn, f, i); }
+  u64 m(const Format& f, unsigned i) const { return lane(in, d.rm, f, i); }
+  u64 old(const Format& f, unsigned i) const { return lane(in, d.rd, f, i); }
 
   /// Rd is zero but for what set() writes.
-  void clear() { out.v[2 * d["rd"]] = out.v[2 * d["rd"] + 1] = 0; }
+  void clear() { out.v[2 * d.rd] = out.v[2 * d.rd + 1] = 0; }
   void set(const Format& f, unsigned i, u64 value) {
+    ++results;
     const unsigned bit = i * f.bits;
-    u64& word = out.v[2 * d["rd"] + bit / 64];
+    u64& word = out.v[2 * d.rd + bit / 64];
     const u64 mask = f.bits == 64 ? ~u64{0} : ((u64{1} << f.bits) - 1) << bit % 64;
     word = (word & ~mask) | (value << bit % 64 & mask);
   }
-  void set_general(u64 value) {
-    if (d["rd"] != 31) out.x[d["rd"]] = value;
+  void set_flags(u32 nzcv) {
+    ++results;
+    out.pstate = (out.pstate & ~kNzcv) | nzcv << 28;
   }
-  u64 general() const { return d["rn"] == 31 ? 0 : in.x[d["rn"]]; }
+  void set_general(u64 value) {
+    ++results;
+    if (d.rd != 31) out.x[d.rd] = value;
+  }
+  u64 general() const { return d.rn == 31 ? 0 : in.x[d.rn]; }
 
   /// How many lanes an arrangement has; q is a field of it, or the arrangement is a whole register.
   unsigned lanes(const Format& f) const {
     if (scalar(name.last)) return 1;
-    return (d.has("q") && d["q"] == 0 ? 64 : 128) / f.bits;
+    return (d.has_q && d.q == 0 ? 64 : 128) / f.bits;
   }
 };
 
 /// The index of an element, by its size.
 unsigned element(const Insn& i, const Format& f) {
-  const u32 h = i.d["h"], l = i.d["l"], m = i.d["m"];
+  const u32 h = i.d.h, l = i.d.l, m = i.d.m;
   if (f == kHalf) return h << 2 | l << 1 | m;
   return f == kSingle ? h << 1 | l : h;
-}
-
-// ---- Operations on one lane --------------------------------------------------------------------
-
-using Unary = u64 (*)(Fpu&, const Format&, u64);
-using Binary = u64 (*)(Fpu&, const Format&, u64, u64);
-
-template <class F>
-struct Named {
-  std::string_view name;
-  F fn;
-};
-
-u64 all_ones(const Format& f, bool yes) {
-  return !yes ? 0 : f.bits == 64 ? ~u64{0} : (u64{1} << f.bits) - 1;
-}
-u64 fp_abs(const Format& f, u64 a) { return a & ~f.sign_bit(); }
-u64 fp_neg(const Format& f, u64 a) { return a ^ f.sign_bit(); }
-
-// clang-format off
-constexpr Named<Unary> kUnary[] = {
-    {"FABS", [](Fpu&, const Format& f, u64 a) { return fp_abs(f, a); }},
-    {"FNEG", [](Fpu&, const Format& f, u64 a) { return fp_neg(f, a); }},
-    {"FSQRT", [](Fpu& p, const Format& f, u64 a) { return p.sqrt(f, a); }},
-    {"FRINTN", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, Mode::TieEven, false); }},
-    {"FRINTP", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, Mode::PlusInf, false); }},
-    {"FRINTM", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, Mode::MinusInf, false); }},
-    {"FRINTZ", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, Mode::Zero, false); }},
-    {"FRINTA", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, Mode::TieAway, false); }},
-    {"FRINTX", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, p.mode, true); }},
-    {"FRINTI", [](Fpu& p, const Format& f, u64 a) { return p.round_int(f, a, p.mode, false); }},
-    {"FRINT32Z", [](Fpu& p, const Format& f, u64 a) { return p.round_int_n(f, a, Mode::Zero, 32); }},
-    {"FRINT32X", [](Fpu& p, const Format& f, u64 a) { return p.round_int_n(f, a, p.mode, 32); }},
-    {"FRINT64Z", [](Fpu& p, const Format& f, u64 a) { return p.round_int_n(f, a, Mode::Zero, 64); }},
-    {"FRINT64X", [](Fpu& p, const Format& f, u64 a) { return p.round_int_n(f, a, p.mode, 64); }},
-    {"FRECPE", [](Fpu& p, const Format& f, u64 a) { return p.recip_estimate(f, a); }},
-    {"FRSQRTE", [](Fpu& p, const Format& f, u64 a) { return p.rsqrt_estimate(f, a); }},
-    {"FRECPX", [](Fpu& p, const Format& f, u64 a) { return p.recip_exponent(f, a); }},
-    {"URECPE", [](Fpu&, const Format&, u64 a) { return u64{ref::unsigned_recip_estimate(static_cast<u32>(a))}; }},
-    {"URSQRTE", [](Fpu&, const Format&, u64 a) { return u64{ref::unsigned_rsqrt_estimate(static_cast<u32>(a))}; }},
-};
-constexpr Named<Binary> kBinary[] = {
-    {"FADD", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.add(f, a, b); }},
-    {"FSUB", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.sub(f, a, b); }},
-    {"FABD", [](Fpu& p, const Format& f, u64 a, u64 b) { return fp_abs(f, p.sub(f, a, b)); }},
-    {"FMUL", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.mul(f, a, b); }},
-    {"FNMUL", [](Fpu& p, const Format& f, u64 a, u64 b) { return fp_neg(f, p.mul(f, a, b)); }},
-    {"FMULX", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.mulx(f, a, b); }},
-    {"FDIV", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.div(f, a, b); }},
-    {"FMAX", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.max(f, a, b); }},
-    {"FMIN", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.min(f, a, b); }},
-    {"FMAXNM", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.maxnm(f, a, b); }},
-    {"FMINNM", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.minnm(f, a, b); }},
-    {"FRECPS", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.recip_step(f, a, b); }},
-    {"FRSQRTS", [](Fpu& p, const Format& f, u64 a, u64 b) { return p.rsqrt_step(f, a, b); }},
-    {"FCMEQ", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.equal(f, a, b)); }},
-    {"FCMGE", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater_equal(f, a, b)); }},
-    {"FCMGT", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater(f, a, b)); }},
-    {"FCMLE", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater_equal(f, b, a)); }},
-    {"FCMLT", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater(f, b, a)); }},
-    {"FACGE", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater_equal(f, fp_abs(f, a), fp_abs(f, b))); }},
-    {"FACGT", [](Fpu& p, const Format& f, u64 a, u64 b) { return all_ones(f, p.greater(f, fp_abs(f, a), fp_abs(f, b))); }},
-};
-// clang-format on
-
-template <class F, std::size_t N>
-F find(const Named<F> (&table)[N], std::string_view name) {
-  for (const Named<F>& t : table)
-    if (t.name == name) return t.fn;
-  return nullptr;
-}
-
-/// The operation of a pairwise row (FADDP) or one across lanes (FMAXNMV).
-Binary without_last(std::string_view base, char last) {
-  if (base.back() != last) return nullptr;
-  return find(kBinary, base.substr(0, base.size() - 1));
 }
 
 // ---- Shapes ------------------------------------------------------------------------------------
 
 void unary(Insn& i) {
-  const Unary fn = find(kUnary, i.name.base);
   const Format f = i.name.last.empty() ? kSingle : format_of(i.name.last);
-  const unsigned lanes = i.name.last.empty() ? (i.d["q"] != 0 ? 4 : 2) : i.lanes(f);
+  const unsigned lanes = i.name.last.empty() ? (i.d.q != 0 ? 4 : 2) : i.lanes(f);
   i.clear();
-  for (unsigned e = 0; e < lanes; ++e) i.set(f, e, fn(i.fpu, f, i.n(f, e)));
+  for (unsigned e = 0; e < lanes; ++e) i.set(f, e, i.unary(i.fpu, f, i.n(f, e)));
 }
 
 void binary(Insn& i) {
-  const Binary fn = find(kBinary, i.name.base);
   const Format f = format_of(i.name.last);
   i.clear();
   for (unsigned e = 0; e < i.lanes(f); ++e) {
     const u64 b = i.name.middle == "zero"   ? 0
                   : i.name.middle == "elem" ? i.m(f, element(i, f))
                                             : i.m(f, e);
-    i.set(f, e, fn(i.fpu, f, i.n(f, e), b));
+    i.set(f, e, i.binary(i.fpu, f, i.n(f, e), b));
   }
 }
 
 void pairwise(Insn& i) {
-  const Binary fn = without_last(i.name.base, 'P');
+  const Binary fn = i.binary;
   const Format f = format_of(i.name.last);
   i.clear();
   if (scalar(i.name.last)) {
@@ -211,16 +164,16 @@ void pairwise(Insn& i) {
   }
 }
 
-u64 reduce(Insn& i, Binary fn, const Format& f, unsigned from, unsigned lanes) {
+u64 reduce(Insn& i, const Format& f, unsigned from, unsigned lanes) {
   if (lanes == 1) return i.n(f, from);
-  const u64 low = reduce(i, fn, f, from, lanes / 2);
-  const u64 high = reduce(i, fn, f, from + lanes / 2, lanes / 2);
-  return fn(i.fpu, f, low, high);
+  const u64 low = reduce(i, f, from, lanes / 2);
+  const u64 high = reduce(i, f, from + lanes / 2, lanes / 2);
+  return i.binary(i.fpu, f, low, high);
 }
 
 void across(Insn& i) {
   const Format f = format_of(i.name.last);
-  const u64 r = reduce(i, without_last(i.name.base, 'V'), f, 0, i.lanes(f));
+  const u64 r = reduce(i, f, 0, i.lanes(f));
   i.clear();
   i.set(f, 0, r);
 }
@@ -229,7 +182,7 @@ void across(Insn& i) {
 void fused_scalar(Insn& i) {
   const Format f = format_of(i.name.last);
   const std::string_view b = i.name.base;
-  u64 addend = Insn::lane(i.in, i.d["ra"], f, 0), a = i.n(f, 0);
+  u64 addend = Insn::lane(i.in, i.d.ra, f, 0), a = i.n(f, 0);
   if (b == "FMSUB" || b == "FNMADD") a = fp_neg(f, a);
   if (b == "FNMADD" || b == "FNMSUB") addend = fp_neg(f, addend);
   const u64 r = i.fpu.mul_add(f, addend, a, i.m(f, 0));
@@ -268,13 +221,11 @@ void fused_long(Insn& i) {
 /// FCMLA by the rotation in steps of 90 degrees.
 void complex_fused(Insn& i) {
   const Format f = format_of(i.name.last);
-  const u32 rot = i.d["rot"];
+  const u32 rot = i.d.rot;
   std::array<u64, 8> r{};
   const unsigned lanes = i.name.last == "4h" ? 4 : i.lanes(f);
   // Of a quarter register the index is L, else H:L of halves and H of singles.
-  const unsigned index = i.name.last == "4h" ? i.d["l"]
-                         : f == kHalf        ? i.d["h"] << 1 | i.d["l"]
-                                             : i.d["h"];
+  const unsigned index = i.name.last == "4h" ? i.d.l : f == kHalf ? i.d.h << 1 | i.d.l : i.d.h;
   for (unsigned e = 0; e < lanes; e += 2) {
     const unsigned at = i.name.middle == "elem" ? 2 * index : e;
     const u64 real = i.m(f, at), imaginary = i.m(f, at + 1);
@@ -291,7 +242,7 @@ void complex_fused(Insn& i) {
 
 void complex_add(Insn& i) {
   const Format f = format_of(i.name.last);
-  const bool rot270 = i.d["rot"] != 0;
+  const bool rot270 = i.d.rot != 0;
   i.clear();
   for (unsigned e = 0; e < i.lanes(f); e += 2) {
     const u64 real = i.m(f, e), imaginary = i.m(f, e + 1);
@@ -309,12 +260,12 @@ bool condition_holds(u32 cond, u32 nzcv) {
 
 void compare(Insn& i) {
   const Format f = format_of(i.name.last);
-  u32 nzcv = i.d["nzcv"];
-  if (i.name.base == "FCMP" || condition_holds(i.d["cond"], i.in.pstate >> 28)) {
+  u32 nzcv = i.d.nzcv;
+  if (i.name.base == "FCMP" || condition_holds(i.d.cond, i.in.pstate >> 28)) {
     const u64 b = i.name.middle == "zero" ? 0 : i.m(f, 0);
-    nzcv = i.fpu.compare(f, i.n(f, 0), b, i.d["signal"] != 0);
+    nzcv = i.fpu.compare(f, i.n(f, 0), b, i.d.signal != 0);
   }
-  i.out.pstate = (i.out.pstate & ~kNzcv) | nzcv << 28;
+  i.set_flags(nzcv);
 }
 
 // ---- Conversions -------------------------------------------------------------------------------
@@ -342,9 +293,9 @@ Mode mode_of(char letter) {
 
 /// Fraction bits of the fixed-point forms.
 unsigned fraction_bits(const Insn& i, const Format& f) {
-  if (i.name.middle == "fixw") return 32 - i.d["scale"];
-  if (i.name.middle == "fixx") return 64 - i.d["scale"];
-  return i.name.middle == "n" ? f.bits - i.d["imm"] : 0;
+  if (i.name.middle == "fixw") return 32 - i.d.scale;
+  if (i.name.middle == "fixx") return 64 - i.d.scale;
+  return i.name.middle == "n" ? f.bits - i.d.imm : 0;
 }
 
 bool with_general(const Insn& i) {
@@ -352,7 +303,7 @@ bool with_general(const Insn& i) {
 }
 
 unsigned general_size(const Insn& i) {
-  if (i.name.middle == "int") return i.d["sf"] != 0 ? 64 : 32;
+  if (i.name.middle == "int") return i.d.sf != 0 ? 64 : 32;
   return i.name.middle == "fixx" ? 64 : 32;
 }
 
@@ -401,7 +352,7 @@ void narrow(Insn& i) {
     i.set(to, 0, i.fpu.convert(to, from, i.n(from, 0), how));
     return;
   }
-  const unsigned lanes = 64 / to.bits, at = i.d["q"] != 0 ? lanes : 0;
+  const unsigned lanes = 64 / to.bits, at = i.d.q != 0 ? lanes : 0;
   if (at == 0) i.clear();
   for (unsigned e = 0; e < lanes; ++e)
     i.set(to, at + e, i.fpu.convert(to, from, i.n(from, e), how));
@@ -409,7 +360,7 @@ void narrow(Insn& i) {
 
 void widen(Insn& i) {
   const Format to = format_of(i.name.last), from = to == kSingle ? kHalf : kSingle;
-  const unsigned lanes = 128 / to.bits, at = i.d["q"] != 0 ? lanes : 0;
+  const unsigned lanes = 128 / to.bits, at = i.d.q != 0 ? lanes : 0;
   i.clear();
   for (unsigned e = 0; e < lanes; ++e)
     i.set(to, e, i.fpu.convert(to, from, i.n(from, at + e), i.fpu.mode));
@@ -417,8 +368,9 @@ void widen(Insn& i) {
 
 void javascript(Insn& i) {
   bool z = false;
-  i.set_general(i.fpu.to_int_js(i.n(kDouble, 0), z));
+  const u64 value = i.fpu.to_int_js(i.n(kDouble, 0), z);
   i.out.pstate = (i.out.pstate & ~kNzcv) | (z ? 4u << 28 : 0);
+  i.set_general(value);
 }
 
 // ---- BFloat16 ----------------------------------------------------------------------------------
@@ -431,10 +383,10 @@ void bf_convert(Insn& i) {
 }
 
 void bf_dot(Insn& i) {
-  const unsigned lanes = i.d["q"] != 0 ? 4 : 2;
+  const unsigned lanes = i.d.q != 0 ? 4 : 2;
   std::array<u32, 4> r{};
   for (unsigned e = 0; e < lanes; ++e) {
-    const unsigned at = i.d.has("l") ? element(i, kSingle) : e;
+    const unsigned at = i.d.has_l ? element(i, kSingle) : e;
     r[e] = ref::bf_dot_add(static_cast<u32>(i.old(kSingle, e)), bf(i.n(kBf16, 2 * e)),
                            bf(i.n(kBf16, 2 * e + 1)), bf(i.m(kBf16, 2 * at)),
                            bf(i.m(kBf16, 2 * at + 1)));
@@ -457,10 +409,10 @@ void bf_matrix(Insn& i) {
 }
 
 void bf_fused(Insn& i) {
-  const unsigned top = i.d["q"];
+  const unsigned top = i.d.q;
   std::array<u64, 4> r{};
   for (unsigned e = 0; e < 4; ++e) {
-    const u64 b = i.m(kBf16, i.d.has("l") ? element(i, kHalf) : 2 * e + top);
+    const u64 b = i.m(kBf16, i.d.has_l ? element(i, kHalf) : 2 * e + top);
     r[e] = i.fpu.mul_add(kSingle, i.old(kSingle, e), i.n(kBf16, 2 * e + top) << 16, b << 16);
   }
   for (unsigned e = 0; e < 4; ++e) i.set(kSingle, e, r[e]);
@@ -470,7 +422,11 @@ void bf_fused(Insn& i) {
 
 using Shape = void (*)(Insn&);
 
-constexpr Named<Shape> kShapes[] = {
+struct NamedShape {
+  std::string_view name;
+  Shape shape;
+};
+constexpr NamedShape kShapes[] = {
     {"FMADD", fused_scalar},  {"FMSUB", fused_scalar},  {"FNMADD", fused_scalar},
     {"FNMSUB", fused_scalar}, {"FMLA", fused_vector},   {"FMLS", fused_vector},
     {"FMLAL", fused_long},    {"FMLSL", fused_long},    {"FMLAL2", fused_long},
@@ -482,33 +438,61 @@ constexpr Named<Shape> kShapes[] = {
     {"BFMMLA", bf_matrix},    {"BFMLAL", bf_fused},
 };
 
-Shape shape_of(const a64::RowInfo& row) {
+/// The operation of a pairwise row (FADDP) or one across lanes (FMAXNMV).
+Binary without_last(std::string_view base, char last) {
+  return base.back() == last ? find_binary(base.substr(0, base.size() - 1)) : nullptr;
+}
+
+/// What a row does; no shape for what is no arithmetic.
+struct Meaning {
+  Shape shape = nullptr;
+  Unary unary = nullptr;
+  Binary binary = nullptr;
+};
+
+Meaning meaning_of(const a64::RowInfo& row) {
   const std::string_view group = row.group;
-  if (group != "fp" && group != "simd_fp") return nullptr;
+  if (group != "fp" && group != "simd_fp") return {};
   // BFDOT_elem and BFMLAL_elem have no arrangement.
   const Name n = name_of(row);
-  if (const Shape s = find(kShapes, n.base)) return s;
-  if (find(kUnary, n.base) != nullptr) return unary;
-  if (find(kBinary, n.base) != nullptr) return binary;
-  if (is_to_int(n.base)) return to_int;
-  if (without_last(n.base, 'P') != nullptr) return pairwise;
-  if (without_last(n.base, 'V') != nullptr) return across;
-  return nullptr;
+  for (const NamedShape& s : kShapes)
+    if (s.name == n.base) return {.shape = s.shape};
+  if (const Unary fn = find_unary(n.base)) return {.shape = unary, .unary = fn};
+  if (const Binary fn = find_binary(n.base)) return {.shape = binary, .binary = fn};
+  if (is_to_int(n.base)) return {.shape = to_int};
+  if (const Binary fn = without_last(n.base, 'P')) return {.shape = pairwise, .binary = fn};
+  if (const Binary fn = without_last(n.base, 'V')) return {.shape = across, .binary = fn};
+  return {};
 }
 
 }  // namespace
 
-bool fp_reference_has(const a64::RowInfo& row) { return shape_of(row) != nullptr; }
+bool fp_reference_has(const a64::RowInfo& row) { return meaning_of(row).shape != nullptr; }
 
-OracleState fp_reference(const a64::RowInfo& row, u32 insn, const OracleState& in) {
-  const Shape shape = shape_of(row);
-  QUINCE_ASSERT(shape != nullptr);
-  OracleState out = in;
-  const a64::Decoded d(row, insn);
-  Insn i{d, in, out, Fpu::of(in.fpcr), name_of(row)};
-  shape(i);
+struct FpInstruction::Parts {
+  u32 insn;
+  Fields fields;
+  Name name;
+  Meaning meaning;
+};
+
+FpInstruction::FpInstruction(const a64::RowInfo& row, u32 insn)
+    : parts_(new Parts{insn, Fields(a64::Decoded(row, insn)), name_of(row), meaning_of(row)}) {
+  QUINCE_ASSERT(parts_->meaning.shape != nullptr);
+}
+
+FpInstruction::~FpInstruction() = default;
+FpInstruction::FpInstruction(FpInstruction&&) noexcept = default;
+FpInstruction& FpInstruction::operator=(FpInstruction&&) noexcept = default;
+
+u32 FpInstruction::insn() const { return parts_->insn; }
+
+unsigned FpInstruction::run(const OracleState& in, OracleState& out) const {
+  const Meaning& meaning = parts_->meaning;
+  Insn i{parts_->fields, in, out, Fpu::of(in.fpcr), parts_->name, meaning.unary, meaning.binary};
+  meaning.shape(i);
   out.fpsr |= i.fpu.flags;
-  return out;
+  return i.results;
 }
 
 }  // namespace quince::test

@@ -255,6 +255,9 @@ Walked walk(const Stage1Regs& r, const Stage1Features& f, u64 va, const Stage1Ac
     const Access4 may = permissions(p, f, a, d, ap_table, pxn_table, uxn_table);
     if (const ModelResult denied = check(may, level, a); denied.fault) return {denied};
 
+    // A data access with the data cache off: Normal memory is Non-cacheable.
+    if (a.kind != AccessKind::Execute && !slice(r.sctlr, 2) && !out.device)
+      attributes(out, 0x44, 2);
     out.pa = base | slice(va, low - 1, 0);
     out.level = level;
     out.page_bits = low;

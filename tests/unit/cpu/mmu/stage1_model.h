@@ -22,7 +22,7 @@ struct ModelResult {
   u64 pa = 0;              ///< of the byte that is accessed
   unsigned level = 0;      ///< of the leaf descriptor
   unsigned page_bits = 0;  ///< log2 of the page's or block's size
-  u8 attr = 0;             ///< MAIR_EL1.Attr<n>
+  u8 attr = 0;             ///< as MAIR_EL1.Attr<n>, after SCTLR_EL1.C for what is no fetch
   u8 sh = 0;               ///< as PAR_EL1.SH
   bool device = false;
   bool ng = false;

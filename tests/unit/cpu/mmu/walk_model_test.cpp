@@ -79,8 +79,11 @@ ModelResult compare(const World& w, const Stage1Access& a, WalkResult& got, Seen
   bool same = got.fault == want.fault && for_product.same_changes(for_model);
   if (same && !want.fault) {
     const Translation& t = got.t;
-    same = t.output(stripped).raw() == want.pa && t.attr == want.attr && t.sh == want.sh &&
-           t.device == want.device;
+    const MemoryAttributes memory = a.kind == AccessKind::Execute
+                                        ? MemoryAttributes{t.attr, t.sh}
+                                        : data_attributes(w.regs.sctlr, t);
+    same = t.output(stripped).raw() == want.pa && memory.attr == want.attr &&
+           memory.sh == want.sh && t.device == want.device;
     if ((w.regs.sctlr & 1) != 0)
       same = same && t.ng == want.ng && t.guarded == want.guarded && t.level == want.level &&
              t.log2_size == want.page_bits;

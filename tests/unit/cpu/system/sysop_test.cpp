@@ -9,6 +9,7 @@ using test::kCode;
 
 // Level 3 descriptors: valid page, AF, inner shareable, attribute index 0.
 constexpr u64 kPage = 3 | 1u << 10 | 3u << 8;
+constexpr u64 kMmu = 1, kCached = kMmu | 1u << 2;  // SCTLR_EL1.M, and C too
 constexpr u64 kUser = 1u << 6, kReadOnly = 1u << 7, kDevice = 1u << 2;
 
 /// 4 KiB granule, 39-bit addresses (three levels), one table each at 0x10000, 0x11000, 0x12000.
@@ -27,7 +28,7 @@ struct MmuCpu : Bench {
     set("MAIR_EL1", 0x04ff);
     set("TCR_EL1", 25 | 25 << 16 | 1u << 23 | u64{2} << 32);
     set("TTBR0_EL1", 0x10000);
-    set("SCTLR_EL1", 1);
+    set("SCTLR_EL1", kCached);
   }
   void map(u64 va, u64 descriptor) { store64(0x12000 + va / 4096 * 8, descriptor); }
   u64 at(const char* op, u64 va) {
@@ -44,6 +45,23 @@ TEST(AddressTranslate, Success) {
   EXPECT_EQ(b.at("at s1e1w", 0x2345), 0xff00'0000'0020'2000u | kRes1 | kNs | 3u << 7);
   EXPECT_EQ(b.at("at s1e0w", 0x3fff), 0xff00'0000'0020'3000u | kRes1 | kNs | 3u << 7);
   EXPECT_EQ(b.at("at s1e1r", 0x5000), 0x0400'0000'0020'5000u | kRes1 | kNs | 2u << 7);
+}
+
+// With SCTLR_EL1.C clear Normal memory is Non-cacheable and thus Outer Shareable; Device memory is what
+// it was.
+TEST(AddressTranslate, CachesOff) {
+  MmuCpu b;
+  b.set("SCTLR_EL1", kMmu);
+  for (const char* op : {"at s1e1r", "at s1e1w", "at s1e1rp", "at s1e1wp"}) {
+    EXPECT_EQ(b.at(op, 0x2345), 0x4400'0000'0020'2000u | kRes1 | kNs | 2u << 7) << op;
+    EXPECT_EQ(b.at(op, 0x5000), 0x0400'0000'0020'5000u | kRes1 | kNs | 2u << 7) << op;
+  }
+  EXPECT_EQ(b.at("at s1e0r", 0x3000), 0x4400'0000'0020'3000u | kRes1 | kNs | 2u << 7);
+  EXPECT_EQ(b.at("at s1e1r", 0x7000), kRes1 | 0x07u << 1 | 1);
+  b.set("SCTLR_EL1", kCached);
+  EXPECT_EQ(b.at("at s1e1r", 0x2345), 0xff00'0000'0020'2000u | kRes1 | kNs | 3u << 7);
+  b.set("SCTLR_EL1", 0);  // without an MMU all data is Device-nGnRnE, whatever C says
+  EXPECT_EQ(b.at("at s1e1r", 0x2345), 0x2000u | kRes1 | kNs | 2u << 7);
 }
 
 TEST(AddressTranslate, Faults) {

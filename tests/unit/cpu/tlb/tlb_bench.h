@@ -58,7 +58,7 @@ class TlbBench final : public Siblings {
       r.tcr_el1 = 34 | 34 << 16 | u64{2} << 30 | u64{2} << 32;
       r.ttbr0_el1 = kTlbRoots;
       r.ttbr1_el1 = kTlbRoots + 0x2000;
-      r.sctlr_el1 = 1 | u64{1} << 23;  // M, SPAN
+      r.sctlr_el1 = 1 | 1u << 2 | u64{1} << 23;  // M, C, SPAN
       c.context_changed();
     }
   }

@@ -309,7 +309,8 @@ void find_dirty(Region& r) {
       for (const Successor* s : {&b.taken, &b.next}) {
         if (s->block < 0) continue;
         Block& to = r.blocks[static_cast<std::size_t>(s->block)];
-        if ((to.dirty_in | dirty) == to.dirty_in && (to.v_dirty_in | v_dirty) == to.v_dirty_in) continue;
+        if ((to.dirty_in | dirty) == to.dirty_in && (to.v_dirty_in | v_dirty) == to.v_dirty_in)
+          continue;
         to.dirty_in |= dirty;
         to.v_dirty_in |= v_dirty;
         changed = true;

@@ -22,8 +22,7 @@ struct StateKey {
   /// All of it as a number.
   Bits bits() const {
     return static_cast<Bits>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |
-                           (guarded ? kGuarded : 0) | several << 6 | own_sp << 7 |
-                             fp_plain << 8);
+                             (guarded ? kGuarded : 0) | several << 6 | own_sp << 7 | fp_plain << 8);
   }
 };
 

@@ -71,7 +71,8 @@ void Emitter::choose_registers(const Region& r) {
   std::stable_sort(order.begin(), order.end(), [&](u8 a, u8 b) { return r.uses[a] > r.uses[b]; });
   for (std::size_t i = 0; i < std::size(kHosts); ++i)
     if (r.uses[order[i]] >= kMinUses) hosts_[order[i]] = static_cast<s8>(kHosts[i]);
-  std::stable_sort(order.begin(), order.end(), [&](u8 a, u8 b) { return r.v_uses[a] > r.v_uses[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](u8 a, u8 b) { return r.v_uses[a] > r.v_uses[b]; });
   for (int i = 0; i < kVectorHosts; ++i) {
     const u8 v = order[static_cast<std::size_t>(i)];
     if (r.v_uses[v] < kMinUses) break;

@@ -66,11 +66,14 @@ struct Shared {
 
 /// What translated code has on the stack, from RSP.
 struct Frame {
-  static constexpr int kFpLive = 0;      ///< 32 bits: not 0 while MXCSR gathers what FPSR is still to get
+  static constexpr int kFpLive =
+      0;  ///< 32 bits: not 0 while MXCSR gathers what FPSR is still to get
   static constexpr int kMxcsrClear = 4;  ///< MXCSR with nothing gathered
   static constexpr int kMxcsrNow = 8;    ///< for looking at it
-  static constexpr int kBytes = 24;      ///< with six registers and the return address that keeps it at 16 bytes
-  static constexpr u32 kMxcsrDefault = 0x1f80;  ///< Intel SDM, volume 1, 10.2.3: all masked, to nearest
+  static constexpr int kBytes =
+      24;  ///< with six registers and the return address that keeps it at 16 bytes
+  static constexpr u32 kMxcsrDefault =
+      0x1f80;  ///< Intel SDM, volume 1, 10.2.3: all masked, to nearest
 };
 
 struct Translated {
@@ -339,7 +342,7 @@ class Emitter {
   Xbyak::Address v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }
   Xbyak::Xmm v_host(unsigned r) const { return Xbyak::Xmm(v_hosts_[r]); }
   void spill_vectors(RegSet dirty);
-  void call_spill_vectors();   ///< all that the region writes
+  void call_spill_vectors();  ///< all that the region writes
   void call_reload_vectors();
   void emit_vector_routines();
   void emit_slow(Stub& s);
@@ -349,7 +352,18 @@ class Emitter {
 
   /// Code behind the region, for what happens seldom.
   struct Stub {
-    enum class Kind : u8 { Load, Store, Bail, Exit, Cached, Interrupt, Redirected, Slow, Saturated, ArmFp } kind;
+    enum class Kind : u8 {
+      Load,
+      Store,
+      Bail,
+      Exit,
+      Cached,
+      Interrupt,
+      Redirected,
+      Slow,
+      Saturated,
+      ArmFp
+    } kind;
     Label label, back;
     Site* site = nullptr;
     const Insn* insn = nullptr;  ///< Slow: what is called
@@ -395,8 +409,8 @@ class Emitter {
     Label label;
   };
   std::deque<Literal> literals_;  ///< constants behind the region's code
-  bool absorbed_ = false;  ///< the next instruction is part of the last one
-  bool fp_armed_ = false;  ///< in this block: MXCSR is the guest's
+  bool absorbed_ = false;         ///< the next instruction is part of the last one
+  bool fp_armed_ = false;         ///< in this block: MXCSR is the guest's
   int failed_ = -1;
   bool sp_aligned_ = false;  ///< known to be, in this block
   const Insn* insn_ = nullptr;

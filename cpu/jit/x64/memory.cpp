@@ -159,10 +159,14 @@ void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned
     const auto vector = static_cast<unsigned>(n.n);
     if (v_hosts_[vector] >= 0) {
       switch (log2) {
-        case 0: return x_.vpextrb(place, v_host(vector), 0);
-        case 1: return x_.vpextrw(place, v_host(vector), 0);
-        case 2: return x_.vmovd(place, v_host(vector));
-        default: return x_.vmovq(place, v_host(vector));
+        case 0:
+          return x_.vpextrb(place, v_host(vector), 0);
+        case 1:
+          return x_.vpextrw(place, v_host(vector), 0);
+        case 2:
+          return x_.vmovd(place, v_host(vector));
+        default:
+          return x_.vmovq(place, v_host(vector));
       }
     }
     x_.mov(rax, v_memory(vector));

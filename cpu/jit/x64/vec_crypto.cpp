@@ -239,6 +239,22 @@ bool three_xor(Emitter& e, u32 insn) {
   return true;
 }
 
+// ---- CRC32 -------------------------------------------------------------------------------------
+
+/// x^32 + x^26 + ... + 1 with the highest power in bit 0, as the bits of a message are.
+constexpr u64 kCrc32 = u64{0xedb88320} << 1 | 1;
+
+/// What kCrc32 times it is 1 in the low 64 bits.
+constexpr u64 inverse_of_crc32() {
+  u64 product = 0, inverse = 0;
+  for (unsigned n = 0; n < 64; ++n) {
+    if (((product >> n) & 1) == (n == 0 ? 1u : 0u)) continue;
+    inverse |= u64{1} << n;
+    product ^= kCrc32 << n;
+  }
+  return inverse;
+}
+
 const R kRows[] = {
     {"AESE", aes_round<true>, kDdn, kAll, R::kAes},
     {"AESD", aes_round<false>, kDdn, kAll, R::kAes},
@@ -264,6 +280,32 @@ const R kRows[] = {
 };
 
 }  // namespace
+
+/// sum = the CRC of `bytes` bytes of `data` behind `sum`.  The message plus the multiple of the polynomial that clears
+/// its bits leaves the remainder above them: a reduction as Montgomery's, without carries.  EFLAGS stay.
+void crc32_ieee(VectorCode& v, const Xbyak::Reg64& sum, const Xbyak::Reg64& data, unsigned bytes) {
+  constexpr u64 kInverse = inverse_of_crc32();
+  auto& x = v.x;
+  const u8 unused = static_cast<u8>(64 - 8 * bytes);
+  const auto low_bytes = [&] {
+    if (unused == 0) return;
+    x.vpsllq(xmm0, xmm0, unused);
+    x.vpsrlq(xmm0, xmm0, unused);
+  };
+  x.vmovq(xmm1, sum);
+  x.vmovq(xmm0, data);
+  x.vpxor(xmm0, xmm0, xmm1);
+  low_bytes();
+  x.vpclmulqdq(xmm0, xmm0, v.literal(kInverse, 0), 0);
+  low_bytes();
+  x.vpclmulqdq(xmm0, xmm0, v.literal(kCrc32, 0), 0);
+  x.vpsrldq(xmm0, xmm0, static_cast<u8>(bytes));
+  if (bytes < 4) {  // what the message did not reach
+    x.vpsrlq(xmm1, xmm1, static_cast<u8>(8 * bytes));
+    x.vpxor(xmm0, xmm0, xmm1);
+  }
+  x.vmovd(sum.cvt32(), xmm0);
+}
 
 std::span<const VectorRow> vector_rows_crypto() { return kRows; }
 

@@ -147,4 +147,8 @@ class VectorCode {
   Emitter::Stub* slow_ = nullptr;
 };
 
+/// sum = the CRC32 (IEEE 802.3) of `bytes` bytes, 1 to 8, of `data` behind `sum`.  Needs PCLMULQDQ; xmm0 and xmm1 are
+/// used, EFLAGS stay.
+void crc32_ieee(VectorCode& v, const Xbyak::Reg64& sum, const Xbyak::Reg64& data, unsigned bytes);
+
 }  // namespace quince::cpu::jit

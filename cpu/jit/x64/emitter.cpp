@@ -167,6 +167,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
   dirty_ = b.dirty_in;
   v_dirty_ = b.v_dirty_in;
   fp_armed_ = false;
+  v_double_ = v_single_ = 0;
   sp_aligned_ = false;
   end_ = {};
   left_ = b.count;
@@ -230,7 +231,7 @@ void Emitter::emit_call(const Insn& i) {
     clobber_flags();
   if (!small) spill(dirty_, true);
   spill_vectors(v_dirty_);
-  v_dirty_ = 0;
+  v_dirty_ = v_double_ = v_single_ = 0;
   Stub& s = stub(Stub::Kind::Redirected);
   s.spilled = !small;
   s.flags.in_memory = flags_.in_memory;

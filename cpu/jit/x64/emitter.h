@@ -409,6 +409,14 @@ class Emitter {
     Label label;
   };
   std::deque<Literal> literals_;  ///< constants behind the region's code
+  /// Vectors known, in this block, to be zero above the low 8 and the low 4 bytes.
+  RegSet v_double_ = 0, v_single_ = 0;
+  void wrote_vector(unsigned r, unsigned log2 = 4) {
+    const RegSet bit = RegSet{1} << r;
+    v_dirty_ |= bit;
+    v_double_ = log2 <= 3 ? v_double_ | bit : v_double_ & ~bit;
+    v_single_ = log2 <= 2 ? v_single_ | bit : v_single_ & ~bit;
+  }
   bool absorbed_ = false;         ///< the next instruction is part of the last one
   bool fp_armed_ = false;         ///< in this block: MXCSR is the guest's
   int failed_ = -1;

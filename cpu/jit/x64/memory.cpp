@@ -229,7 +229,7 @@ bool Emitter::store_v(Val va, Vec v, MemOp m) {
 }
 
 void Emitter::put_v(u32 r, Vec v) {
-  v_dirty_ |= RegSet{1} << r;
+  wrote_vector(r);
   if (v_hosts_[r] >= 0)
     x_.vmovdqa(v_host(r), Xbyak::Xmm(v.xmm));
   else
@@ -240,7 +240,7 @@ void Emitter::put_v(u32 r, Vec v) {
 void Emitter::put_fp(u32 r, Val v) {
   const Node n = at(v);
   const Xbyak::Xmm to = v_hosts_[r] >= 0 ? v_host(r) : xmm2;
-  v_dirty_ |= RegSet{1} << r;
+  wrote_vector(r, n.op == Op::Loaded ? static_cast<unsigned>(n.n) : 3);
   if (n.op == Op::Host) {
     x_.vmovq(to, Reg64(static_cast<int>(n.n)));
   } else if (n.op == Op::Loaded && n.n >= 2) {

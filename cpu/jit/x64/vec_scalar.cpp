@@ -41,8 +41,8 @@ void tiny_goes_slow(VectorCode& v, const Xmm& r) {
 }
 
 template <bool D>
-bool done(VectorCode& v, u32 rd, const Xmm& r) {
-  v.finish_scalar(FpFormat<D>::kLog2, rd, r);
+bool done(VectorCode& v, u32 rd, const Xmm& r, bool clean = false) {
+  v.finish_scalar(FpFormat<D>::kLog2, rd, r, clean);
   v.slow_ends();
   return true;
 }
@@ -50,26 +50,41 @@ bool done(VectorCode& v, u32 rd, const Xmm& r) {
 // ---- Arithmetic --------------------------------------------------------------------------------
 
 enum class After : u8 { Sum, Product, Negate };
-template <bool D, auto Double, auto Single, After A>
+template <bool D, auto Double, auto Single, After A, bool Commutes>
 bool arithmetic(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
-  op3<D, Double, Single>(v, kT2, v.in(f.rn, 0), v.in(f.rm, 1));
+  // What is above the result comes from the first operand: best zeros.
+  const bool n_clean = v.is_scalar(FpFormat<D>::kLog2, f.rn),
+             m_clean = v.is_scalar(FpFormat<D>::kLog2, f.rm);
+  const bool swap = Commutes && !n_clean && m_clean;
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
+  op3<D, Double, Single>(v, kT2, swap ? b : a, swap ? a : b);
   A == After::Sum ? nan_goes_slow<D>(v, kT2) : tiny_goes_slow<D>(v, kT2);
-  if (A == After::Negate) v.x.vxorpd(kT2, kT2, v.literal(FpFormat<D>::kSign));
-  return done<D>(v, f.rd, kT2);
+  if (A == After::Negate) v.x.vxorpd(kT2, kT2, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
+  return done<D>(v, f.rd, kT2, n_clean || swap);
 }
 
-template <bool D, auto Double, auto Single>
+/// Two forms of the instruction: the destination is the addend, or a factor.  Whichever has zeros above it is best.
+template <bool D, auto Double, auto Single, auto DoubleFactor, auto SingleFactor>
 bool mul_add(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
-  v.x.vmovapd(kT2, v.in(f.ra, 2));
-  op3<D, Double, Single>(v, kT2, v.in(f.rn, 0), v.in(f.rm, 1));
+  constexpr unsigned kLog2 = FpFormat<D>::kLog2;
+  const bool n_clean = v.is_scalar(kLog2, f.rn), m_clean = v.is_scalar(kLog2, f.rm);
+  const bool as_addend = v.is_scalar(kLog2, f.ra) || !(n_clean || m_clean);
+  const Xmm n = v.in(f.rn, 0), m = v.in(f.rm, 1), addend = v.in(f.ra, 3);
+  if (as_addend) {
+    v.x.vmovapd(kT2, addend);
+    op3<D, Double, Single>(v, kT2, n, m);
+  } else {
+    v.x.vmovapd(kT2, n_clean ? n : m);
+    op3<D, DoubleFactor, SingleFactor>(v, kT2, n_clean ? m : n, addend);
+  }
   tiny_goes_slow<D>(v, kT2);
-  return done<D>(v, f.rd, kT2);
+  return done<D>(v, f.rd, kT2, v.is_scalar(kLog2, f.ra) || n_clean || m_clean);
 }
 
 template <bool D>
@@ -80,7 +95,7 @@ bool square_root(Emitter& e, u32 insn) {
   const Xmm a = v.in(f.rn, 0);
   op3<D, &G::vsqrtsd, &G::vsqrtss>(v, kT2, a, a);
   nan_goes_slow<D>(v, kT2);
-  return done<D>(v, f.rd, kT2);
+  return done<D>(v, f.rd, kT2, v.is_scalar(FpFormat<D>::kLog2, f.rn));
 }
 
 /// x86 gives the second operand where both are zeros; taken both ways, the signs decide.
@@ -105,8 +120,9 @@ bool move(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   Xmm a = v.in(f.rn, 0);
   if (S == Sign::Clear) v.x.vandpd(kT0, a, v.literal(FpFormat<D>::kMagnitude));
-  if (S == Sign::Flip) v.x.vxorpd(kT0, a, v.literal(FpFormat<D>::kSign));
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, S == Sign::Keep ? a : kT0);
+  if (S == Sign::Flip) v.x.vxorpd(kT0, a, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
+  const bool clean = v.is_scalar(FpFormat<D>::kLog2, f.rn);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, S == Sign::Keep ? a : kT0, clean);
   return true;
 }
 
@@ -117,7 +133,7 @@ bool move_immediate(Emitter& e, u32 insn) {
   const u32 imm8 = insn >> 13 & 0xff;
   const Xmm d = v.target(f.rd);
   v.constant(d, D ? a64::fpu::expand_imm<u64>(imm8) : a64::fpu::expand_imm<u32>(imm8), 0);
-  v.finish(true, f.rd, d);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   return true;
 }
 
@@ -166,7 +182,8 @@ bool move_from_general(Emitter& e, u32 insn) {
       v.x.vpinsrq(d, v.in(f.rd, 0), n, 1);
       break;
   }
-  v.finish(true, f.rd, d);
+  P == Part::Top ? v.finish(true, f.rd, d)
+                 : v.finish_scalar(P == Part::Double ? 3 : 2, f.rd, d, true);
   return true;
 }
 
@@ -251,7 +268,7 @@ bool fcsel(Emitter& e, u32 insn) {
   for (const unsigned byte : {0x48u, 0x0fu, 0x40u | x86, 0xc8u}) v.x.db(static_cast<u8>(byte));
   const Xmm d = v.target(f.rd);
   D ? v.x.vmovq(d, rcx) : v.x.vmovd(d, ecx);
-  v.finish(true, f.rd, d);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   return true;
 }
 
@@ -264,7 +281,7 @@ bool single_to_double(Emitter& e, u32 insn) {
   const Xmm a = v.in(f.rn, 0);
   v.x.vcvtss2sd(kT2, a, a);
   nan_goes_slow<true>(v, kT2);
-  return done<true>(v, f.rd, kT2);
+  return done<true>(v, f.rd, kT2, v.is_scalar(3, f.rn));
 }
 bool double_to_single(Emitter& e, u32 insn) {
   VectorCode v(e);
@@ -300,7 +317,7 @@ bool int_to_fp(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   v.begin_fp();
   from_integer<D, Unsigned>(v, insn >> 31 != 0, v.in_x(f.rn, rax));
-  v.finish(true, f.rd, kT2);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
   v.slow_ends();
   return true;
 }
@@ -312,7 +329,7 @@ bool int_to_fp_scalar(Emitter& e, u32 insn) {
   v.begin_fp();
   D ? v.x.vmovq(rax, v.in(f.rn, 0)) : v.x.vmovd(eax, v.in(f.rn, 0));
   from_integer<D, Unsigned>(v, D, rax);
-  v.finish(true, f.rd, kT2);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
   v.slow_ends();
   return true;
 }
@@ -420,20 +437,23 @@ bool fp_to_int_scalar(Emitter& e, u32 insn) {
   fcvt<D, M, Unsigned>(v, D, v.in(f.rn, 0));
   const Xmm d = v.target(f.rd);
   D ? v.x.vmovq(d, rax) : v.x.vmovd(d, eax);
-  v.finish(true, f.rd, d);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   v.slow_ends();
   return true;
 }
 
 constexpr u16 kFp = R::kFpPlain;
 
-#define QUINCE_ARITHMETIC(id, op, after)                                            \
-  {id "_s", arithmetic<false, &G::op##sd, &G::op##ss, After::after>, kDnm | kFp}, { \
-    id "_d", arithmetic<true, &G::op##sd, &G::op##ss, After::after>, kDnm | kFp     \
+#define QUINCE_ARITHMETIC(id, op, after, commutes)                                            \
+  {id "_s", arithmetic<false, &G::op##sd, &G::op##ss, After::after, commutes>, kDnm | kFp}, { \
+    id "_d", arithmetic<true, &G::op##sd, &G::op##ss, After::after, commutes>, kDnm | kFp     \
   }
-#define QUINCE_MUL_ADD(id, op)                                              \
-  {id "_s", mul_add<false, &G::op##sd, &G::op##ss>, kDnm | R::kRa | kFp}, { \
-    id "_d", mul_add<true, &G::op##sd, &G::op##ss>, kDnm | R::kRa | kFp     \
+#define QUINCE_MUL_ADD(id, op)                                                          \
+  {id "_s", mul_add<false, &G::op##231sd, &G::op##231ss, &G::op##213sd, &G::op##213ss>, \
+   kDnm | R::kRa | kFp},                                                                \
+  {                                                                                     \
+    id "_d", mul_add<true, &G::op##231sd, &G::op##231ss, &G::op##213sd, &G::op##213ss>, \
+        kDnm | R::kRa | kFp                                                             \
   }
 #define QUINCE_MAX(id, min) \
   {id "_s", maximum<false, min>, kDnm | kFp}, { id "_d", maximum<true, min>, kDnm | kFp }
@@ -453,15 +473,15 @@ constexpr u16 kFp = R::kFpPlain;
   }
 
 const R kRows[] = {
-    QUINCE_ARITHMETIC("FADD", vadd, Sum),
-    QUINCE_ARITHMETIC("FSUB", vsub, Sum),
-    QUINCE_ARITHMETIC("FMUL", vmul, Product),
-    QUINCE_ARITHMETIC("FNMUL", vmul, Negate),
-    QUINCE_ARITHMETIC("FDIV", vdiv, Product),
-    QUINCE_MUL_ADD("FMADD", vfmadd231),
-    QUINCE_MUL_ADD("FMSUB", vfnmadd231),
-    QUINCE_MUL_ADD("FNMADD", vfnmsub231),
-    QUINCE_MUL_ADD("FNMSUB", vfmsub231),
+    QUINCE_ARITHMETIC("FADD", vadd, Sum, true),
+    QUINCE_ARITHMETIC("FSUB", vsub, Sum, false),
+    QUINCE_ARITHMETIC("FMUL", vmul, Product, true),
+    QUINCE_ARITHMETIC("FNMUL", vmul, Negate, true),
+    QUINCE_ARITHMETIC("FDIV", vdiv, Product, false),
+    QUINCE_MUL_ADD("FMADD", vfmadd),
+    QUINCE_MUL_ADD("FMSUB", vfnmadd),
+    QUINCE_MUL_ADD("FNMADD", vfnmsub),
+    QUINCE_MUL_ADD("FNMSUB", vfmsub),
     {"FSQRT_s", square_root<false>, kDn | kFp},
     {"FSQRT_d", square_root<true>, kDn | kFp},
     QUINCE_MAX("FMAX", false),

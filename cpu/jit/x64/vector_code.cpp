@@ -20,7 +20,7 @@ void VectorCode::finish_scalar(unsigned log2, u32 r, const Xmm& v) {
       x.vpslldq(to, v, static_cast<u8>(16 - (1u << log2)));
       x.vpsrldq(to, to, static_cast<u8>(16 - (1u << log2)));
   }
-  wrote(r, to);
+  wrote(r, to, log2);
 }
 
 VectorCode::Reg64 VectorCode::in_x(u32 r, const Reg64& t) {

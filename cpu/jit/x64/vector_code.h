@@ -62,6 +62,17 @@ class VectorCode {
   }
   /// Only the low `1 << log2` bytes of `v` count.
   void finish_scalar(unsigned log2, u32 r, const Xmm& v);
+  /// The same where everything above is zero, if `clean`.
+  void finish_scalar(unsigned log2, u32 r, const Xmm& v, bool clean) {
+    if (!clean) return finish_scalar(log2, r, v);
+    const Xmm to = result(r, v);
+    if (to.getIdx() != v.getIdx()) x.vmovdqa(to, v);
+    wrote(r, to, log2);
+  }
+  /// Whether everything above the low `1 << log2` bytes, 8 or 4, is known to be zero.
+  bool is_scalar(unsigned log2, u32 r) const {
+    return ((log2 == 3 ? e_.v_double_ : e_.v_single_) >> r & 1) != 0;
+  }
 
   // ---- General registers
 
@@ -138,9 +149,9 @@ class VectorCode {
  private:
   /// Where `v` goes to: the guest's register, or a temporary, which `v` may be, but not another guest's.
   Xmm result(u32 r, const Xmm& v) const { return target(r, v.getIdx() < 4 ? v.getIdx() : 0); }
-  void wrote(u32 r, const Xmm& v) {
+  void wrote(u32 r, const Xmm& v, unsigned log2 = 4) {
     if (e_.v_hosts_[r] < 0) x.vmovdqa(e_.v_memory(r), v);
-    e_.v_dirty_ |= RegSet{1} << r;
+    e_.wrote_vector(r, log2);
   }
 
   Emitter& e_;

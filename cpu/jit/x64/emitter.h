@@ -417,8 +417,8 @@ class Emitter {
     v_double_ = log2 <= 3 ? v_double_ | bit : v_double_ & ~bit;
     v_single_ = log2 <= 2 ? v_single_ | bit : v_single_ & ~bit;
   }
-  bool absorbed_ = false;         ///< the next instruction is part of the last one
-  bool fp_armed_ = false;         ///< in this block: MXCSR is the guest's
+  bool absorbed_ = false;  ///< the next instruction is part of the last one
+  bool fp_armed_ = false;  ///< in this block: MXCSR is the guest's
   int failed_ = -1;
   bool sp_aligned_ = false;  ///< known to be, in this block
   const Insn* insn_ = nullptr;

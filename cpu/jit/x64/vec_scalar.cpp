@@ -393,10 +393,10 @@ void to_integer(VectorCode& v, bool sf, const Xmm& t) {
   if (v.host.avx512) {
     if (sf) {
       D ? x.vcvttsd2usi(rax, t) : x.vcvttss2usi(rax, t);
-      x.cmp(rax, -1);
+      x.cmp(rax, ~0u);
     } else {
       D ? x.vcvttsd2usi(eax, t) : x.vcvttss2usi(eax, t);
-      x.cmp(eax, -1);
+      x.cmp(eax, ~0u);
     }
     return x.je(v.slow(), x.T_NEAR);
   }

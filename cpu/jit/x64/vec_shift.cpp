@@ -14,7 +14,7 @@ constexpr u16 kDn = R::kWd | R::kRn;
 constexpr u16 kDdn = kDn | R::kRd;
 
 /// What each element keeps of a logical shift of its neighbours too.
-u64 byte_mask(unsigned bits) { return (0xff >> (8 - bits)) & 0xff; }
+u64 byte_mask(unsigned bits) { return u64{0xff} >> (8 - bits); }
 
 }  // namespace
 
@@ -23,7 +23,7 @@ bool shift_left(VectorCode& v, const Xmm& d, const Xmm& a, unsigned size, unsign
   switch (size) {
     case 0:
       if (n == 0) return v.x.vmovdqa(d, a), true;
-      v.splat(kT3, 0, 0xff << n);
+      v.splat(kT3, 0, u64{0xff} << n);
       v.x.vpsllw(d, a, by);
       return v.x.vpand(d, d, kT3), true;
     case 1:

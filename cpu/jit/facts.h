@@ -22,6 +22,7 @@ enum class Flow : u8 {
 
 struct Facts {
   RegSet reads = 0, writes = 0;
+  RegSet v_reads = 0, v_writes = 0;  ///< V0 to V31
   bool reads_flags = false, writes_flags = false;
   bool memory = false;     ///< may fault
   bool undefined = false;  ///< this encoding is UNDEFINED
@@ -68,10 +69,7 @@ class Scout {
   Val clz(bool, Val) { return op(); }
   Val bswap64(Val) { return op(); }
   Val bswap32(Val) { return op(); }
-  Val crc32(bool castagnoli, Val, Val, unsigned) {
-    facts.foreign |= !castagnoli;
-    return op();
-  }
+  Val crc32(bool, Val, Val, unsigned) { return op(); }
 
   Val nzcv() {
     facts.reads_flags |= !facts.writes_flags;
@@ -120,10 +118,16 @@ class Scout {
   bool store_v(Val, Vec, MemOp m = {}) { return access(m); }
   void fence() {}
 
-  Vec v(u32) { return {}; }
-  void put_v(u32, Vec) {}
-  Val get_fp(u32) { return {}; }
-  void put_fp(u32, Val) {}
+  Vec v(u32 r) {
+    facts.v_reads |= RegSet{1} << r;
+    return {};
+  }
+  void put_v(u32 r, Vec) { facts.v_writes |= RegSet{1} << r; }
+  Val get_fp(u32 r) {
+    facts.v_reads |= RegSet{1} << r;
+    return {};
+  }
+  void put_fp(u32 r, Val) { facts.v_writes |= RegSet{1} << r; }
 
   void undefined() { facts.undefined = true; }
   bool has(Feature) { return true; }

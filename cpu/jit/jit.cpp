@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/assert.h"
+#include "cpu/fp/fp.h"
 #include "cpu/interp/rows.h"
 #include "cpu/jit/code_buffer.h"
 #include "cpu/jit/native.h"
@@ -22,7 +24,7 @@ constexpr std::size_t kRoomForRegion = 256 * KiB;
 }  // namespace
 
 struct TranslatedRegion {
-  u8 key = 0;  ///< StateKey::bits()
+  StateKey::Bits key = 0;
   u64 page_va = 0;
   u16 index = 0;
   bool may_fault_at_once = false;  ///< its first instruction may take an exception
@@ -110,6 +112,7 @@ struct Native::Calls {
   static StateKey key(const Vcpu& c) {
     return {.el0 = c.s.pstate.el == 0,
             .fp_enabled = c.fp_enabled_,
+            .fp_plain = (c.s.fpcr & (3u << fp::kFpcrRModeShift | fp::kFpcrFZ)) == 0,
             .sp_checked = c.sp_alignment_mask_ != 0,
             .aligned = c.alignment_mask_ != 0,
             .bti = c.bti_,
@@ -178,6 +181,7 @@ Result<void> Jit::prepare(std::size_t bytes) {
   buffer_ = TRY(CodeBuffer::create(bytes));
   shared_ = std::make_unique<Shared>();
   shared_->at = Native::distances(c_);
+  shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
   const ThunkTargets targets{&Native::Calls::load_missed, &Native::Calls::store_missed,
                              &Native::Calls::call, &Native::Calls::next};
   Thunks thunks(buffer_->next(), buffer_->room(), *shared_, targets);
@@ -251,7 +255,7 @@ void Jit::forget_all() {
 
 // ---- Running -----------------------------------------------------------------------------------
 
-TranslatedRegion* Jit::find(Page& page, Op& op, u8 key) const {
+TranslatedRegion* Jit::find(Page& page, Op& op, StateKey::Bits key) const {
   const u64 va = c_.page_va_;
   TranslatedRegion* const last = page.regions[op.region - 1u].get();
   if (last->page_va == va && last->key == key) return last;
@@ -273,6 +277,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   }
   const RegionSource source{.page = page.code,
                             .features = &c_.model().features,
+                            .host = &shared_->host,
                             .key = key,
                             .not_decoded = not_decoded()};
   Region region = form_region(source, index);
@@ -340,7 +345,7 @@ void Jit::link(const TranslatedRegion& region) {
   left_from_ = nullptr;
   const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
   // Whether the page is guarded was looked at now.
-  const u8 common = region.key & static_cast<u8>(~StateKey::kGuarded);
+  const auto common = static_cast<StateKey::Bits>(region.key & ~StateKey::kGuarded);
   if (jump_keys_[level] != common) {
     clear_jumps(level);
     jump_keys_[level] = common;

@@ -76,7 +76,7 @@ class Jit {
   friend Native;
   explicit Jit(Vcpu& c);
   Result<void> prepare(std::size_t bytes);
-  TranslatedRegion* find(Page& page, Op& op, u8 key) const;
+  TranslatedRegion* find(Page& page, Op& op, StateKey::Bits key) const;
   TranslatedRegion* translate(Page& page, unsigned index, const StateKey& key);
   TranslatedRegion* region_here(bool may_translate);
   void link(const TranslatedRegion& region);
@@ -106,7 +106,7 @@ class Jit {
   std::array<JumpRange, 2> jump_range_{};
   const u8* unknown_ = nullptr;
   std::size_t thunk_bytes_ = 0;
-  std::array<u8, 2> jump_keys_{};
+  std::array<StateKey::Bits, 2> jump_keys_{};
   JitCounters counters_;
   std::optional<TracePoint> trace_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cpu/jit/x64/vector_rows.h"
+
 namespace quince::cpu::jit {
 
 namespace {
@@ -122,6 +124,13 @@ Insn look(const RegionSource& source, unsigned index) {
     if ((i.word & 31) != 31) i.facts.writes = RegSet{1} << (i.word & 31);
   }
   if (i.special != Insn::Special::No) return i;
+  const VectorRow* const vector = i.row->vector;
+  if (vector != nullptr && source.key.fp_enabled &&
+      vector->suits(i.word, *source.host, source.key.fp_plain)) {
+    i.vector = true;
+    i.facts = vector->facts(i.word);
+    return i;
+  }
   i.call = true;
   if (kind == RowKind::FpCall) {
     const std::string_view text = info->text, id = info->id;
@@ -284,6 +293,8 @@ void count_uses(Region& r) {
       for (unsigned x = 0; x < 32; ++x) {
         const unsigned n = ((i.facts.reads >> x) & 1) + ((i.facts.writes >> x) & 1);
         r.uses[x] = static_cast<u16>(std::min<unsigned>(r.uses[x] + n * weight, 0xffff));
+        const unsigned v = ((i.facts.v_reads >> x) & 1) + ((i.facts.v_writes >> x) & 1);
+        r.v_uses[x] = static_cast<u16>(std::min<unsigned>(r.v_uses[x] + v * weight, 0xffff));
       }
     }
   }
@@ -294,17 +305,20 @@ void find_dirty(Region& r) {
   for (bool changed = true; changed;) {
     changed = false;
     for (Block& b : r.blocks) {
-      RegSet dirty = b.dirty_in;
+      RegSet dirty = b.dirty_in, v_dirty = b.v_dirty_in;
       for (unsigned k = 0; k < b.count; ++k) {
         const Insn& i = r.insns[b.first + k];
         // Calls that do not know of general registers leave them where they are.
         dirty = i.call && i.uses_x ? 0 : dirty | i.facts.writes;
+        v_dirty = i.call ? 0 : v_dirty | i.facts.v_writes;
       }
       for (const Successor* s : {&b.taken, &b.next}) {
         if (s->block < 0) continue;
-        RegSet& in = r.blocks[static_cast<std::size_t>(s->block)].dirty_in;
-        if ((in | dirty) == in) continue;
-        in |= dirty;
+        Block& to = r.blocks[static_cast<std::size_t>(s->block)];
+        if ((to.dirty_in | dirty) == to.dirty_in && (to.v_dirty_in | v_dirty) == to.v_dirty_in)
+          continue;
+        to.dirty_in |= dirty;
+        to.v_dirty_in |= v_dirty;
         changed = true;
       }
     }
@@ -313,9 +327,9 @@ void find_dirty(Region& r) {
 
 void analyse(Region& r) {
   find_needed_flags(r);
-  r.uses = {};
+  r.uses = r.v_uses = {};
   count_uses(r);
-  for (Block& b : r.blocks) b.dirty_in = 0;
+  for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = 0;
   find_dirty(r);
 }
 
@@ -329,7 +343,13 @@ Region form_region(const RegionSource& source, unsigned index) {
 }
 
 void make_call(Region& region, unsigned number) {
-  region.insns[number].call = true;
+  Insn& i = region.insns[number];
+  i.call = true;
+  if (i.vector) {  // knows of general registers and NZCV what its row says
+    i.uses_x = (i.facts.reads | i.facts.writes) != 0;
+    i.uses_nzcv = i.facts.reads_flags || i.facts.writes_flags;
+    i.vector = false;
+  }
   analyse(region);
 }
 

@@ -11,6 +11,8 @@
 
 namespace quince::cpu::jit {
 
+struct HostFeatures;
+
 /// One instruction of a region.
 struct Insn {
   u32 word = 0;
@@ -18,6 +20,7 @@ struct Insn {
   const JitRow* row = nullptr;
   Facts facts;
   bool call = false;         ///< translated as a call of its meaning
+  bool vector = false;       ///< translated by its VectorRow
   bool bail = false;         ///< left to the interpreter
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
   bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction
@@ -50,6 +53,7 @@ struct Block {
   bool loop_header = false;  ///< reached from itself or from behind
   bool flags_needed_in = true;
   RegSet dirty_in = 0;  ///< registers whose memory may be stale at its start
+  RegSet v_dirty_in = 0;
 };
 
 struct Region {
@@ -57,12 +61,14 @@ struct Region {
   std::vector<Block> blocks;   ///< in the order of addresses
   u16 entry = 0;               ///< the block that it begins with
   std::array<u16, 32> uses{};  ///< of registers, weighted by loops
+  std::array<u16, 32> v_uses{};
 };
 
 /// What forming a region may look at.
 struct RegionSource {
   const CodePage* page;
   const FeatureSet* features;
+  const HostFeatures* host;
   StateKey key;
   Handler not_decoded;  ///< of an operation that never ran
 };

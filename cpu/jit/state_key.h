@@ -9,6 +9,7 @@ namespace quince::cpu::jit {
 struct StateKey {
   bool el0 = false;         ///< PSTATE.EL
   bool fp_enabled = true;   ///< CPACR_EL1.FPEN at this level
+  bool fp_plain = true;     ///< FPCR: rounding to nearest, no flushing
   bool sp_checked = false;  ///< SCTLR_EL1.SA or SA0
   bool aligned = false;     ///< SCTLR_EL1.A
   bool bti = false;         ///< PSTATE.BTYPE is kept
@@ -16,11 +17,12 @@ struct StateKey {
   bool own_sp = false;      ///< PSTATE.SPSel, at EL1
   bool several = false;     ///< there are other CPUs
 
-  static constexpr u8 kGuarded = 1 << 5;
+  using Bits = u16;
+  static constexpr Bits kGuarded = 1 << 5;
   /// All of it as a number.
-  u8 bits() const {
-    return static_cast<u8>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |
-                           (guarded ? kGuarded : 0) | several << 6 | own_sp << 7);
+  Bits bits() const {
+    return static_cast<Bits>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |
+                             (guarded ? kGuarded : 0) | several << 6 | own_sp << 7 | fp_plain << 8);
   }
 };
 

@@ -1,6 +1,6 @@
 #include "cpu/a64/sem/crypto.h"
 
-#include "cpu/jit/bind.h"
+#include "cpu/jit/bind_call.h"
 
 namespace quince::cpu::jit {
 

@@ -1,7 +1,7 @@
 #include "cpu/a64/sem/simd_fp.h"
 #include "cpu/a64/sem/simd_fp_convert.h"
 #include "cpu/a64/sem/simd_fp_elem.h"
-#include "cpu/jit/bind.h"
+#include "cpu/jit/bind_call.h"
 
 namespace quince::cpu::jit {
 

@@ -1,7 +1,7 @@
 #include "cpu/a64/sem/simd_copy.h"
 #include "cpu/a64/sem/simd_misc.h"
 #include "cpu/a64/sem/simd_shift.h"
-#include "cpu/jit/bind.h"
+#include "cpu/jit/bind_call.h"
 
 namespace quince::cpu::jit {
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "cpu/jit/x64/vector_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -15,6 +16,8 @@ namespace {
 /// Registers of the host for those of the guest, best first: short encodings.
 constexpr int kHosts[] = {3, 5, 6, 7, 8, 9, 10, 11, 12};  // rbx rbp rsi rdi r8-r12
 constexpr unsigned kMinUses = 2;
+constexpr u32 kFpsrQc = u32{1} << 27;
+constexpr int kFirstVectorHost = 4, kVectorHosts = 12;
 
 }  // namespace
 
@@ -27,6 +30,7 @@ void ExitRecord::patch(const u8* code) const {
 Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key, u64 page_va)
     : x_(room, at), shared_(shared), key_(key), page_va_(page_va) {
   hosts_.fill(-1);
+  v_hosts_.fill(-1);
 }
 
 Xbyak::Address Emitter::state(std::size_t offset, unsigned bytes) {
@@ -37,6 +41,7 @@ Emitter::Stub& Emitter::stub(Stub::Kind kind) {
   Stub& s = stubs_.emplace_back();
   s.kind = kind;
   s.dirty = dirty_;
+  s.v_dirty = v_dirty_;
   s.flags = flags_;
   s.flags.eflags = FlagState::Eflags::No;
   s.undone = left_;
@@ -66,6 +71,57 @@ void Emitter::choose_registers(const Region& r) {
   std::stable_sort(order.begin(), order.end(), [&](u8 a, u8 b) { return r.uses[a] > r.uses[b]; });
   for (std::size_t i = 0; i < std::size(kHosts); ++i)
     if (r.uses[order[i]] >= kMinUses) hosts_[order[i]] = static_cast<s8>(kHosts[i]);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](u8 a, u8 b) { return r.v_uses[a] > r.v_uses[b]; });
+  for (int i = 0; i < kVectorHosts; ++i) {
+    const u8 v = order[static_cast<std::size_t>(i)];
+    if (r.v_uses[v] < kMinUses) break;
+    v_hosts_[v] = static_cast<s8>(kFirstVectorHost + i);
+    v_mapped_ |= RegSet{1} << v;
+  }
+  for (const Insn& i : r.insns) v_written_ |= i.facts.v_writes;
+  v_written_ &= v_mapped_;
+}
+
+void Emitter::spill_vectors(RegSet dirty) {
+  for (unsigned r = 0; r < 32; ++r)
+    if ((dirty & v_mapped_) >> r & 1) x_.vmovdqa(v_memory(r), v_host(r));
+}
+
+void Emitter::call_spill_vectors() {
+  if (v_written_ == 0) return;
+  spills_all_ = true;
+  x_.call(spill_all_vectors_);
+}
+
+void Emitter::call_reload_vectors() {
+  if (v_mapped_ == 0) return;
+  reloads_all_ = true;
+  x_.call(reload_all_vectors_);
+}
+
+void Emitter::emit_literals() {
+  if (literals_.empty()) return;
+  x_.align(16);
+  for (Literal& l : literals_) {
+    x_.L(l.label);
+    x_.dq(l.low);
+    x_.dq(l.high);
+  }
+}
+
+/// One copy for all stubs of the region.
+void Emitter::emit_vector_routines() {
+  if (spills_all_) {
+    x_.L(spill_all_vectors_);
+    spill_vectors(v_written_);
+    x_.ret();
+  }
+  if (!reloads_all_) return;
+  x_.L(reload_all_vectors_);
+  for (unsigned r = 0; r < 32; ++r)
+    if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
+  x_.ret();
 }
 
 /// What runs first: interrupts and the end of the budget are looked at, then registers come in.
@@ -78,6 +134,8 @@ void Emitter::enter() {
   x_.test(r13, r13);
   x_.jle(s.label, x_.T_NEAR);
   reload();
+  for (unsigned r = 0; r < 32; ++r)
+    if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
 }
 
 std::optional<Translated> Emitter::translate(const Region& region) {
@@ -91,6 +149,8 @@ std::optional<Translated> Emitter::translate(const Region& region) {
   for (std::size_t b = 0; b < region.blocks.size(); ++b) emit_block(region.blocks[b], b);
   emit_later();
   emit_stubs();
+  emit_vector_routines();
+  emit_literals();
   x_.ready();
   const bool full = Xbyak::GetError() != Xbyak::ERR_NONE;
   Xbyak::ClearError();
@@ -105,6 +165,9 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
   // From one predecessor that came before, flags may come in any form; else they are in memory.
   flags_ = flags_in_[number].value_or(FlagState{});
   dirty_ = b.dirty_in;
+  v_dirty_ = b.v_dirty_in;
+  fp_armed_ = false;
+  v_double_ = v_single_ = 0;
   sp_aligned_ = false;
   end_ = {};
   left_ = b.count;
@@ -135,6 +198,14 @@ void Emitter::emit_insn(const Insn& i) {
   if (i.special == Insn::Special::ReadState)
     return put(i.word & 31, true, node(Op::State, true, {}, {}, i.member));
   if (i.call) return emit_call(i);
+  if (absorbed_) {
+    absorbed_ = false;
+    return;
+  }
+  if (i.vector) {
+    if (!i.row->vector->emit(*this, i.word)) give_up();
+    return;
+  }
   i.row->emit(*this, i.word);
   if (pending_ >= 0) eval_flags({static_cast<u8>(pending_)}, nullptr);
 }
@@ -160,6 +231,8 @@ void Emitter::emit_call(const Insn& i) {
   else
     clobber_flags();
   if (!small) spill(dirty_, true);
+  spill_vectors(v_dirty_);
+  v_dirty_ = v_double_ = v_single_ = 0;
   Stub& s = stub(Stub::Kind::Redirected);
   s.spilled = !small;
   s.flags.in_memory = flags_.in_memory;
@@ -169,6 +242,7 @@ void Emitter::emit_call(const Insn& i) {
   x_.call(small ? shared_.small_call : shared_.call);
   x_.test(eax, eax);
   x_.jnz(s.label, x_.T_NEAR);
+  call_reload_vectors();
   if (!small) {
     reload();
     dirty_ = 0;
@@ -205,6 +279,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
     case End::Kind::Indirect: {
       save_flags();
       spill(dirty_, true);
+      spill_vectors(v_dirty_);
       taken_ = 0;
       const unsigned level = key_.el0 ? 0 : 1;
       if (key_.bti)
@@ -230,6 +305,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
       if (last.call && last.ends) {  // what was taken for granted may have changed
         save_flags();
         spill(dirty_, true);
+        spill_vectors(v_dirty_);
         mov_imm(rax, next);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
@@ -251,7 +327,7 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   const Successor& s = b.taken;
   const bool flags = end_.choice.kind == Bool::Kind::Cond;
   if (s.block < 0) {  // out of the region, behind everything else
-    Later& out = later_.emplace_back(Later{{}, s, taken, dirty_, {}});
+    Later& out = later_.emplace_back(Later{{}, s, taken, dirty_, v_dirty_, {}});
     jump_if(end_.choice, out.label);
     out.flags = flags_;
     return leave_for(b.next, next, number);
@@ -318,6 +394,7 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
   }
   save_flags();
   spill(dirty_, true);
+  spill_vectors(v_dirty_);
   ExitRecord& exit = out_.exits.emplace_back(ExitRecord{.target = target, .key = key_.bits()});
   if (s.in_page) {
     Stub& out = stub(Stub::Kind::Exit);
@@ -347,6 +424,7 @@ void Emitter::emit_later() {
     taken_ = 0;
     flags_ = l.flags;
     dirty_ = l.dirty;
+    v_dirty_ = l.v_dirty;
     pc_ = l.target;
     leave_for(l.to, l.target, 0);
   }
@@ -359,6 +437,7 @@ void Emitter::emit_missed(Stub& s) {
   taken_ = 4;
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  call_spill_vectors();
   const bool write = s.kind == Stub::Kind::Store;
   const unsigned size = 1u << s.site->log2;
   for (unsigned e = 0; write && e < s.site->elements; ++e) {
@@ -385,10 +464,33 @@ void Emitter::emit_missed(Stub& s) {
   load_constant(rcx, s.site);
   x_.call(write ? shared_.store_missed : shared_.load_missed);
   if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
-  x_.test(eax, eax);
-  x_.jz(s.back, x_.T_NEAR);
+  if (has_vectors()) {
+    x_.test(eax, eax);
+    Label redirected;
+    x_.jnz(redirected);
+    call_reload_vectors();
+    x_.jmp(s.back, x_.T_NEAR);
+    x_.L(redirected);
+  } else {
+    x_.test(eax, eax);
+    x_.jz(s.back, x_.T_NEAR);
+  }
   spill(s.dirty, false);
   x_.xor_(eax, eax);
+}
+
+/// A case that the code in line does not have: the instruction's meaning, with everything kept.
+void Emitter::emit_slow(Stub& s) {
+  const Facts& f = s.insn->facts;
+  call_spill_vectors();
+  for (unsigned r = 0; r < 32; ++r)
+    if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
+  load_constant(rcx, s.site);
+  x_.call(shared_.small_call);
+  call_reload_vectors();
+  for (unsigned r = 0; r < 32; ++r)
+    if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+  x_.jmp(s.back, x_.T_NEAR);
 }
 
 void Emitter::emit_stubs() {
@@ -418,6 +520,7 @@ void Emitter::emit_stubs() {
       case Stub::Kind::Bail:
         save_flags();
         spill(s.dirty, true);
+        spill_vectors(s.v_dirty);
         mov_imm(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.interpret_one], 1);
@@ -428,11 +531,24 @@ void Emitter::emit_stubs() {
         if (!s.spilled) {
           save_flags();
           spill(s.dirty, true);
+          spill_vectors(s.v_dirty);
         }
         mov_imm(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
         leave(s.undone);
+        break;
+      case Stub::Kind::Slow:
+        emit_slow(s);
+        break;
+      case Stub::Kind::Saturated:
+        x_.or_(state(offsetof(CpuState, fpsr), 4), kFpsrQc);
+        x_.jmp(s.back, x_.T_NEAR);
+        break;
+      case Stub::Kind::ArmFp:
+        x_.ldmxcsr(dword[rsp + Frame::kMxcsrClear]);
+        x_.mov(dword[rsp + Frame::kFpLive], 1);
+        x_.jmp(s.back, x_.T_NEAR);
         break;
       case Stub::Kind::Exit:
         load_constant(rax, s.exit);

@@ -7,6 +7,7 @@
 //   r14        the first-level TLB of the current regime (Vcpu::l1_base_)
 //   r13        instructions left of the budget, those of the running block taken off already
 //   rax, rcx, rdx  temporary
+//   xmm0-xmm3  temporary
 //   the others the guest's registers that the region uses most, the same from its begin to its end
 // NZCV is in one of three forms (FlagState): in memory, in EFLAGS, or as a comparison that can be done
 // again because its operands are still there.
@@ -18,6 +19,7 @@
 #include "cpu/jit/native.h"
 #include "cpu/jit/region.h"
 #include "cpu/jit/state_key.h"
+#include "cpu/jit/x64/host_features.h"
 
 // The assembler's headers have their own opinions about conversions.
 #pragma GCC diagnostic push
@@ -35,7 +37,7 @@ namespace quince::cpu::jit {
 struct ExitRecord {
   u64 target = 0;      ///< the virtual address
   u8* jump = nullptr;  ///< a JMP rel32, to its stub until it is patched
-  u8 key = 0;          ///< StateKey::bits() of its region
+  StateKey::Bits key = 0;  ///< StateKey::bits() of its region
 
   void patch(const u8* code) const;
 };
@@ -54,11 +56,24 @@ struct Site {
 /// Code that all regions share, and offsets of what they use.
 struct Shared {
   Native::Distances at;
+  HostFeatures host;
   const u8* leave = nullptr;         ///< to the dispatcher; RAX: an ExitRecord or null
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
   const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
   const u8* small_call = nullptr;    ///< the same, and registers are kept
+};
+
+/// What translated code has on the stack, from RSP.
+struct Frame {
+  static constexpr int kFpLive =
+      0;  ///< 32 bits: not 0 while MXCSR gathers what FPSR is still to get
+  static constexpr int kMxcsrClear = 4;  ///< MXCSR with nothing gathered
+  static constexpr int kMxcsrNow = 8;    ///< for looking at it
+  static constexpr int kBytes =
+      24;  ///< with six registers and the return address that keeps it at 16 bytes
+  static constexpr u32 kMxcsrDefault =
+      0x1f80;  ///< Intel SDM, volume 1, 10.2.3: all masked, to nearest
 };
 
 struct Translated {
@@ -81,6 +96,7 @@ class Emitter {
     u8 n = 0;  ///< the condition, or the bit
     Val value;
   };
+  friend class VectorCode;
   struct Vec {
     s8 xmm = -1;  ///< loaded
     u8 r = 0;     ///< else a guest's register
@@ -202,6 +218,8 @@ class Emitter {
     LogicS,
     Select,
   };
+  /// Of a Crc32c node's number: CRC32, not CRC32C.
+  static constexpr u64 kCrc32Ieee = 16;
   struct Node {
     Op op = Op::Imm;
     bool sf = true;
@@ -320,15 +338,37 @@ class Emitter {
   Xbyak::Address guest_memory(unsigned guest);
   void spill(RegSet dirty, bool with_sp);
   void reload();
+  // Vector registers.  C++ code keeps none of the host's: they are in memory during a call.
+  bool has_vectors() const { return v_mapped_ != 0; }
+  Xbyak::Address v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }
+  Xbyak::Xmm v_host(unsigned r) const { return Xbyak::Xmm(v_hosts_[r]); }
+  void spill_vectors(RegSet dirty);
+  void call_spill_vectors();  ///< all that the region writes
+  void call_reload_vectors();
+  void emit_vector_routines();
+  void emit_slow(Stub& s);
+  void emit_literals();
   Site& site();
   void load_constant(const Reg64& to, const void* p) { x_.mov(to, reinterpret_cast<u64>(p)); }
 
   /// Code behind the region, for what happens seldom.
   struct Stub {
-    enum class Kind : u8 { Load, Store, Bail, Exit, Cached, Interrupt, Redirected } kind;
+    enum class Kind : u8 {
+      Load,
+      Store,
+      Bail,
+      Exit,
+      Cached,
+      Interrupt,
+      Redirected,
+      Slow,
+      Saturated,
+      ArmFp
+    } kind;
     Label label, back;
     Site* site = nullptr;
-    RegSet dirty = 0;
+    const Insn* insn = nullptr;  ///< Slow: what is called
+    RegSet dirty = 0, v_dirty = 0;
     FlagState flags;
     int address = 0;   ///< a host register
     int distance = 0;  ///< from that
@@ -360,7 +400,26 @@ class Emitter {
   s8 xmm_ = 0;              ///< the next one for what is loaded
   u64 pc_ = 0;
   u32 left_ = 0;  ///< of the block, from this instruction on
-  RegSet dirty_ = 0;
+  RegSet dirty_ = 0, v_dirty_ = 0;
+  RegSet v_mapped_ = 0, v_written_ = 0;  ///< in registers of the host; and written in this region
+  std::array<s8, 32> v_hosts_{};         ///< of guest vectors; -1: in memory
+  Label spill_all_vectors_, reload_all_vectors_;
+  bool spills_all_ = false, reloads_all_ = false;
+  struct Literal {
+    u64 low, high;
+    Label label;
+  };
+  std::deque<Literal> literals_;  ///< constants behind the region's code
+  /// Vectors known, in this block, to be zero above the low 8 and the low 4 bytes.
+  RegSet v_double_ = 0, v_single_ = 0;
+  void wrote_vector(unsigned r, unsigned log2 = 4) {
+    const RegSet bit = RegSet{1} << r;
+    v_dirty_ |= bit;
+    v_double_ = log2 <= 3 ? v_double_ | bit : v_double_ & ~bit;
+    v_single_ = log2 <= 2 ? v_single_ | bit : v_single_ & ~bit;
+  }
+  bool absorbed_ = false;  ///< the next instruction is part of the last one
+  bool fp_armed_ = false;  ///< in this block: MXCSR is the guest's
   int failed_ = -1;
   bool sp_aligned_ = false;  ///< known to be, in this block
   const Insn* insn_ = nullptr;
@@ -373,7 +432,7 @@ class Emitter {
     Label label = {};
     Successor to = {};
     u64 target = 0;
-    RegSet dirty = 0;
+    RegSet dirty = 0, v_dirty = 0;
     FlagState flags = {};
   };
   std::deque<Later> later_;

@@ -1,6 +1,7 @@
 // The code that puts a value into a register (Intel SDM, volume 2).  Flags are touched only behind
 // clobber_flags(), and temporaries that are taken stay as they are.
 #include "cpu/jit/x64/emitter.h"
+#include "cpu/jit/x64/vector_code.h"
 
 namespace quince::cpu::jit {
 
@@ -32,7 +33,8 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::Lane:
       return n.n == 0 ? x_.vmovq(to, xmm2) : x_.vpextrq(to, xmm2, 1);
     case Op::Fp:
-      return x_.mov(to, state(offsetof(CpuState, v) + 16 * n.n));
+      if (v_hosts_[n.n] >= 0) return x_.vmovq(to, v_host(static_cast<unsigned>(n.n)));
+      return x_.mov(to, v_memory(static_cast<unsigned>(n.n)));
     case Op::Loaded:
       return eval_loaded(n, to, false);
     case Op::Add:
@@ -74,6 +76,11 @@ void Emitter::eval(Val v, const Reg64& to) {
       const bool clash = data.getIdx() == to.getIdx();
       const Reg64 sum = clash ? temporary() : to;
       eval(n.a, sum);
+      if ((n.n & kCrc32Ieee) != 0) {
+        if (!shared_.host.pclmul) give_up();
+        VectorCode code(*this);
+        crc32_ieee(code, sum, data, static_cast<unsigned>(n.n - kCrc32Ieee));
+      }
       switch (n.n) {
         case 1:
           x_.crc32(sum.cvt32(), data.cvt8());
@@ -84,8 +91,10 @@ void Emitter::eval(Val v, const Reg64& to) {
         case 4:
           x_.crc32(sum.cvt32(), data.cvt32());
           break;
-        default:
+        case 8:
           x_.crc32(sum, data);
+          break;
+        default:
           break;
       }
       if (clash) {

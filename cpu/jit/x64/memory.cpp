@@ -156,7 +156,20 @@ void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned
   }
   if (n.op == Op::Fp) {
     value = {.kind = Stub::Value::Kind::Vector, .r = static_cast<u8>(n.n), .n = 0};
-    x_.mov(rax, state(offsetof(CpuState, v) + 16 * n.n));
+    const auto vector = static_cast<unsigned>(n.n);
+    if (v_hosts_[vector] >= 0) {
+      switch (log2) {
+        case 0:
+          return x_.vpextrb(place, v_host(vector), 0);
+        case 1:
+          return x_.vpextrw(place, v_host(vector), 0);
+        case 2:
+          return x_.vmovd(place, v_host(vector));
+        default:
+          return x_.vmovq(place, v_host(vector));
+      }
+    }
+    x_.mov(rax, v_memory(vector));
     return write(rax);
   }
   if (n.op != Op::Reg) return give_up();
@@ -204,30 +217,40 @@ bool Emitter::store_v(Val va, Vec v, MemOp m) {
   const Address address = address_of(va);
   Stub& s = look_up(address, 4, 1, true, m);
   s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r, .n = 0};
-  x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
-  x_.vmovdqu(at_host(address, 0, 16), xmm2);
+  if (v_hosts_[v.r] >= 0) {
+    x_.vmovdqu(at_host(address, 0, 16), v_host(v.r));
+  } else {
+    x_.vmovdqa(xmm2, v_memory(v.r));
+    x_.vmovdqu(at_host(address, 0, 16), xmm2);
+  }
   x_.L(s.back);
   taken_ &= ~2u;
   return true;
 }
 
 void Emitter::put_v(u32 r, Vec v) {
-  x_.vmovdqa(state(offsetof(CpuState, v) + 16 * r, 16), Xbyak::Xmm(v.xmm));
+  wrote_vector(r);
+  if (v_hosts_[r] >= 0)
+    x_.vmovdqa(v_host(r), Xbyak::Xmm(v.xmm));
+  else
+    x_.vmovdqa(v_memory(r), Xbyak::Xmm(v.xmm));
 }
 
 /// The rest of the register is zero.
 void Emitter::put_fp(u32 r, Val v) {
   const Node n = at(v);
+  const Xbyak::Xmm to = v_hosts_[r] >= 0 ? v_host(r) : xmm2;
+  wrote_vector(r, n.op == Op::Loaded ? static_cast<unsigned>(n.n) : 3);
   if (n.op == Op::Host) {
-    x_.vmovq(xmm2, Reg64(static_cast<int>(n.n)));
+    x_.vmovq(to, Reg64(static_cast<int>(n.n)));
   } else if (n.op == Op::Loaded && n.n >= 2) {
     const auto from = loaded_from(n, 1u << n.n);
-    n.n == 3 ? x_.vmovq(xmm2, from) : x_.vmovd(xmm2, from);
+    n.n == 3 ? x_.vmovq(to, from) : x_.vmovd(to, from);
   } else {
     eval(v, rax);
-    x_.vmovq(xmm2, rax);
+    x_.vmovq(to, rax);
   }
-  x_.vmovdqa(state(offsetof(CpuState, v) + 16 * r, 16), xmm2);
+  if (v_hosts_[r] < 0) x_.vmovdqa(v_memory(r), to);
 }
 
 /// A store before a load: the one order that the host does not keep.

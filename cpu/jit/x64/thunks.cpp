@@ -9,14 +9,43 @@ namespace {
 /// Registers that a call may overwrite and translated code relies on.
 const Xbyak::Reg64 kKept[] = {rdx, rsi, rdi, r8, r9, r10, r11};
 
+/// `frame`: from RSP to the Frame.  FPSR gets what MXCSR has gathered (Intel SDM, volume 1, 10.2.3: the flags are IE, DE, ZE, OE, UE, PE from bit
+/// 0; DDI 0487, FPSR: IOC, DZC, OFC, UFC, IXC).  DE has no counterpart without flushing.
+void harvest(Xbyak::CodeGenerator& x, int frame, const Xbyak::Reg32& t) {
+  const auto fpsr = dword[r15 + static_cast<int>(offsetof(CpuState, fpsr))];
+  x.stmxcsr(dword[rsp + frame + Frame::kMxcsrNow]);
+  x.mov(t, dword[rsp + frame + Frame::kMxcsrNow]);
+  x.and_(t, 1);
+  x.or_(fpsr, t);
+  x.mov(t, dword[rsp + frame + Frame::kMxcsrNow]);
+  x.shr(t, 1);
+  x.and_(t, 0x1e);
+  x.or_(fpsr, t);
+}
+
+/// In front of a call: C++ code overwrites the flags in MXCSR.
+const u8* with_fp_kept(Xbyak::CodeGenerator& x, const u8* plain) {
+  constexpr int kFrame = 8;  // behind the return address
+  const u8* const at = x.getCurr();
+  x.cmp(dword[rsp + kFrame + Frame::kFpLive], 0);
+  x.je(plain);
+  harvest(x, kFrame, eax);
+  x.sub(rsp, 8);
+  x.call(plain);
+  x.add(rsp, 8);
+  x.ldmxcsr(dword[rsp + kFrame + Frame::kMxcsrClear]);
+  x.ret();
+  return at;
+}
+
 /// A call that keeps registers.  RDX: the address; RCX: the Site.
 const u8* keeping_call(Xbyak::CodeGenerator& x, const Shared& s, const void* target, bool addend) {
   const u8* const at = x.getCurr();
   for (const auto& r : kKept) x.push(r);
-  // Two vectors that are loaded already.  With the return address that keeps RSP at 16 bytes.
-  x.sub(rsp, 32);
-  x.vmovdqu(ptr[rsp], xmm0);
-  x.vmovdqu(ptr[rsp + 16], xmm1);
+  // Vectors that are loaded already.  With the return address that keeps RSP at 16 bytes.
+  constexpr int kVectors = 4;
+  x.sub(rsp, 16 * kVectors);
+  for (int i = 0; i < kVectors; ++i) x.vmovdqu(ptr[rsp + 16 * i], Xbyak::Xmm(i));
   x.lea(rdi, ptr[r15 + s.at.vcpu]);
   x.mov(rsi, rdx);
   x.mov(rdx, rcx);
@@ -24,9 +53,8 @@ const u8* keeping_call(Xbyak::CodeGenerator& x, const Shared& s, const void* tar
   x.mov(rax, reinterpret_cast<u64>(target));
   x.call(rax);
   if (addend) x.mov(rcx, rax);
-  x.vmovdqu(xmm0, ptr[rsp]);
-  x.vmovdqu(xmm1, ptr[rsp + 16]);
-  x.add(rsp, 32);
+  for (int i = 0; i < kVectors; ++i) x.vmovdqu(Xbyak::Xmm(i), ptr[rsp + 16 * i]);
+  x.add(rsp, 16 * kVectors);
   for (std::size_t i = std::size(kKept); i-- > 0;) x.pop(kKept[i]);
   x.mov(r13, ptr[r15 + s.at.budget]);
   x.mov(r14, ptr[r15 + s.at.l1_base]);
@@ -59,12 +87,20 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   const Xbyak::Reg64 saved[] = {rbx, rbp, r12, r13, r14, r15};
   const u8* const start = x.getCurr();
   for (const auto& r : saved) x.push(r);
-  x.sub(rsp, 8);
+  x.sub(rsp, Frame::kBytes);
+  x.mov(dword[rsp + Frame::kFpLive], 0);
+  x.mov(dword[rsp + Frame::kMxcsrClear], Frame::kMxcsrDefault);
   x.mov(r15, rdi);
   x.mov(r14, rdx);
   x.mov(r13, rcx);
   x.jmp(rsi);
   shared.leave = x.getCurr();
+  Xbyak::Label no_fp;
+  x.cmp(dword[rsp + Frame::kFpLive], 0);
+  x.je(no_fp);
+  harvest(x, 0, ecx);
+  x.mov(dword[rsp + Frame::kFpLive], 0);
+  x.L(no_fp);
   x.mov(ptr[r15 + shared.at.budget], r13);
   x.lea(rdi, ptr[r15 + shared.at.vcpu]);
   x.mov(rsi, rax);
@@ -77,19 +113,23 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   x.mov(r14, ptr[r15 + shared.at.l1_base]);
   x.jmp(rax);
   x.L(out);
-  x.add(rsp, 8);
+  x.add(rsp, Frame::kBytes);
   for (std::size_t i = std::size(saved); i-- > 0;) x.pop(saved[i]);
   x.ret();
   unknown = x.getCurr();
   x.mov(ptr[r15 + static_cast<int>(offsetof(CpuState, pc))], rax);
   x.mov(eax, 1);
   x.jmp(shared.leave, x.T_NEAR);
-  shared.load_missed =
-      keeping_call(x, shared, reinterpret_cast<const void*>(targets.load_missed), true);
-  shared.store_missed =
-      keeping_call(x, shared, reinterpret_cast<const void*>(targets.store_missed), false);
-  shared.small_call = keeping_call(x, shared, reinterpret_cast<const void*>(targets.call), false);
-  shared.call = plain_call(x, shared, reinterpret_cast<const void*>(targets.call));
+  const auto call = [&](const auto& function, auto how) {
+    return with_fp_kept(x, how(reinterpret_cast<const void*>(function)));
+  };
+  const auto keeping = [&](bool addend) {
+    return [&x, &shared, addend](const void* f) { return keeping_call(x, shared, f, addend); };
+  };
+  shared.load_missed = call(targets.load_missed, keeping(true));
+  shared.store_missed = call(targets.store_missed, keeping(false));
+  shared.small_call = call(targets.call, keeping(false));
+  shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
   enter =
       reinterpret_cast<void (*)(void*, const u8*, const void*, s64)>(reinterpret_cast<u64>(start));
   bytes = x.getSize();

@@ -80,8 +80,8 @@ Emitter::Val Emitter::zext(Val a, unsigned n) {
   return node(Op::Zext, true, a, {}, n);
 }
 
-Emitter::Val Emitter::crc32(bool, Val acc, Val v, unsigned bytes) {
-  return node(Op::Crc32c, false, acc, v, bytes);
+Emitter::Val Emitter::crc32(bool castagnoli, Val acc, Val v, unsigned bytes) {
+  return node(Op::Crc32c, false, acc, v, bytes | (castagnoli ? 0 : kCrc32Ieee));
 }
 
 Emitter::Val Emitter::select(Bool b, Val yes, Val no) {

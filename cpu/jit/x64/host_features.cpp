@@ -1,0 +1,34 @@
+#include "cpu/jit/x64/host_features.h"
+
+#include <string_view>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#define XBYAK_NO_EXCEPTION
+#include <xbyak/xbyak_util.h>
+#pragma GCC diagnostic pop
+
+namespace quince::cpu::jit {
+
+HostFeatures probe_host(const char* limit) {
+  using Xbyak::util::Cpu;
+  const std::string_view up_to = limit == nullptr ? "" : limit;
+  const Cpu cpu;
+  HostFeatures h;
+  if (up_to == "call") return h;
+  h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
+  if (!h.avx2 || up_to == "avx2") return h;
+  h.aes = cpu.has(Cpu::tAESNI);
+  h.pclmul = cpu.has(Cpu::tPCLMULQDQ);
+  h.sha = cpu.has(Cpu::tSHA);
+  if (up_to == "crypto") return h;
+  h.avx512 = cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) && cpu.has(Cpu::tAVX512DQ) &&
+             cpu.has(Cpu::tAVX512VL);
+  h.bitalg = h.avx512 && cpu.has(Cpu::tAVX512_BITALG);
+  h.gfni = cpu.has(Cpu::tGFNI);
+  return h;
+}
+
+}  // namespace quince::cpu::jit

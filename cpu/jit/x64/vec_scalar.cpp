@@ -1,0 +1,548 @@
+// Scalar floating point, singles and doubles (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2).  Halves, fixed-point
+// numbers, estimates and FRINT32/64 stay calls.
+#include "cpu/a64/sem/fp_common.h"
+#include "cpu/jit/x64/fp_code.h"
+
+namespace quince::cpu::jit {
+
+using namespace Xbyak::util;
+
+namespace {
+
+using R = VectorRow;
+constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
+constexpr u16 kDn = R::kWd | R::kRn;
+
+/// The instruction of each format.
+template <bool D, auto Double, auto Single>
+void op3(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b) {
+  if constexpr (D)
+    (v.x.*Double)(d, a, b);
+  else
+    (v.x.*Single)(d, a, b);
+}
+template <bool D>
+void compare(VectorCode& v, const Xmm& a, const Xbyak::Operand& b) {
+  D ? v.x.vucomisd(a, b) : v.x.vucomiss(a, b);
+}
+
+template <bool D>
+void nan_goes_slow(VectorCode& v, const Xmm& r) {
+  compare<D>(v, r, r);
+  v.x.jp(v.slow(), v.x.T_NEAR);
+}
+/// NaNs, and the smallest normal number.  Uses xmm3.
+template <bool D>
+void tiny_goes_slow(VectorCode& v, const Xmm& r) {
+  using F = FpFormat<D>;
+  v.x.vandpd(kT3, r, v.literal(F::kMagnitude));
+  compare<D>(v, kT3, v.literal(F::kSmallestNormal));
+  v.x.jz(v.slow(), v.x.T_NEAR);  // ZF is set for NaNs, too
+}
+
+template <bool D>
+bool done(VectorCode& v, u32 rd, const Xmm& r, bool clean = false) {
+  v.finish_scalar(FpFormat<D>::kLog2, rd, r, clean);
+  v.slow_ends();
+  return true;
+}
+
+// ---- Arithmetic --------------------------------------------------------------------------------
+
+enum class After : u8 { Sum, Product, Negate };
+template <bool D, auto Double, auto Single, After A, bool Commutes>
+bool arithmetic(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  // What is above the result comes from the first operand: best zeros.
+  const bool n_clean = v.is_scalar(FpFormat<D>::kLog2, f.rn),
+             m_clean = v.is_scalar(FpFormat<D>::kLog2, f.rm);
+  const bool swap = Commutes && !n_clean && m_clean;
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
+  op3<D, Double, Single>(v, kT2, swap ? b : a, swap ? a : b);
+  A == After::Sum ? nan_goes_slow<D>(v, kT2) : tiny_goes_slow<D>(v, kT2);
+  if (A == After::Negate) v.x.vxorpd(kT2, kT2, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
+  return done<D>(v, f.rd, kT2, n_clean || swap);
+}
+
+/// Two forms of the instruction: the destination is the addend, or a factor.  Whichever has zeros above it is best.
+template <bool D, auto Double, auto Single, auto DoubleFactor, auto SingleFactor>
+bool mul_add(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  constexpr unsigned kLog2 = FpFormat<D>::kLog2;
+  const bool n_clean = v.is_scalar(kLog2, f.rn), m_clean = v.is_scalar(kLog2, f.rm);
+  const bool as_addend = v.is_scalar(kLog2, f.ra) || !(n_clean || m_clean);
+  const Xmm n = v.in(f.rn, 0), m = v.in(f.rm, 1), addend = v.in(f.ra, 3);
+  if (as_addend) {
+    v.x.vmovapd(kT2, addend);
+    op3<D, Double, Single>(v, kT2, n, m);
+  } else {
+    v.x.vmovapd(kT2, n_clean ? n : m);
+    op3<D, DoubleFactor, SingleFactor>(v, kT2, n_clean ? m : n, addend);
+  }
+  tiny_goes_slow<D>(v, kT2);
+  return done<D>(v, f.rd, kT2, v.is_scalar(kLog2, f.ra) || n_clean || m_clean);
+}
+
+template <bool D>
+bool square_root(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0);
+  op3<D, &G::vsqrtsd, &G::vsqrtss>(v, kT2, a, a);
+  nan_goes_slow<D>(v, kT2);
+  return done<D>(v, f.rd, kT2, v.is_scalar(FpFormat<D>::kLog2, f.rn));
+}
+
+/// x86 gives the second operand where both are zeros; taken both ways, the signs decide.
+template <bool D, bool Min>
+bool maximum(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
+  compare<D>(v, a, b);
+  v.x.jp(v.slow(), v.x.T_NEAR);
+  Min ? op3<D, &G::vminsd, &G::vminss>(v, kT2, a, b) : op3<D, &G::vmaxsd, &G::vmaxss>(v, kT2, a, b);
+  Min ? op3<D, &G::vminsd, &G::vminss>(v, kT3, b, a) : op3<D, &G::vmaxsd, &G::vmaxss>(v, kT3, b, a);
+  Min ? v.x.vorpd(kT2, kT2, kT3) : v.x.vandpd(kT2, kT2, kT3);
+  return done<D>(v, f.rd, kT2);
+}
+
+enum class Sign : u8 { Keep, Clear, Flip };
+template <bool D, Sign S>
+bool move(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  Xmm a = v.in(f.rn, 0);
+  if (S == Sign::Clear) v.x.vandpd(kT0, a, v.literal(FpFormat<D>::kMagnitude));
+  if (S == Sign::Flip) v.x.vxorpd(kT0, a, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
+  const bool clean = v.is_scalar(FpFormat<D>::kLog2, f.rn);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, S == Sign::Keep ? a : kT0, clean);
+  return true;
+}
+
+template <bool D>
+bool move_immediate(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  const u32 imm8 = insn >> 13 & 0xff;
+  const Xmm d = v.target(f.rd);
+  v.constant(d, D ? a64::fpu::expand_imm<u64>(imm8) : a64::fpu::expand_imm<u32>(imm8), 0);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
+  return true;
+}
+
+enum class Part : u8 { Half, Single, Double, Top };
+template <Part P>
+bool move_to_general(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  const Xbyak::Reg64 d = v.begin_x(f.rd);
+  const Xmm n = v.in(f.rn, 0);
+  switch (P) {
+    case Part::Half:
+      v.x.vpextrw(d.cvt32(), n, 0);
+      break;
+    case Part::Single:
+      v.x.vmovd(d.cvt32(), n);
+      break;
+    case Part::Double:
+      v.x.vmovq(d, n);
+      break;
+    case Part::Top:
+      v.x.vpextrq(d, n, 1);
+      break;
+  }
+  v.finish_x(f.rd, d);
+  return true;
+}
+template <Part P>
+bool move_from_general(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  const Xbyak::Reg64 n = v.in_x(f.rn, rax);
+  const Xmm d = v.target(f.rd);
+  switch (P) {
+    case Part::Half:
+      v.x.movzx(eax, n.cvt16());
+      v.x.vmovd(d, eax);
+      break;
+    case Part::Single:
+      v.x.vmovd(d, n.cvt32());
+      break;
+    case Part::Double:
+      v.x.vmovq(d, n);
+      break;
+    case Part::Top:
+      v.x.vpinsrq(d, v.in(f.rd, 0), n, 1);
+      break;
+  }
+  P == Part::Top ? v.finish(true, f.rd, d)
+                 : v.finish_scalar(P == Part::Double ? 3 : 2, f.rd, d, true);
+  return true;
+}
+
+// ---- Comparison --------------------------------------------------------------------------------
+
+/// NZCV as LAHF would put it into AX, with V in bit 0.
+constexpr u32 flag_image(u32 nzcv) {
+  return (nzcv >> 3 & 1) << 15 | (nzcv >> 2 & 1) << 14 | (nzcv >> 1 & 1) << 8 | (nzcv & 1);
+}
+
+/// Compares `a` with Vm, or zero, and leaves the image of NZCV in AX.  Signalling comparisons set Invalid for every
+/// NaN, as FCMPE does.
+template <bool D>
+void compare_to_image(VectorCode& v, const Xmm& a, const Xmm& b, bool signalling) {
+  auto& x = v.x;
+  x.mov(eax, flag_image(2));
+  x.mov(ecx, flag_image(8));
+  if (signalling)
+    D ? x.vcomisd(a, b) : x.vcomiss(a, b);
+  else
+    compare<D>(v, a, b);
+  x.cmovb(eax, ecx);
+  x.mov(ecx, flag_image(6));
+  x.cmove(eax, ecx);
+  x.mov(ecx, flag_image(3));
+  x.cmovp(eax, ecx);
+}
+void image_to_flags(VectorCode& v) {
+  v.x.add(al, 0x7f);
+  v.x.sahf();
+  v.flags_set_in_eflags();
+}
+
+template <bool D, bool Zero>
+bool fcmp(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0);
+  if (Zero) v.zero(kT1);
+  compare_to_image<D>(v, a, Zero ? kT1 : v.in(f.rm, 1), (insn >> 4 & 1) != 0);
+  image_to_flags(v);
+  return true;
+}
+
+template <bool D>
+bool fccmp(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  const u32 cond = insn >> 12 & 15;
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
+  Xbyak::Label otherwise, end;
+  v.flags_to_eflags();
+  v.jump_unless(cond, otherwise);
+  compare_to_image<D>(v, a, b, (insn >> 4 & 1) != 0);
+  if (cond < 14) {
+    v.x.jmp(end, v.x.T_NEAR);
+    v.x.L(otherwise);
+    v.x.mov(eax, flag_image(insn & 15));
+    v.x.L(end);
+  }
+  image_to_flags(v);
+  return true;
+}
+
+template <bool D>
+bool fcsel(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  const u32 cond = insn >> 12 & 15;
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
+  if (cond >= 14) {
+    v.finish_scalar(FpFormat<D>::kLog2, f.rd, a);
+    return true;
+  }
+  v.flags_to_eflags();
+  const unsigned x86 = v.host_condition(cond);
+  v.x.vmovq(rcx, b);
+  v.x.vmovq(rax, a);
+  // CMOVcc RCX, RAX by the condition's number (Intel SDM, volume 2, appendix B).
+  for (const unsigned byte : {0x48u, 0x0fu, 0x40u | x86, 0xc8u}) v.x.db(static_cast<u8>(byte));
+  const Xmm d = v.target(f.rd);
+  D ? v.x.vmovq(d, rcx) : v.x.vmovd(d, ecx);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
+  return true;
+}
+
+// ---- Conversion --------------------------------------------------------------------------------
+
+bool single_to_double(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0);
+  v.x.vcvtss2sd(kT2, a, a);
+  nan_goes_slow<true>(v, kT2);
+  return done<true>(v, f.rd, kT2, v.is_scalar(3, f.rn));
+}
+bool double_to_single(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0);
+  v.x.vcvtsd2ss(kT2, a, a);
+  tiny_goes_slow<false>(v, kT2);
+  return done<false>(v, f.rd, kT2);
+}
+
+/// xmm2 = the integer in RAX or EAX as a number.
+template <bool D, bool Unsigned>
+void from_integer(VectorCode& v, bool sf, const Xbyak::Reg64& n) {
+  auto& x = v.x;
+  v.zero(kT2);
+  const auto convert = [&](const Xbyak::Reg& r) {
+    D ? x.vcvtsi2sd(kT2, kT2, r) : x.vcvtsi2ss(kT2, kT2, r);
+  };
+  if (!Unsigned) return sf ? convert(n) : convert(n.cvt32());
+  if (!sf) {
+    x.mov(eax, n.cvt32());
+    return convert(rax);
+  }
+  if (v.host.avx512) return D ? x.vcvtusi2sd(kT2, kT2, n) : x.vcvtusi2ss(kT2, kT2, n);
+  x.test(n, n);
+  x.js(v.slow(), x.T_NEAR);
+  convert(n);
+}
+template <bool D, bool Unsigned>
+bool int_to_fp(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  from_integer<D, Unsigned>(v, insn >> 31 != 0, v.in_x(f.rn, rax));
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
+  v.slow_ends();
+  return true;
+}
+/// The same with the integer in the vector register.
+template <bool D, bool Unsigned>
+bool int_to_fp_scalar(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  D ? v.x.vmovq(rax, v.in(f.rn, 0)) : v.x.vmovd(eax, v.in(f.rn, 0));
+  from_integer<D, Unsigned>(v, D, rax);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
+  v.slow_ends();
+  return true;
+}
+
+/// xmm2 = a, rounded; no flag is set.  Uses xmm1 and xmm3.
+template <bool D, Round M>
+void round_quietly(VectorCode& v, const Xmm& a) {
+  using F = FpFormat<D>;
+  auto& x = v.x;
+  const auto round = [&](u8 mode) {
+    D ? x.vroundsd(kT2, a, a, mode) : x.vroundss(kT2, a, a, mode);
+  };
+  if (M != Round::Away) return round(static_cast<u8>(M) | kQuiet);
+  // Everything below is exact for numbers that may have a fraction.
+  x.vandpd(kT3, a, v.literal(F::kMagnitude));
+  compare<D>(v, kT3, v.literal(F::kIntegral));
+  x.jp(v.slow(), x.T_NEAR);
+  x.jae(v.slow(), x.T_NEAR);
+  round(static_cast<u8>(Round::Zero) | kQuiet);
+  op3<D, &G::vsubsd, &G::vsubss>(v, kT3, a, kT2);
+  x.vandpd(kT3, kT3, v.literal(F::kMagnitude));
+  D ? x.vcmpsd(kT3, kT3, v.literal(F::kHalf), kGeQuiet)
+    : x.vcmpss(kT3, kT3, v.literal(F::kHalf), kGeQuiet);
+  x.vandpd(kT3, kT3, v.literal(F::kOne));
+  x.vandpd(kT1, a, v.literal(F::kSign));
+  x.vorpd(kT3, kT3, kT1);
+  op3<D, &G::vaddsd, &G::vaddss>(v, kT2, kT2, kT3);
+}
+
+/// FRINT*; `Exact`: FRINTX, which signals what is inexact.
+template <bool D, Round M, bool Exact>
+bool frint(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  const Xmm a = v.in(f.rn, 0);
+  if (Exact)
+    D ? v.x.vroundsd(kT2, a, a, 0) : v.x.vroundss(kT2, a, a, 0);
+  else
+    round_quietly<D, M>(v, a);
+  nan_goes_slow<D>(v, kT2);
+  return done<D>(v, f.rd, kT2);
+}
+
+/// RAX or EAX = xmm `t` as an integer, if it fits.  Truncates, and signals what is inexact.
+template <bool D, bool Unsigned>
+void to_integer(VectorCode& v, bool sf, const Xmm& t) {
+  auto& x = v.x;
+  const auto convert = [&](const auto& r) { D ? x.vcvttsd2si(r, t) : x.vcvttss2si(r, t); };
+  if (!Unsigned) {
+    // What does not fit becomes the smallest number, from which nothing can be taken.
+    if (sf) {
+      convert(rax);
+      x.cmp(rax, 1);
+    } else {
+      convert(eax);
+      x.cmp(eax, 1);
+    }
+    return x.jo(v.slow(), x.T_NEAR);
+  }
+  if (v.host.avx512) {
+    if (sf) {
+      D ? x.vcvttsd2usi(rax, t) : x.vcvttss2usi(rax, t);
+      x.cmp(rax, ~0u);
+    } else {
+      D ? x.vcvttsd2usi(eax, t) : x.vcvttss2usi(eax, t);
+      x.cmp(eax, ~0u);
+    }
+    return x.je(v.slow(), x.T_NEAR);
+  }
+  const u64 limit = D ? u64{sf ? 0x43eu : 0x41fu} << 52 : u64{sf ? 0x5f00'0000u : 0x4f80'0000u};
+  compare<D>(v, t, v.literal(0));
+  x.jb(v.slow(), x.T_NEAR);  // NaNs, too
+  compare<D>(v, t, v.literal(limit, 0));
+  x.jae(v.slow(), x.T_NEAR);
+  convert(rax);
+}
+
+/// The integer in RAX that FCVT* makes of Vn.
+template <bool D, Round M, bool Unsigned>
+void fcvt(VectorCode& v, bool sf, const Xmm& a) {
+  if (M == Round::Zero) return to_integer<D, Unsigned>(v, sf, a);
+  round_quietly<D, M>(v, a);
+  to_integer<D, Unsigned>(v, sf, kT2);
+  // It fits: now for the flag.
+  D ? v.x.vroundsd(kT3, a, a, static_cast<u8>(Round::Zero))
+    : v.x.vroundss(kT3, a, a, static_cast<u8>(Round::Zero));
+}
+template <bool D, Round M, bool Unsigned>
+bool fp_to_int(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  static_cast<void>(v.begin_x(f.rd));
+  fcvt<D, M, Unsigned>(v, insn >> 31 != 0, v.in(f.rn, 0));
+  v.finish_x(f.rd, rax);
+  v.slow_ends();
+  return true;
+}
+template <bool D, Round M, bool Unsigned>
+bool fp_to_int_scalar(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.begin_fp();
+  fcvt<D, M, Unsigned>(v, D, v.in(f.rn, 0));
+  const Xmm d = v.target(f.rd);
+  D ? v.x.vmovq(d, rax) : v.x.vmovd(d, eax);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
+  v.slow_ends();
+  return true;
+}
+
+constexpr u16 kFp = R::kFpPlain;
+
+#define QUINCE_ARITHMETIC(id, op, after, commutes)                                            \
+  {id "_s", arithmetic<false, &G::op##sd, &G::op##ss, After::after, commutes>, kDnm | kFp}, { \
+    id "_d", arithmetic<true, &G::op##sd, &G::op##ss, After::after, commutes>, kDnm | kFp     \
+  }
+#define QUINCE_MUL_ADD(id, op)                                                          \
+  {id "_s", mul_add<false, &G::op##231sd, &G::op##231ss, &G::op##213sd, &G::op##213ss>, \
+   kDnm | R::kRa | kFp},                                                                \
+  {                                                                                     \
+    id "_d", mul_add<true, &G::op##231sd, &G::op##231ss, &G::op##213sd, &G::op##213ss>, \
+        kDnm | R::kRa | kFp                                                             \
+  }
+#define QUINCE_MAX(id, min) \
+  {id "_s", maximum<false, min>, kDnm | kFp}, { id "_d", maximum<true, min>, kDnm | kFp }
+#define QUINCE_ROUND(id, mode, exact)                       \
+  {id "_s", frint<false, Round::mode, exact>, kDn | kFp}, { \
+    id "_d", frint<true, Round::mode, exact>, kDn | kFp     \
+  }
+#define QUINCE_FCVT(id, mode)                                                     \
+  {id "S_int_s", fp_to_int<false, Round::mode, false>, R::kXd | R::kRn | kFp},    \
+      {id "S_int_d", fp_to_int<true, Round::mode, false>, R::kXd | R::kRn | kFp}, \
+      {id "U_int_s", fp_to_int<false, Round::mode, true>, R::kXd | R::kRn | kFp}, \
+      {id "U_int_d", fp_to_int<true, Round::mode, true>, R::kXd | R::kRn | kFp},  \
+      {id "S_s", fp_to_int_scalar<false, Round::mode, false>, kDn | kFp},         \
+      {id "S_d", fp_to_int_scalar<true, Round::mode, false>, kDn | kFp},          \
+      {id "U_s", fp_to_int_scalar<false, Round::mode, true>, kDn | kFp}, {        \
+    id "U_d", fp_to_int_scalar<true, Round::mode, true>, kDn | kFp                \
+  }
+
+const R kRows[] = {
+    QUINCE_ARITHMETIC("FADD", vadd, Sum, true),
+    QUINCE_ARITHMETIC("FSUB", vsub, Sum, false),
+    QUINCE_ARITHMETIC("FMUL", vmul, Product, true),
+    QUINCE_ARITHMETIC("FNMUL", vmul, Negate, true),
+    QUINCE_ARITHMETIC("FDIV", vdiv, Product, false),
+    QUINCE_MUL_ADD("FMADD", vfmadd),
+    QUINCE_MUL_ADD("FMSUB", vfnmadd),
+    QUINCE_MUL_ADD("FNMADD", vfnmsub),
+    QUINCE_MUL_ADD("FNMSUB", vfmsub),
+    {"FSQRT_s", square_root<false>, kDn | kFp},
+    {"FSQRT_d", square_root<true>, kDn | kFp},
+    QUINCE_MAX("FMAX", false),
+    QUINCE_MAX("FMAXNM", false),
+    QUINCE_MAX("FMIN", true),
+    QUINCE_MAX("FMINNM", true),
+    {"FMOV_s", move<false, Sign::Keep>, kDn},
+    {"FMOV_d", move<true, Sign::Keep>, kDn},
+    {"FABS_s", move<false, Sign::Clear>, kDn},
+    {"FABS_d", move<true, Sign::Clear>, kDn},
+    {"FNEG_s", move<false, Sign::Flip>, kDn},
+    {"FNEG_d", move<true, Sign::Flip>, kDn},
+    {"FMOV_imm_s", move_immediate<false>, R::kWd},
+    {"FMOV_imm_d", move_immediate<true>, R::kWd},
+    {"FMOV_h_to_gen", move_to_general<Part::Half>, R::kXd | R::kRn},
+    {"FMOV_s_to_gen", move_to_general<Part::Single>, R::kXd | R::kRn},
+    {"FMOV_d_to_gen", move_to_general<Part::Double>, R::kXd | R::kRn},
+    {"FMOV_top_to_gen", move_to_general<Part::Top>, R::kXd | R::kRn},
+    {"FMOV_gen_to_h", move_from_general<Part::Half>, R::kWd | R::kXn},
+    {"FMOV_gen_to_s", move_from_general<Part::Single>, R::kWd | R::kXn},
+    {"FMOV_gen_to_d", move_from_general<Part::Double>, R::kWd | R::kXn},
+    {"FMOV_gen_to_top", move_from_general<Part::Top>, R::kWd | R::kRd | R::kXn},
+    {"FCMP_s", fcmp<false, false>, R::kRn | R::kRm | R::kSetsFlags | kFp},
+    {"FCMP_d", fcmp<true, false>, R::kRn | R::kRm | R::kSetsFlags | kFp},
+    {"FCMP_zero_s", fcmp<false, true>, R::kRn | R::kSetsFlags | kFp},
+    {"FCMP_zero_d", fcmp<true, true>, R::kRn | R::kSetsFlags | kFp},
+    {"FCCMP_s", fccmp<false>, R::kRn | R::kRm | R::kSetsFlags | R::kReadsFlags | kFp},
+    {"FCCMP_d", fccmp<true>, R::kRn | R::kRm | R::kSetsFlags | R::kReadsFlags | kFp},
+    {"FCSEL_s", fcsel<false>, kDnm | R::kReadsFlags},
+    {"FCSEL_d", fcsel<true>, kDnm | R::kReadsFlags},
+    {"FCVT_d_s", single_to_double, kDn | kFp},
+    {"FCVT_s_d", double_to_single, kDn | kFp},
+    {"SCVTF_int_s", int_to_fp<false, false>, R::kWd | R::kXn | kFp},
+    {"SCVTF_int_d", int_to_fp<true, false>, R::kWd | R::kXn | kFp},
+    {"UCVTF_int_s", int_to_fp<false, true>, R::kWd | R::kXn | kFp},
+    {"UCVTF_int_d", int_to_fp<true, true>, R::kWd | R::kXn | kFp},
+    {"SCVTF_s", int_to_fp_scalar<false, false>, kDn | kFp},
+    {"SCVTF_d", int_to_fp_scalar<true, false>, kDn | kFp},
+    {"UCVTF_s", int_to_fp_scalar<false, true>, kDn | kFp},
+    {"UCVTF_d", int_to_fp_scalar<true, true>, kDn | kFp},
+    QUINCE_ROUND("FRINTN", Nearest, false),
+    QUINCE_ROUND("FRINTP", Up, false),
+    QUINCE_ROUND("FRINTM", Down, false),
+    QUINCE_ROUND("FRINTZ", Zero, false),
+    QUINCE_ROUND("FRINTA", Away, false),
+    QUINCE_ROUND("FRINTX", Nearest, true),
+    QUINCE_ROUND("FRINTI", Nearest, false),
+    QUINCE_FCVT("FCVTN", Nearest),
+    QUINCE_FCVT("FCVTP", Up),
+    QUINCE_FCVT("FCVTM", Down),
+    QUINCE_FCVT("FCVTZ", Zero),
+    QUINCE_FCVT("FCVTA", Away),
+};
+#undef QUINCE_ARITHMETIC
+#undef QUINCE_MUL_ADD
+#undef QUINCE_MAX
+#undef QUINCE_ROUND
+#undef QUINCE_FCVT
+
+}  // namespace
+
+std::span<const VectorRow> vector_rows_scalar() { return kRows; }
+
+}  // namespace quince::cpu::jit

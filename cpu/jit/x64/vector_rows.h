@@ -1,0 +1,60 @@
+// Vector and floating-point rows that have host code of their own.  All others of their groups are calls of their
+// meanings (cpu/a64/sem), which also judge this code: tests/diff runs both ways.
+//
+// The tables are in vec_*.cpp, one for each kind of work.  A function writes the code of one instruction, from
+// registers that VectorCode gives it, and returns false for an encoding that is to stay a call.
+#pragma once
+
+#include <span>
+
+#include "cpu/jit/facts.h"
+#include "cpu/jit/x64/host_features.h"
+
+namespace quince::cpu::jit {
+
+class Emitter;
+
+struct VectorRow {
+  /// What an instruction uses, of the fields at their usual places: Rd 4:0, Rn 9:5, Ra 14:10, Rm 20:16.
+  enum Uses : u16 {
+    kWd = 1,
+    kRd = 2,
+    kRn = 4,
+    kRm = 8,
+    kRa = 16,  ///< vectors; kRd: the old value, too
+    kXd = 32,
+    kXn = 64,  ///< general registers
+    kSetsFlags = 128,
+    kReadsFlags = 256,  ///< NZCV
+    kTable = 512,       ///< Rn and as many behind it as bits 14:13 say
+    kRmShort = 1024,    ///< by element: Rm has four bits if bits 23:22 are 01
+    kBase = 4096,       ///< Rn is a base register or SP, written where bit 23 is set
+    kListWrite = 8192,
+    kListRead = 16384,  ///< vectors from Rd on, as many as bits 15:12 say
+    kFpPlain = 2048,    ///< only where FPCR rounds to nearest and does not flush
+  };
+  /// What the host must have.
+  enum Needs : u8 { kAes = 1, kPclmul = 2, kSha = 4, kAvx512 = 8 };
+
+  const char* id;  ///< of the row in cpu/a64/isa
+  bool (*emit)(Emitter& e, u32 insn);
+  u16 uses;
+  u8 sizes = 0xf;  ///< values of bits 23:22 that have code, as bits
+  u8 needs = 0;
+
+  bool suits(u32 insn, const HostFeatures& host, bool fp_plain) const;
+  Facts facts(u32 insn) const;
+};
+
+/// The one for a row of the instruction table, or null.
+const VectorRow* vector_row(const char* id);
+
+std::span<const VectorRow> vector_rows_int();
+std::span<const VectorRow> vector_rows_shift();
+std::span<const VectorRow> vector_rows_move();
+std::span<const VectorRow> vector_rows_scalar();
+std::span<const VectorRow> vector_rows_fp();
+std::span<const VectorRow> vector_rows_crypto();
+std::span<const VectorRow> vector_rows_memory();
+
+}  // namespace quince::cpu::jit

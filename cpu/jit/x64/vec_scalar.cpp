@@ -422,8 +422,9 @@ template <bool D, Round M, bool Unsigned>
 bool fp_to_int(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
-  v.begin_fp();
+  // In this order: what saves the flags that Xd is an operand of leaves them in EFLAGS, too.
   static_cast<void>(v.begin_x(f.rd));
+  v.begin_fp();
   fcvt<D, M, Unsigned>(v, insn >> 31 != 0, v.in(f.rn, 0));
   v.finish_x(f.rd, rax);
   v.slow_ends();

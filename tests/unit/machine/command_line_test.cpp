@@ -387,13 +387,13 @@ const Documented kDocumented[] = {
 };
 
 TEST(Options, Engine) {
-  using Kind = EngineConfig::Kind;
+  using Engine = EngineConfig::Kind;
   const auto kind = [](const char* option) {
     return parse({option, "-kernel", "K"})->config.engine.kind;
   };
-  EXPECT_EQ(parse({"-kernel", "K"})->config.engine.kind, Kind::Default);
-  EXPECT_EQ(kind("--engine=interp"), Kind::Interp);
-  EXPECT_EQ(kind("--engine=jit"), Kind::Jit);
+  EXPECT_EQ(parse({"-kernel", "K"})->config.engine.kind, Engine::Default);
+  EXPECT_EQ(kind("--engine=interp"), Engine::Interp);
+  EXPECT_EQ(kind("--engine=jit"), Engine::Jit);
   EXPECT_EQ(parse({"-engine", "fast"}).error().message(),
             "-engine: 'fast' is neither interp nor jit");
   EXPECT_EQ(parse({"--snapshot=on"}).error().message(), "--snapshot: takes no value");

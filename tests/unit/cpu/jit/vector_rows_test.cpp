@@ -48,11 +48,13 @@ TEST(VectorRows, FactsNameTheRegistersOfThePattern) {
   for (const VectorRow* r : all_rows()) {
     const a64::RowInfo* const row = row_of(r->id);
     ASSERT_NE(row, nullptr) << r->id;
-    if (has_field(*row, "rn"))
-      EXPECT_NE(r->uses & (R::kRn | R::kXn | R::kTable | R::kBase), 0) << r->id;
-    if (has_field(*row, "rm")) EXPECT_NE(r->uses & (R::kRm | R::kRmShort | R::kBase), 0) << r->id;
-    if (has_field(*row, "rd")) EXPECT_NE(r->uses & (R::kWd | R::kXd), 0) << r->id;
-    if (has_field(*row, "ra")) EXPECT_NE(r->uses & R::kRa, 0) << r->id;
+    const auto named = [&](const char* field, auto uses) {
+      return !has_field(*row, field) || (r->uses & uses) != 0;
+    };
+    EXPECT_TRUE(named("rn", R::kRn | R::kXn | R::kTable | R::kBase)) << r->id;
+    EXPECT_TRUE(named("rm", R::kRm | R::kRmShort | R::kBase)) << r->id;
+    EXPECT_TRUE(named("rd", R::kWd | R::kXd)) << r->id;
+    EXPECT_TRUE(named("ra", R::kRa)) << r->id;
   }
 }
 

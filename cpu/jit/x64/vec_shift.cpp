@@ -309,12 +309,15 @@ void widening_mul(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
 
 template <bool IsSigned>
 void widening_abd(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
-  static constexpr Op3 kMax[2][3] = {{&G::vpmaxub, &G::vpmaxuw, &G::vpmaxud},
-                                     {&G::vpmaxsb, &G::vpmaxsw, &G::vpmaxsd}};
-  static constexpr Op3 kMin[2][3] = {{&G::vpminub, &G::vpminuw, &G::vpminud},
-                                     {&G::vpminsb, &G::vpminsw, &G::vpminsd}};
-  (v.x.*kMax[IsSigned][s.size])(kT2, a, b);
-  (v.x.*kMin[IsSigned][s.size])(kT3, a, b);
+  static constexpr Op3 kMax[3] = {IsSigned ? &G::vpmaxsb : &G::vpmaxub,
+                                  IsSigned ? &G::vpmaxsw : &G::vpmaxuw,
+                                  IsSigned ? &G::vpmaxsd : &G::vpmaxud};
+  static constexpr Op3 kMin[3] = {IsSigned ? &G::vpminsb : &G::vpminub,
+                                  IsSigned ? &G::vpminsw : &G::vpminuw,
+                                  IsSigned ? &G::vpminsd : &G::vpminud};
+  const Op3 max = kMax[s.size], min = kMin[s.size];
+  (v.x.*max)(kT2, a, b);
+  (v.x.*min)(kT3, a, b);
   sub_lanes(v, kT2, kT2, kT3, s);
   widen(v, kT0, kT2, s.size, s.q, false);
 }

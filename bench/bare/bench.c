@@ -7,8 +7,8 @@
 typedef unsigned long u64;
 typedef unsigned int u32;
 
-#define UARTDR (*(volatile u32 *)0x09000000)
-#define UARTFR (*(volatile u32 *)0x09000018)
+#define UARTDR (*(volatile u32*)0x09000000)
+#define UARTFR (*(volatile u32*)0x09000018)
 
 typedef void Loop(u64 turns);
 Loop loop_integer, loop_branch, loop_copy, loop_memory, loop_call, loop_fp, loop_neon, loop_system,
@@ -21,7 +21,7 @@ static void put(char c) {
   UARTDR = (u32)c;
 }
 
-static void print(const char *s) {
+static void print(const char* s) {
   while (*s != 0) put(*s++);
 }
 
@@ -44,7 +44,7 @@ static u64 now(void) {
 /// Runs a loop for about 2 million instructions, 20 times after one that decodes and translates.
 /// The fastest counts: other programs can only make it slower, and a few milliseconds often pass
 /// without them.
-static void measure(const char *name, Loop *loop, u64 per_turn) {
+static void measure(const char* name, Loop* loop, u64 per_turn) {
   const u64 turns = 2000000 / per_turn;
   u64 best = ~0ul;
   for (unsigned i = 0; i <= 20; ++i) {

@@ -35,8 +35,8 @@ namespace quince::cpu::jit {
 
 /// Where translated code leaves for a place that it knows, for the dispatcher to link.
 struct ExitRecord {
-  u64 target = 0;      ///< the virtual address
-  u8* jump = nullptr;  ///< a JMP rel32, to its stub until it is patched
+  u64 target = 0;          ///< the virtual address
+  u8* jump = nullptr;      ///< a JMP rel32, to its stub until it is patched
   StateKey::Bits key = 0;  ///< StateKey::bits() of its region
 
   void patch(const u8* code) const;

@@ -43,7 +43,8 @@ class DisplayTests:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "screen.png")
             boot = self.boot_args("-screenshot", path, *args, kernel="standard", initramfs="initramfs-display",
-                                  append=f"console=tty0 console=ttyAMA0 quince.display quince.bars={bars} quince.exit",
+                                  append=f"console=tty0 console=ttyAMA0 loglevel=4 quince.display quince.bars={bars} "
+                                         "quince.exit",
                                   **kw)
 
             def good(picture):

@@ -84,11 +84,10 @@ struct DisplayConfig {
 /// What runs the guest's instructions.
 struct EngineConfig {
   enum class Kind : u8 {
-    Default,  ///< Jit where the host can, else Interp
-    Interp,   ///< the interpreter alone
-    Jit,      ///< translated code, and the interpreter for what ran seldom
+    Interp,  ///< the interpreter alone
+    Jit,     ///< translated code, and the interpreter for what ran seldom
   };
-  Kind kind = Kind::Default;   ///< -engine
+  Kind kind = Kind::Interp;    ///< -engine
   u64 code_bytes = 128 * MiB;  ///< -accel tcg,tb-size=: for translated code, of all vCPUs together
 };
 

@@ -438,7 +438,7 @@ class Vcpu final : public hw::IrqSink {
 
   // What translated code uses (cpu/jit/native.h).
   static constexpr unsigned kJumps = 4096;
-  /// Where a virtual address, with PSTATE.BTYPE in its low bits, leads to.
+  /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
   struct JumpEntry {
     u64 tag = ~u64{0};
     const u8* code = nullptr;

@@ -12,7 +12,7 @@ readonly kPackage=qemu-system-arm
 usage() {
   cat <<'END'
 usage: fetch-qemu.sh [--update] DEST
-  DEST      a folder: qemu-system-aarch64, a script that starts it; root/, its files; version
+  DEST      a folder: qemu-system-aarch64, a script that starts it; tree/, its files; version
   --update  looks for a newer package even when it is there
 END
 }
@@ -66,20 +66,20 @@ newest() {
 
 unpack() {
   local deb
-  rm -rf "$dest/root" "$dest/version"
-  mkdir "$dest/root"
+  rm -rf "$dest/tree" "$dest/version"
+  mkdir "$dest/tree"
   for deb in "$dest"/apt/cache/archives/*.deb; do
-    dpkg-deb -x "$deb" "$dest/root" || die "could not unpack '$(basename "$deb")'"
+    dpkg-deb -x "$deb" "$dest/tree" || die "could not unpack '$(basename "$deb")'"
   done
-  [[ -x $dest/root/usr/bin/qemu-system-aarch64 ]] || die "'$kPackage' has no qemu-system-aarch64"
+  [[ -x $dest/tree/usr/bin/qemu-system-aarch64 ]] || die "'$kPackage' has no qemu-system-aarch64"
   local libraries
   libraries=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
   cat >"$dest/qemu-system-aarch64" <<END
 #!/bin/sh
-root=\$(dirname "\$(readlink -f "\$0")")/root
-export QEMU_MODULE_DIR="\$root/usr/lib/$libraries/qemu"
-export LD_LIBRARY_PATH="\$root/usr/lib/$libraries:\$root/lib/$libraries"
-exec "\$root/usr/bin/qemu-system-aarch64" -L "\$root/usr/share/qemu" "\$@"
+tree=\$(dirname "\$(readlink -f "\$0")")/tree
+export QEMU_MODULE_DIR="\$tree/usr/lib/$libraries/qemu"
+export LD_LIBRARY_PATH="\$tree/usr/lib/$libraries:\$tree/lib/$libraries"
+exec "\$tree/usr/bin/qemu-system-aarch64" -L "\$tree/usr/share/qemu" "\$@"
 END
   chmod 755 "$dest/qemu-system-aarch64"
   "$dest/qemu-system-aarch64" --version >/dev/null || die "what was fetched does not start"

@@ -10,11 +10,6 @@ namespace quince::cpu::jit {
 /// Opens the Vcpu to the translator: it works on its innards as the interpreter's handlers do.
 struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
-  template <auto Member>
-  static int distance(const Vcpu& c) {
-    return static_cast<int>(reinterpret_cast<const u8*>(&(c.*Member)) -
-                            reinterpret_cast<const u8*>(&c.s));
-  }
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask;

@@ -325,12 +325,40 @@ void find_dirty(Region& r) {
   }
 }
 
+/// Which registers must be in the host's where a block begins, and behind a call: those that are read before they are
+/// written, and those that may be put into memory though this way has not written them.
+void find_live(Region& r) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (std::size_t n = r.blocks.size(); n-- > 0;) {
+      Block& b = r.blocks[n];
+      RegSet live = 0;
+      for (const Successor* s : {&b.taken, &b.next})
+        if (s->block >= 0) live |= r.blocks[static_cast<std::size_t>(s->block)].live_in;
+      for (unsigned k = b.count; k-- > 0;) {
+        Insn& i = r.insns[b.first + k];
+        if (i.call && i.uses_x) {
+          i.live_after = live;
+          live = 0;
+        } else {
+          live = (live & ~i.facts.writes) | i.facts.reads;
+        }
+      }
+      live |= b.dirty_in;
+      changed |= live != b.live_in;
+      b.live_in = live;
+    }
+  }
+}
+
 void analyse(Region& r) {
   find_needed_flags(r);
   r.uses = r.v_uses = {};
   count_uses(r);
   for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = 0;
   find_dirty(r);
+  for (Block& b : r.blocks) b.live_in = 0;
+  find_live(r);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct Insn {
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
   bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction
   bool flags_needed_before = true;
+  RegSet live_after = 0;     ///< a call: registers that come back into the host's behind it
   bool uses_x = true;     ///< a call that uses general registers
   bool uses_nzcv = true;  ///< a call that uses NZCV
   enum class Special : u8 {
@@ -52,6 +53,7 @@ struct Block {
   u16 predecessors = 0;
   bool loop_header = false;  ///< reached from itself or from behind
   bool flags_needed_in = true;
+  RegSet live_in = 0;   ///< registers that must be in the host's at its start
   RegSet dirty_in = 0;  ///< registers whose memory may be stale at its start
   RegSet v_dirty_in = 0;
 };

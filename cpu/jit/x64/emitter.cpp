@@ -60,9 +60,9 @@ void Emitter::spill(RegSet dirty, bool with_sp) {
       x_.mov(guest_memory(r), host(r));
 }
 
-void Emitter::reload() {
+void Emitter::reload(RegSet live) {
   for (unsigned r = 0; r < 32; ++r)
-    if (hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+    if (hosts_[r] >= 0 && (live >> r & 1) != 0) x_.mov(host(r), guest_memory(r));
 }
 
 void Emitter::choose_registers(const Region& r) {
@@ -133,7 +133,7 @@ void Emitter::enter() {
   x_.jnz(s.label, x_.T_NEAR);
   x_.test(r13, r13);
   x_.jle(s.label, x_.T_NEAR);
-  reload();
+  reload(region_->blocks[region_->entry].live_in);
   for (unsigned r = 0; r < 32; ++r)
     if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
 }
@@ -244,7 +244,7 @@ void Emitter::emit_call(const Insn& i) {
   x_.jnz(s.label, x_.T_NEAR);
   call_reload_vectors();
   if (!small) {
-    reload();
+    reload(i.live_after);
     dirty_ = 0;
     sp_aligned_ = false;
   }

@@ -337,7 +337,7 @@ class Emitter {
   Reg64 host(unsigned guest) const { return Reg64(hosts_[guest]); }
   Xbyak::Address guest_memory(unsigned guest);
   void spill(RegSet dirty, bool with_sp);
-  void reload();
+  void reload(RegSet live);
   // Vector registers.  C++ code keeps none of the host's: they are in memory during a call.
   bool has_vectors() const { return v_mapped_ != 0; }
   Xbyak::Address v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }

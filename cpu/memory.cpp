@@ -12,7 +12,7 @@ namespace {
 constexpr u64 kPageMask = 0xfff;
 
 /// Which bit of Vcpu::pieces_ an address has.
-unsigned gigabyte(u64 va) { return (va >> 30) & 63; }
+std::size_t piece(u64 va) { return (va >> 21) & 4095; }
 
 /// The table walker's memory: RAM only; anything else is an external abort.
 class WalkerMemory final : public PhysMemory {
@@ -98,7 +98,7 @@ void Vcpu::flush_l1() {
   for (auto& table : fetch_)
     for (FetchEntry& f : table) f.va = kNoPage;
   code_log2_size_ = 12;
-  pieces_ = 0;
+  pieces_.reset();
   if (jit_ != nullptr) jit_->forget_jumps();
 }
 
@@ -125,7 +125,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
   const u64 first = what.first.raw(), last = what.last.raw();
   constexpr u64 kFew = 16 * 4096;
-  if (last - first < kFew && !bit(pieces_, gigabyte(first)) && !bit(pieces_, gigabyte(last))) {
+  if (last - first < kFew && !pieces_[piece(first)] && !pieces_[piece(last)]) {
     for (u64 va = first; va - first <= last - first; va += 4096) {
       for (auto& table : l1_) {
         TlbEntry& t = table[(va >> 12) & (kL1Entries - 1)];
@@ -162,7 +162,15 @@ void Vcpu::drop_l1(PhysAddr page) {
 
 /// Part of a block that is larger than the page comes into the first level.
 void Vcpu::note_piece(u64 va, unsigned log2_size) {
-  if (log2_size > 12) pieces_ |= log2_size > 30 ? ~u64{0} : u64{1} << gigabyte(va);
+  if (log2_size == 12) return;
+  if (log2_size > 30) {
+    pieces_.set();
+    return;
+  }
+  const std::size_t blocks = log2_size > 21 ? std::size_t{1} << (log2_size - 21) : 1;
+  const std::size_t first = piece(va) & ~(blocks - 1);
+  if (pieces_[first]) return;
+  for (std::size_t n = 0; n < blocks; ++n) pieces_.set(first + n);
 }
 
 void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {

@@ -183,10 +183,14 @@ const Op* Vcpu::fetch() {
 
 bool Vcpu::goes_straight_on() {
   const FetchEntry& f = fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
-  if (leaving_ || budget_ <= 0 || debug_ || (s.pstate.il | s.pstate.btype) != 0 ||
+  if (leaving_ || budget_ <= 0 || debug_ || s.pstate.il != 0 ||
       (pending_.load(std::memory_order_acquire) & native_mask_) != 0 ||
       f.va != (s.pc & ~u64{0xffc}))
     return false;
+  if (s.pstate.btype != 0) {
+    const u32 insn = load_le<u32>(f.page->host + (s.pc & 0xffc));
+    if ((f.guarded && !landing_pad(insn)) || !may_begin(f.guarded, insn)) return false;
+  }
   page_ = f.page;
   page_va_ = f.va;
   page_guarded_ = f.guarded;

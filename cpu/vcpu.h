@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -541,7 +542,8 @@ class Vcpu final : public hw::IrqSink {
   unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   u8 code_log2_size_ = 12;       ///< the largest page or block that code was in since flush_l1()
-  u64 pieces_ = 0;               ///< gigabytes, modulo 64, where l1_ or fetch_ have parts of blocks
+  /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
+  std::bitset<4096> pieces_;
   bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL

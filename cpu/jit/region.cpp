@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -124,11 +124,10 @@ Insn look(const RegionSource& source, unsigned index) {
     if ((i.word & 31) != 31) i.facts.writes = RegSet{1} << (i.word & 31);
   }
   if (i.special != Insn::Special::No) return i;
-  const VectorRow* const vector = i.row->vector;
-  if (vector != nullptr && source.key.fp_enabled &&
-      vector->suits(i.word, *source.host, source.key.fp_plain)) {
-    i.vector = true;
-    i.facts = vector->facts(i.word);
+  const HostRow* const own = i.row->host;
+  if (own != nullptr && own->suits(i.word, *source.host, source.key.fp_plain)) {
+    i.own_code = true;
+    i.facts = own->facts(i.word);
     return i;
   }
   i.call = true;
@@ -373,10 +372,10 @@ Region form_region(const RegionSource& source, unsigned index) {
 void make_call(Region& region, unsigned number) {
   Insn& i = region.insns[number];
   i.call = true;
-  if (i.vector) {  // knows of general registers and NZCV what its row says
+  if (i.own_code) {  // knows of general registers and NZCV what its row says
     i.uses_x = (i.facts.reads | i.facts.writes) != 0;
     i.uses_nzcv = i.facts.reads_flags || i.facts.writes_flags;
-    i.vector = false;
+    i.own_code = false;
   }
   analyse(region);
 }

@@ -20,7 +20,7 @@ struct Insn {
   const JitRow* row = nullptr;
   Facts facts;
   bool call = false;         ///< translated as a call of its meaning
-  bool vector = false;       ///< translated by its VectorRow
+  bool own_code = false;     ///< translated by its HostRow
   bool bail = false;         ///< left to the interpreter
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
   bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction

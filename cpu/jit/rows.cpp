@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -13,7 +13,7 @@ const JitRow& row(int number) {
                               group_ldst(), group_ldst_atomic(), group_ldst_simd(), group_fp(),
                               group_simd_int(), group_simd_fp(), group_crypto()})
       all.insert(all.end(), group.begin(), group.end());
-    for (std::size_t i = 0; i < all.size(); ++i) all[i].vector = vector_row(a64::rows()[i].id);
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].host = host_row(a64::rows()[i].id);
     return all;
   }();
   return rows[static_cast<std::size_t>(number)];

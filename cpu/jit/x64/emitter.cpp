@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -202,8 +202,8 @@ void Emitter::emit_insn(const Insn& i) {
     absorbed_ = false;
     return;
   }
-  if (i.vector) {
-    if (!i.row->vector->emit(*this, i.word)) give_up();
+  if (i.own_code) {
+    if (!i.row->host->emit(*this, i.word)) give_up();
     return;
   }
   i.row->emit(*this, i.word);
@@ -493,6 +493,28 @@ void Emitter::emit_slow(Stub& s) {
   x_.jmp(s.back, x_.T_NEAR);
 }
 
+/// The same for an instruction that may fault, which leaves.
+void Emitter::emit_atomic_call(Stub& s) {
+  const Facts& f = s.insn->facts;
+  save_flags();
+  if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  call_spill_vectors();
+  for (unsigned r = 0; r < 31; ++r)
+    if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
+  load_constant(rcx, s.site);
+  x_.call(shared_.small_call);
+  Label redirected;
+  x_.test(eax, eax);
+  x_.jnz(redirected);
+  call_reload_vectors();
+  for (unsigned r = 0; r < 31; ++r)
+    if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+  x_.jmp(s.back, x_.T_NEAR);
+  x_.L(redirected);
+  spill(s.dirty, false);
+  x_.xor_(eax, eax);
+}
+
 void Emitter::emit_stubs() {
   insn_ = nullptr;
   const auto leave = [&](u32 undone) {
@@ -537,6 +559,10 @@ void Emitter::emit_stubs() {
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
         leave(s.undone);
+        break;
+      case Stub::Kind::Atomic:
+        emit_atomic_call(s);
+        leave(s.undone - 1);
         break;
       case Stub::Kind::Slow:
         emit_slow(s);

@@ -96,6 +96,7 @@ class Emitter {
     u8 n = 0;  ///< the condition, or the bit
     Val value;
   };
+  friend class AtomicCode;
   friend class VectorCode;
   struct Vec {
     s8 xmm = -1;  ///< loaded
@@ -347,6 +348,7 @@ class Emitter {
   void call_reload_vectors();
   void emit_vector_routines();
   void emit_slow(Stub& s);
+  void emit_atomic_call(Stub& s);
   void emit_literals();
   Site& site();
   void load_constant(const Reg64& to, const void* p) { x_.mov(to, reinterpret_cast<u64>(p)); }
@@ -362,6 +364,7 @@ class Emitter {
       Interrupt,
       Redirected,
       Slow,
+      Atomic,
       Saturated,
       ArmFp
     } kind;

@@ -11,7 +11,7 @@ using namespace Xbyak::util;
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kDn = R::kWd | R::kRn;
 constexpr u16 kDdn = kDn | R::kRd;
 constexpr u16 kDnm = kDn | R::kRm;
@@ -307,6 +307,6 @@ void crc32_ieee(VectorCode& v, const Xbyak::Reg64& sum, const Xbyak::Reg64& data
   x.vmovd(sum.cvt32(), xmm0);
 }
 
-std::span<const VectorRow> vector_rows_crypto() { return kRows; }
+std::span<const HostRow> host_rows_crypto() { return kRows; }
 
 }  // namespace quince::cpu::jit

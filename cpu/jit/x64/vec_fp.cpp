@@ -11,7 +11,7 @@ using namespace Xbyak::util;
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kFp = R::kFpPlain;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm | kFp;
 constexpr u16 kDdnm = kDnm | R::kRd;
@@ -508,6 +508,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_fp() { return kRows; }
+std::span<const HostRow> host_rows_fp() { return kRows; }
 
 }  // namespace quince::cpu::jit

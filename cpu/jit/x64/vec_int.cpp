@@ -61,7 +61,7 @@ void finish_narrow(VectorCode& v, bool q, u32 rd, const Xmm& t) {
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
 constexpr u16 kDdnm = kDnm | R::kRd;
 constexpr u16 kDn = R::kWd | R::kRn;
@@ -433,6 +433,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_int() { return kRows; }
+std::span<const HostRow> host_rows_int() { return kRows; }
 
 }  // namespace quince::cpu::jit

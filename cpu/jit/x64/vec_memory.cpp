@@ -8,7 +8,7 @@ namespace quince::cpu::jit {
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 
 /// The base, and the registers one behind the other.
 struct Access {
@@ -111,6 +111,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_memory() { return kRows; }
+std::span<const HostRow> host_rows_memory() { return kRows; }
 
 }  // namespace quince::cpu::jit

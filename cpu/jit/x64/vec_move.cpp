@@ -10,7 +10,7 @@ using namespace Xbyak::util;
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
 constexpr u16 kDn = R::kWd | R::kRn;
 constexpr u16 kDdn = kDn | R::kRd;
@@ -494,6 +494,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_move() { return kRows; }
+std::span<const HostRow> host_rows_move() { return kRows; }
 
 }  // namespace quince::cpu::jit

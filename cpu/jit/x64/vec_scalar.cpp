@@ -9,7 +9,7 @@ using namespace Xbyak::util;
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
 constexpr u16 kDn = R::kWd | R::kRn;
 
@@ -544,6 +544,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_scalar() { return kRows; }
+std::span<const HostRow> host_rows_scalar() { return kRows; }
 
 }  // namespace quince::cpu::jit

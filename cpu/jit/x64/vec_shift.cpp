@@ -7,7 +7,7 @@ namespace quince::cpu::jit {
 
 namespace {
 
-using R = VectorRow;
+using R = HostRow;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
 constexpr u16 kDdnm = kDnm | R::kRd;
 constexpr u16 kDn = R::kWd | R::kRn;
@@ -443,6 +443,6 @@ const R kRows[] = {
 
 }  // namespace
 
-std::span<const VectorRow> vector_rows_shift() { return kRows; }
+std::span<const HostRow> host_rows_shift() { return kRows; }
 
 }  // namespace quince::cpu::jit

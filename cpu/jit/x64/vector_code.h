@@ -128,7 +128,7 @@ class VectorCode {
 
   /// The next instruction is `word`, in the same block, and done with this one: nothing will be written for it.
   bool absorb_next(u32 word) {
-    if (e_.left_ < 2 || e_.insn_[1].word != word || !e_.insn_[1].vector) return false;
+    if (e_.left_ < 2 || e_.insn_[1].word != word || !e_.insn_[1].own_code) return false;
     e_.absorbed_ = true;
     return true;
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/jit/x64/vector_code.h"
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 

@@ -1,4 +1,4 @@
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 #include <string_view>
 #include <unordered_map>
@@ -26,14 +26,15 @@ unsigned registers_of(u32 insn) {
 
 }  // namespace
 
-bool VectorRow::suits(u32 insn, const HostFeatures& host, bool fp_plain) const {
+bool HostRow::suits(u32 insn, const HostFeatures& host, bool fp_plain) const {
+  if ((uses & (kAtomic | kCompareSwap)) != 0) return true;
   if (!host.avx2 || ((uses & kFpPlain) != 0 && !fp_plain)) return false;
   if ((sizes >> (insn >> 22 & 3) & 1) == 0) return false;
   return ((needs & kAes) == 0 || host.aes) && ((needs & kPclmul) == 0 || host.pclmul) &&
          ((needs & kSha) == 0 || host.sha) && ((needs & kAvx512) == 0 || host.avx512);
 }
 
-Facts VectorRow::facts(u32 insn) const {
+Facts HostRow::facts(u32 insn) const {
   Facts f;
   const auto reg = [insn](unsigned at) { return RegSet{1} << (insn >> at & 31); };
   const auto general = [insn](unsigned at) {
@@ -68,18 +69,25 @@ Facts VectorRow::facts(u32 insn) const {
       f.puts = 1;
     }
   }
+  if ((uses & (kAtomic | kCompareSwap)) != 0) {
+    f.memory = true;
+    f.reads |= reg(5) | general(16);
+    if ((uses & kCompareSwap) != 0) f.reads |= general(0);
+    f.writes |= (uses & kCompareSwap) != 0 ? general(16) : general(0);
+    f.puts = 1;
+  }
   f.writes_flags = (uses & kSetsFlags) != 0;
   f.reads_flags = (uses & kReadsFlags) != 0;
   return f;
 }
 
-const VectorRow* vector_row(const char* id) {
-  static const std::unordered_map<std::string_view, const VectorRow*> rows = [] {
-    std::unordered_map<std::string_view, const VectorRow*> all;
+const HostRow* host_row(const char* id) {
+  static const std::unordered_map<std::string_view, const HostRow*> rows = [] {
+    std::unordered_map<std::string_view, const HostRow*> all;
     for (const auto& table :
-         {vector_rows_int(), vector_rows_shift(), vector_rows_move(), vector_rows_scalar(),
-          vector_rows_fp(), vector_rows_crypto(), vector_rows_memory()})
-      for (const VectorRow& r : table) all.emplace(r.id, &r);
+         {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(),
+          host_rows_fp(), host_rows_crypto(), host_rows_memory(), host_rows_atomics()})
+      for (const HostRow& r : table) all.emplace(r.id, &r);
     return all;
   }();
   const auto it = rows.find(id);

@@ -1,8 +1,9 @@
-// Vector and floating-point rows that have host code of their own.  All others of their groups are calls of their
-// meanings (cpu/a64/sem), which also judge this code: tests/diff runs both ways.
+// Rows that have host code of their own, though their meanings are functions on Vcpu: vectors, floating point,
+// cryptography and atomics.  All others of their groups are calls of their meanings (cpu/a64/sem), which also judge this
+// code: tests/diff runs both ways.
 //
-// The tables are in vec_*.cpp, one for each kind of work.  A function writes the code of one instruction, from
-// registers that VectorCode gives it, and returns false for an encoding that is to stay a call.
+// The tables are in vec_*.cpp and atomics.cpp, one for each kind of work.  A function writes the code of one
+// instruction and returns false for an encoding that is to stay a call.
 #pragma once
 
 #include <span>
@@ -14,9 +15,9 @@ namespace quince::cpu::jit {
 
 class Emitter;
 
-struct VectorRow {
+struct HostRow {
   /// What an instruction uses, of the fields at their usual places: Rd 4:0, Rn 9:5, Ra 14:10, Rm 20:16.
-  enum Uses : u16 {
+  enum Uses : u32 {
     kWd = 1,
     kRd = 2,
     kRn = 4,
@@ -31,6 +32,8 @@ struct VectorRow {
     kBase = 4096,       ///< Rn is a base register or SP, written where bit 23 is set
     kListWrite = 8192,
     kListRead = 16384,  ///< vectors from Rd on, as many as bits 15:12 say
+    kAtomic = 1 << 15,       ///< Rn is a base register, Rs (20:16) is read, Rt (4:0) written
+    kCompareSwap = 1 << 16,  ///< likewise, Rt is read, Rs read and written
     kFpPlain = 2048,    ///< only where FPCR rounds to nearest and does not flush
   };
   /// What the host must have.
@@ -38,7 +41,7 @@ struct VectorRow {
 
   const char* id;  ///< of the row in cpu/a64/isa
   bool (*emit)(Emitter& e, u32 insn);
-  u16 uses;
+  u32 uses;
   u8 sizes = 0xf;  ///< values of bits 23:22 that have code, as bits
   u8 needs = 0;
 
@@ -47,14 +50,15 @@ struct VectorRow {
 };
 
 /// The one for a row of the instruction table, or null.
-const VectorRow* vector_row(const char* id);
+const HostRow* host_row(const char* id);
 
-std::span<const VectorRow> vector_rows_int();
-std::span<const VectorRow> vector_rows_shift();
-std::span<const VectorRow> vector_rows_move();
-std::span<const VectorRow> vector_rows_scalar();
-std::span<const VectorRow> vector_rows_fp();
-std::span<const VectorRow> vector_rows_crypto();
-std::span<const VectorRow> vector_rows_memory();
+std::span<const HostRow> host_rows_int();
+std::span<const HostRow> host_rows_shift();
+std::span<const HostRow> host_rows_move();
+std::span<const HostRow> host_rows_scalar();
+std::span<const HostRow> host_rows_fp();
+std::span<const HostRow> host_rows_crypto();
+std::span<const HostRow> host_rows_memory();
+std::span<const HostRow> host_rows_atomics();
 
 }  // namespace quince::cpu::jit

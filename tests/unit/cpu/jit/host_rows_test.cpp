@@ -8,17 +8,17 @@
 #include <gtest/gtest.h>
 
 #include "cpu/a64/table.h"
-#include "cpu/jit/x64/vector_rows.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 namespace {
 
-std::vector<const VectorRow*> all_rows() {
-  std::vector<const VectorRow*> all;
+std::vector<const HostRow*> all_rows() {
+  std::vector<const HostRow*> all;
   for (const auto& table :
-       {vector_rows_int(), vector_rows_shift(), vector_rows_move(), vector_rows_scalar(),
-        vector_rows_fp(), vector_rows_crypto(), vector_rows_memory()})
-    for (const VectorRow& r : table) all.push_back(&r);
+       {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(),
+        host_rows_fp(), host_rows_crypto(), host_rows_memory()})
+    for (const HostRow& r : table) all.push_back(&r);
   return all;
 }
 
@@ -32,20 +32,20 @@ bool has_field(const a64::RowInfo& row, const std::string& name) {
   return (" " + std::string(row.pattern)).find(" " + name + ":") != std::string::npos;
 }
 
-TEST(VectorRows, EachIsOneRowOfTheInstructionTable) {
+TEST(HostRows, EachIsOneRowOfTheInstructionTable) {
   std::set<std::string> seen;
-  for (const VectorRow* r : all_rows()) {
+  for (const HostRow* r : all_rows()) {
     EXPECT_TRUE(seen.insert(r->id).second) << r->id << " is there twice";
     EXPECT_NE(row_of(r->id), nullptr) << r->id << " is no row";
-    EXPECT_EQ(vector_row(r->id), r) << r->id;
+    EXPECT_EQ(host_row(r->id), r) << r->id;
   }
-  EXPECT_EQ(vector_row("ADD_imm"), nullptr);
+  EXPECT_EQ(host_row("ADD_imm"), nullptr);
 }
 
 /// A register that the pattern has and the facts leave out would be wrong in memory when a call looks there.
-TEST(VectorRows, FactsNameTheRegistersOfThePattern) {
-  using R = VectorRow;
-  for (const VectorRow* r : all_rows()) {
+TEST(HostRows, FactsNameTheRegistersOfThePattern) {
+  using R = HostRow;
+  for (const HostRow* r : all_rows()) {
     const a64::RowInfo* const row = row_of(r->id);
     ASSERT_NE(row, nullptr) << r->id;
     const auto named = [&](const char* field, auto uses) {
@@ -58,28 +58,28 @@ TEST(VectorRows, FactsNameTheRegistersOfThePattern) {
   }
 }
 
-TEST(VectorRows, FactsOfAnInstruction) {
-  const VectorRow* const fmadd = vector_row("FMADD_d");
+TEST(HostRows, FactsOfAnInstruction) {
+  const HostRow* const fmadd = host_row("FMADD_d");
   ASSERT_NE(fmadd, nullptr);
   const Facts f = fmadd->facts(0x1f420c20);  // fmadd d0, d1, d2, d3
   EXPECT_EQ(f.v_writes, 1u << 0);
   EXPECT_EQ(f.v_reads, 1u << 1 | 1u << 2 | 1u << 3);
   EXPECT_EQ(f.reads | f.writes, 0u);
   const Facts post =
-      vector_row("LD1x2_post")->facts(0x4cdfa03e);  // ld1 {v30.16b, v31.16b}, [x1], #32
+      host_row("LD1x2_post")->facts(0x4cdfa03e);  // ld1 {v30.16b, v31.16b}, [x1], #32
   EXPECT_EQ(post.v_writes, 1u << 30 | 1u << 31);
   EXPECT_EQ(post.reads, 1u << 1);
   EXPECT_EQ(post.writes, 1u << 1);
   EXPECT_TRUE(post.memory);
 }
 
-TEST(VectorRows, OtherRoundingModesAreCalls) {
+TEST(HostRows, OtherRoundingModesAreCalls) {
   HostFeatures host{};
   host.avx2 = true;
-  const VectorRow* const fadd = vector_row("FADD_d");
+  const HostRow* const fadd = host_row("FADD_d");
   EXPECT_TRUE(fadd->suits(0x1e622820, host, true));
   EXPECT_FALSE(fadd->suits(0x1e622820, host, false));
-  EXPECT_TRUE(vector_row("FMOV_d")->suits(0x1e604020, host, false));
+  EXPECT_TRUE(host_row("FMOV_d")->suits(0x1e604020, host, false));
 }
 
 TEST(HostFeatures, ALimitNarrows) {
@@ -89,9 +89,9 @@ TEST(HostFeatures, ALimitNarrows) {
   EXPECT_FALSE(probe_host("crypto").avx512);
   HostFeatures host{};
   host.avx2 = true;
-  EXPECT_FALSE(vector_row("AESE")->suits(0x4e284820, host, true));
+  EXPECT_FALSE(host_row("AESE")->suits(0x4e284820, host, true));
   host.aes = true;
-  EXPECT_TRUE(vector_row("AESE")->suits(0x4e284820, host, true));
+  EXPECT_TRUE(host_row("AESE")->suits(0x4e284820, host, true));
 }
 
 }  // namespace

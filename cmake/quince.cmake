@@ -83,7 +83,7 @@ function(quince_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
   # Once more with each other engine of the vCPU (tests/support/engine.h), less what is about QEMU.
   if(NOT QUINCE_JIT)
-    list(REMOVE_ITEM A_ENGINES jit)
+    list(REMOVE_ITEM A_ENGINES jit jit-smp)
   endif()
   foreach(engine ${A_ENGINES})
     add_test(NAME ${name}.${engine} COMMAND ${name})

@@ -51,8 +51,18 @@ class VcpuHarness {
   u32 syndrome() const { return static_cast<u32>(vcpu_->s.sys.esr_el1) & 0x1ff'ffff; }
 
  private:
+  /// Of a vCPU that takes itself for one of several.
+  class Company final : public cpu::Siblings {
+    void broadcast(cpu::Vcpu&, const cpu::Maintenance&) override {}
+    void complete(cpu::Vcpu&) override {}
+    bool completed(cpu::Vcpu&) override { return true; }
+    void send_event(cpu::Vcpu&) override {}
+    bool multiprocessor() const override;
+  };
+
   void map_code(bool guarded);
 
+  Company company_;
   Log log_;
   hw::AddressSpace space_{log_};
   hw::IoLock io_lock_;

@@ -226,7 +226,7 @@ class Emitter {
     bool sf = true;
     Val a, b;
     u64 n =
-        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of XMM2; Shift: the type; Sext, Zext,
+        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of lanes(); Shift: the type; Sext, Zext,
     ///< Crc32c: bits or bytes; Loaded: log2 of the bytes
     Bool choice;       ///< Select
     s8 address = -1;   ///< Loaded: a host register besides RCX, or -1
@@ -331,6 +331,8 @@ class Emitter {
   Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
   void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
                    unsigned element);
+  /// Where a pair waits that came in one access. XMM2 moves vectors meanwhile.
+  static Xbyak::Xmm lanes() { return Xbyak::Xmm(3); }
   Xbyak::Address at_host(const Address& a, unsigned offset, unsigned bytes);
 
   Xbyak::Address state(std::size_t offset, unsigned bytes = 8);

@@ -31,7 +31,7 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::State:
       return x_.mov(to, state(n.n));
     case Op::Lane:
-      return n.n == 0 ? x_.vmovq(to, xmm2) : x_.vpextrq(to, xmm2, 1);
+      return n.n == 0 ? x_.vmovq(to, lanes()) : x_.vpextrq(to, lanes(), 1);
     case Op::Fp:
       if (v_hosts_[n.n] >= 0) return x_.vmovq(to, v_host(static_cast<unsigned>(n.n)));
       return x_.mov(to, v_memory(static_cast<unsigned>(n.n)));

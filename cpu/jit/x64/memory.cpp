@@ -103,7 +103,7 @@ bool Emitter::load_pair(Val va, unsigned log2, Val& a, Val& b) {
   look_up(address, log2, 2, false, {});
   if (log2 == 3 && key_.several) {
     // One access, where it is aligned (FEAT_LSE2).
-    x_.vmovdqu(xmm2, at_host(address, 0, 16));
+    x_.vmovdqu(lanes(), at_host(address, 0, 16));
     taken_ &= ~2u;
     a = node(Op::Lane, true, {}, {}, 0);
     b = node(Op::Lane, true, {}, {}, 1);
@@ -246,6 +246,8 @@ void Emitter::put_fp(u32 r, Val v) {
   } else if (n.op == Op::Loaded && n.n >= 2) {
     const auto from = loaded_from(n, 1u << n.n);
     n.n == 3 ? x_.vmovq(to, from) : x_.vmovd(to, from);
+  } else if (n.op == Op::Lane) {
+    n.n == 0 ? x_.vmovq(to, lanes()) : x_.vpsrldq(to, lanes(), 8);
   } else {
     eval(v, rax);
     x_.vmovq(to, rax);

@@ -174,10 +174,13 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
   model_ = std::move(model);
   power_ = std::make_unique<std::atomic<CpuPower>[]>(config_.cpus);
   executed_ = std::make_unique<std::atomic<u64>[]>(config_.cpus);
-  const bool translate = config_.engine.kind == EngineConfig::Kind::Jit;
-  if (translate)
-    if (const Result<void> can = cpu::translation_supported(); !can)
+  auto engine = config_.engine.kind;
+  if (engine != EngineConfig::Kind::Interp) {
+    const Result<void> can = cpu::translation_supported();
+    if (!can && engine == EngineConfig::Kind::Jit)
       return tl::unexpected(can.error().in("-engine jit"));
+    engine = can ? EngineConfig::Kind::Jit : EngineConfig::Kind::Interp;
+  }
   for (unsigned i = 0; i < config_.cpus; ++i) {
     hw::Gicv3& gic = *devices_->gic;
     auto timer = std::make_unique<hw::GenericTimer>(
@@ -189,7 +192,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
                          .log = &log_};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
-    if (translate)
+    if (engine == EngineConfig::Kind::Jit)
       TRY_VOID(c->use_jit(std::max(config_.engine.code_bytes / config_.cpus, u64{1} * MiB)));
     c->connect_pmu(hw::IrqLine(gic.ppi_sink(i), kPpiPmu));
     gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));

@@ -84,10 +84,11 @@ struct DisplayConfig {
 /// What runs the guest's instructions.
 struct EngineConfig {
   enum class Kind : u8 {
-    Interp,  ///< the interpreter alone
-    Jit,     ///< translated code, and the interpreter for what ran seldom
+    Default,  ///< Jit where the host can, else Interp
+    Interp,   ///< the interpreter alone
+    Jit,      ///< translated code, and the interpreter for what ran seldom
   };
-  Kind kind = Kind::Interp;    ///< -engine
+  Kind kind = Kind::Default;   ///< -engine
   u64 code_bytes = 128 * MiB;  ///< -accel tcg,tb-size=: for translated code, of all vCPUs together
 };
 

@@ -391,7 +391,7 @@ TEST(Options, Engine) {
   const auto kind = [](const char* option) {
     return parse({option, "-kernel", "K"})->config.engine.kind;
   };
-  EXPECT_EQ(parse({"-kernel", "K"})->config.engine.kind, Engine::Interp);
+  EXPECT_EQ(parse({"-kernel", "K"})->config.engine.kind, Engine::Default);
   EXPECT_EQ(kind("--engine=interp"), Engine::Interp);
   EXPECT_EQ(kind("--engine=jit"), Engine::Jit);
   EXPECT_EQ(parse({"-engine", "fast"}).error().message(),

@@ -25,7 +25,7 @@ struct Insn {
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
   bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction
   bool flags_needed_before = true;
-  RegSet live_after = 0;     ///< a call: registers that come back into the host's behind it
+  RegSet live_after = 0;  ///< a call: registers that come back into the host's behind it
   bool uses_x = true;     ///< a call that uses general registers
   bool uses_nzcv = true;  ///< a call that uses NZCV
   enum class Special : u8 {

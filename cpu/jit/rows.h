@@ -24,7 +24,7 @@ struct JitRow {
   void (*scout)(Scout& e, u32 insn);   ///< Engine rows
   void (*emit)(Emitter& e, u32 insn);  ///< Engine rows
   void (*call)(Vcpu& c, u32 insn);     ///< one instruction, by the interpreter's meaning
-  const HostRow* host = nullptr;     ///< calls that have code of their own, too
+  const HostRow* host = nullptr;       ///< calls that have code of their own, too
 };
 
 /// By the number that a64::decode_row() gives.

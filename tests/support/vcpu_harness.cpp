@@ -37,13 +37,12 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : 
   QUINCE_ASSERT(ram);
   ram_ = std::move(*ram);
   QUINCE_ASSERT(space_.map_ram(PhysAddr(kBase), *ram_));
-  vcpu_ = std::make_unique<cpu::Vcpu>(
-      0, u64{1} << 31, model_,
-      cpu::VcpuPorts{.space = &space_,
-                     .io_lock = &io_lock_,
-                     .clock = &clock_,
-                     .siblings = &company_,
-                     .log = &log_});
+  vcpu_ = std::make_unique<cpu::Vcpu>(0, u64{1} << 31, model_,
+                                      cpu::VcpuPorts{.space = &space_,
+                                                     .io_lock = &io_lock_,
+                                                     .clock = &clock_,
+                                                     .siblings = &company_,
+                                                     .log = &log_});
   use_test_engine(*vcpu_);
   const auto level2 = [](u64 va) { return kLevel2 + 8 * ((va >> 21) & 511); };
   store_le<u64>(host(kLevel0), kLevel1 | kTable);

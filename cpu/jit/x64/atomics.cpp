@@ -13,7 +13,12 @@ using namespace Xbyak::util;
 class AtomicCode {
  public:
   AtomicCode(Emitter& e, u32 insn)
-      : e_(e), x_(e.x_), log2_(insn >> 30), rs_(insn >> 16 & 31), rn_(insn >> 5 & 31), rt_(insn & 31) {}
+      : e_(e),
+        x_(e.x_),
+        log2_(insn >> 30),
+        rs_(insn >> 16 & 31),
+        rn_(insn >> 5 & 31),
+        rt_(insn & 31) {}
 
   /// RCX: the location in the host's memory.  `written`: the register that the instruction writes.
   void begin(u32 written) {
@@ -33,9 +38,15 @@ class AtomicCode {
       const bool mapped = e_.hosts_[written] >= 0;
       const Xbyak::Reg64 to = mapped ? e_.host(written) : rax;
       switch (log2_) {
-        case 0: x_.movzx(to.cvt32(), al); break;
-        case 1: x_.movzx(to.cvt32(), ax); break;
-        case 2: x_.mov(to.cvt32(), eax); break;
+        case 0:
+          x_.movzx(to.cvt32(), al);
+          break;
+        case 1:
+          x_.movzx(to.cvt32(), ax);
+          break;
+        case 2:
+          x_.mov(to.cvt32(), eax);
+          break;
         default:
           if (mapped) x_.mov(to, rax);
       }
@@ -62,10 +73,14 @@ class AtomicCode {
   Xbyak::Address place() const { return Xbyak::AddressFrame(8u << log2_)[rcx]; }
   Xbyak::Reg sized(const Xbyak::Reg64& r) const {
     switch (log2_) {
-      case 0: return r.cvt8();
-      case 1: return r.cvt16();
-      case 2: return r.cvt32();
-      default: return r;
+      case 0:
+        return r.cvt8();
+      case 1:
+        return r.cvt16();
+      case 2:
+        return r.cvt32();
+      default:
+        return r;
     }
   }
 
@@ -108,9 +123,12 @@ bool logic(Emitter& e, u32 insn) {
   auto& x = a.x_;
   const auto apply = [&](const Xbyak::Operand& to, const Xbyak::Reg& with) {
     switch (L) {
-      case Logic::Clear: return x.and_(to, with);
-      case Logic::Xor: return x.xor_(to, with);
-      case Logic::Set: return x.or_(to, with);
+      case Logic::Clear:
+        return x.and_(to, with);
+      case Logic::Xor:
+        return x.xor_(to, with);
+      case Logic::Set:
+        return x.or_(to, with);
     }
   };
   a.begin(a.rt_);

@@ -31,10 +31,10 @@ struct HostRow {
     kRmShort = 1024,    ///< by element: Rm has four bits if bits 23:22 are 01
     kBase = 4096,       ///< Rn is a base register or SP, written where bit 23 is set
     kListWrite = 8192,
-    kListRead = 16384,  ///< vectors from Rd on, as many as bits 15:12 say
+    kListRead = 16384,       ///< vectors from Rd on, as many as bits 15:12 say
     kAtomic = 1 << 15,       ///< Rn is a base register, Rs (20:16) is read, Rt (4:0) written
     kCompareSwap = 1 << 16,  ///< likewise, Rt is read, Rs read and written
-    kFpPlain = 2048,    ///< only where FPCR rounds to nearest and does not flush
+    kFpPlain = 2048,         ///< only where FPCR rounds to nearest and does not flush
   };
   /// What the host must have.
   enum Needs : u8 { kAes = 1, kPclmul = 2, kSha = 4, kAvx512 = 8 };

@@ -1,8 +1,8 @@
 // Shapes that many vector instructions share, as drivers around a function for the elements.
 #pragma once
 
-#include "cpu/jit/x64/vector_code.h"
 #include "cpu/jit/x64/host_rows.h"
+#include "cpu/jit/x64/vector_code.h"
 
 namespace quince::cpu::jit {
 

@@ -16,8 +16,8 @@ namespace {
 std::vector<const HostRow*> all_rows() {
   std::vector<const HostRow*> all;
   for (const auto& table :
-       {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(),
-        host_rows_fp(), host_rows_crypto(), host_rows_memory()})
+       {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(), host_rows_fp(),
+        host_rows_crypto(), host_rows_memory()})
     for (const HostRow& r : table) all.push_back(&r);
   return all;
 }

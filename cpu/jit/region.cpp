@@ -125,7 +125,7 @@ Insn look(const RegionSource& source, unsigned index) {
   }
   if (i.special != Insn::Special::No) return i;
   const HostRow* const own = i.row->host;
-  if (own != nullptr && own->suits(i.word, *source.host, source.key.fp_plain)) {
+  if (own != nullptr && own->suits(i.word, *source.host, source.key)) {
     i.own_code = true;
     i.facts = own->facts(i.word);
     return i;

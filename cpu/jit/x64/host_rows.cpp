@@ -26,9 +26,9 @@ unsigned registers_of(u32 insn) {
 
 }  // namespace
 
-bool HostRow::suits(u32 insn, const HostFeatures& host, bool fp_plain) const {
+bool HostRow::suits(u32 insn, const HostFeatures& host, const StateKey& key) const {
   if ((uses & (kAtomic | kCompareSwap)) != 0) return true;
-  if (!host.avx2 || ((uses & kFpPlain) != 0 && !fp_plain)) return false;
+  if (!key.fp_enabled || !host.avx2 || ((uses & kFpPlain) != 0 && !key.fp_plain)) return false;
   if ((sizes >> (insn >> 22 & 3) & 1) == 0) return false;
   return ((needs & kAes) == 0 || host.aes) && ((needs & kPclmul) == 0 || host.pclmul) &&
          ((needs & kSha) == 0 || host.sha) && ((needs & kAvx512) == 0 || host.avx512);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "cpu/jit/facts.h"
+#include "cpu/jit/state_key.h"
 #include "cpu/jit/x64/host_features.h"
 
 namespace quince::cpu::jit {
@@ -45,7 +46,7 @@ struct HostRow {
   u8 sizes = 0xf;  ///< values of bits 23:22 that have code, as bits
   u8 needs = 0;
 
-  bool suits(u32 insn, const HostFeatures& host, bool fp_plain) const;
+  bool suits(u32 insn, const HostFeatures& host, const StateKey& key) const;
   Facts facts(u32 insn) const;
 };
 

@@ -93,6 +93,7 @@ const Translation* Vcpu::lookup_or_walk(u64 va, const Stage1Access& access, Faul
 }
 
 void Vcpu::flush_l1() {
+  ++l1_age_;
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   for (auto& table : fetch_)
@@ -105,6 +106,7 @@ void Vcpu::flush_l1() {
 void Vcpu::address_space_changed() {
   if (!private_pages_) return;
   private_pages_ = false;
+  ++l1_age_;
   for (auto& table : l1_)
     for (TlbEntry& t : table)
       if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
@@ -121,6 +123,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   }
   if (what.kind == TlbInvalidation::Kind::None) return;
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
+  ++l1_age_;
   const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
   const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
   const u64 first = what.first.raw(), last = what.last.raw();
@@ -128,7 +131,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (last - first < kFew && !pieces_[piece(first)] && !pieces_[piece(last)]) {
     for (u64 va = first; va - first <= last - first; va += 4096) {
       for (auto& table : l1_) {
-        TlbEntry& t = table[(va >> 12) & (kL1Entries - 1)];
+        TlbEntry& t = table[l1_index(va)];
         if (plain(page_of(t)) == va) t.read = t.write = kNoPage;
       }
       for (auto& table : fetch_) {
@@ -155,6 +158,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
 }
 
 void Vcpu::drop_l1(PhysAddr page) {
+  ++l1_age_;
   for (auto& table : l1_)
     for (TlbEntry& t : table)
       if ((t.pa_page & ~kPageMask) == page.raw()) t = {};
@@ -177,7 +181,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
   // Device memory checks alignment on every access, watchpoints look at every address.
   if (at.host == nullptr || !at.normal || watchpoints_) return;
   const unsigned index = a.el0 ? 0 : a.pan ? 2 : 1;
-  TlbEntry& e = l1_[index][(va >> 12) & (kL1Entries - 1)];
+  TlbEntry& e = l1_[index][l1_index(va)];
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
@@ -193,6 +197,21 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
     e.pa_page |= kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
+  recent(page | index) = {.key = page | index, .age = l1_age_, .entry = e};
+}
+
+Vcpu::RecentEntry& Vcpu::recent(u64 key) {
+  return recent_[(key >> 12 ^ key >> 24 ^ key << 10) & (kRecentEntries - 1)];
+}
+
+u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
+  const unsigned index = op.unprivileged ? unprivileged_index_ : mmu_index_;
+  const u64 page = va & ~kPageMask;
+  const RecentEntry& r = recent(page | index);
+  if (r.key != (page | index) || r.age != l1_age_ || (write ? r.entry.write : r.entry.read) != page)
+    return 0;
+  l1_[index][l1_index(va)] = r.entry;
+  return r.entry.addend;
 }
 
 bool Vcpu::check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op) {

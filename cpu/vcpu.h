@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <bitset>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -259,7 +260,7 @@ class Vcpu final : public hw::IrqSink {
   /// need no look at anything but the first-level TLB; else null, and nothing has happened.
   template <bool kWrite>
   u8* fast_memory(u64 va, unsigned n, unsigned align) const {
-    const TlbEntry& t = l1_[mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    const TlbEntry& t = l1_[mmu_index_][l1_index(va)];
     if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
         (va & (align - 1) & alignment_mask_) != 0) {
       return nullptr;
@@ -413,7 +414,7 @@ class Vcpu final : public hw::IrqSink {
   /// Always pending with a translator: every branch that is taken goes to go().
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
-  static constexpr unsigned kL1Entries = 256;
+  static constexpr unsigned kL1Entries = 256, kRecentEntries = 4096;
   static constexpr unsigned kFetchEntries = 256;
   static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
@@ -429,6 +430,15 @@ class Vcpu final : public hw::IrqSink {
     u64 addend = 0;                       ///< host address minus virtual address
     u64 pa_page = 0;                      ///< physical page, kWatchedWrite, kPrivate and size
   };
+  /// Where the first level has a page: arrays at distances that are powers of two do not displace each other.
+  static constexpr unsigned l1_index(u64 va) { return (va >> 12 ^ va >> 20) & (kL1Entries - 1); }
+  /// A first-level entry that was made lately, to be put there again when another took its place. It counts while
+  /// nothing of the first level was dropped since.
+  struct RecentEntry {
+    u64 key = kNoPage;  ///< page address, and the table of l1_
+    u64 age = 0;        ///< l1_age_ then
+    TlbEntry entry;
+  };
   struct FetchEntry {
     u64 va = kNoPage;
     CodePage* page = nullptr;
@@ -438,6 +448,7 @@ class Vcpu final : public hw::IrqSink {
   };
 
   // What translated code uses (cpu/jit/native.h).
+  static constexpr s64 kNeverBegun = std::numeric_limits<s64>::min();
   static constexpr unsigned kJumps = 4096;
   /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
   struct JumpEntry {
@@ -446,7 +457,7 @@ class Vcpu final : public hw::IrqSink {
   };
 
   const TlbEntry& l1_entry(u64 va, MemOp op) const {
-    return l1_[op.unprivileged ? unprivileged_index_ : mmu_index_][(va >> 12) & (kL1Entries - 1)];
+    return l1_[op.unprivileged ? unprivileged_index_ : mmu_index_][l1_index(va)];
   }
   /// Aligned as the fast path needs it; the slow path has the exact rules.
   bool aligned_for(u64 va, u64 size, MemOp op) const {
@@ -489,6 +500,9 @@ class Vcpu final : public hw::IrqSink {
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void note_piece(u64 va, unsigned log2_size);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
+  RecentEntry& recent(u64 key);
+  /// Puts an entry that was displaced into the first level again: its addend, or 0 when there is none.
+  u64 refill_l1(u64 va, bool write, MemOp op);
   void flush_l1();
   void drop_l1(const TlbInvalidation& what);
   void drop_l1(PhysAddr page);
@@ -525,6 +539,9 @@ class Vcpu final : public hw::IrqSink {
 
   const TlbEntry* l1_base_ = nullptr;  ///< l1_[mmu_index_]
   s64 native_budget_ = 0, native_start_ = 0;
+  /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
+  s64 native_begun_ = kNeverBegun;
+  bool native_first_ = false;  ///< that instruction runs now
   bool interpret_one_ = false;  ///< the next instruction is not for translated code
   u32 native_mask_ = 0;         ///< poll_mask_ for translated code
   u32 flag_mask_ = 0xc101;      ///< SF, ZF, CF and OF, as LAHF and SETO have them
@@ -563,6 +580,8 @@ class Vcpu final : public hw::IrqSink {
   bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
+  std::array<RecentEntry, kRecentEntries> recent_{};
+  u64 l1_age_ = 0;
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
   Tlb2 tlb_;
   std::unordered_map<u64, std::unique_ptr<CodePage>> code_;

@@ -30,6 +30,7 @@ struct Facts {
   s64 distance = 0;      ///< in bytes
   u8 puts = 0;           ///< how often it writes a register
   u16 nodes = 0;         ///< operations of the meaning: how complicated it is
+  bool unprivileged = false;  ///< an access as EL0's
   bool foreign = false;  ///< uses what a translator does not write itself
 };
 
@@ -151,7 +152,8 @@ class Scout {
   }
   bool access(MemOp m) {
     facts.memory = true;
-    facts.foreign |= m.unprivileged || m.aligned || m.atomic;
+    facts.foreign |= m.aligned || m.atomic;
+    facts.unprivileged |= m.unprivileged;
     return true;
   }
 };

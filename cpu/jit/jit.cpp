@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "cpu/fp/fp.h"
+#include "cpu/host_atomic.h"
 #include "cpu/interp/rows.h"
 #include "cpu/jit/code_buffer.h"
 #include "cpu/jit/native.h"
@@ -27,7 +28,6 @@ struct TranslatedRegion {
   StateKey::Bits key = 0;
   u64 page_va = 0;
   u16 index = 0;
-  bool may_fault_at_once = false;  ///< its first instruction may take an exception
   Translated code;
 };
 
@@ -47,14 +47,29 @@ struct Native::Calls {
     c.budget_ = c.native_start_ = exact;
     c.s.pc = site.pc;
     c.redirect_ = false;
+    // The PSTATE.BTYPE that this instruction began with is what its exception saves.
+    c.native_first_ = exact == c.native_begun_;
+    if (c.native_first_) [[unlikely]] c.s.pstate.btype = c.begun_btype_;
   }
   static void end(Vcpu& c, const Site& site) {
     c.native_start_ = c.budget_;
     c.native_budget_ = c.budget_ - site.left;
+    if (!c.native_first_) return;
+    c.native_begun_ = Vcpu::kNeverBegun;
+    if (!c.redirect_) c.s.pstate.btype = 0;
+  }
+  /// An access for which the first level has an entry again; 0: it has not.
+  static u64 refill(Vcpu& c, u64 va, const Site& site, bool write, s64 budget) {
+    const unsigned size = 1u << site.log2, bytes = size * site.elements;
+    if ((va & (size - 1)) != 0 || ((va ^ (va + bytes - 1)) & ~u64{0xfff}) != 0) return 0;
+    c.native_budget_ = budget;
+    c.redirect_ = false;
+    return c.refill_l1(va, write, {.unprivileged = site.unprivileged});
   }
   static u64 load_missed(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    if (const u64 addend = refill(*c, va, *site, false, budget)) return addend;
     begin(*c, *site, budget);
-    const MemOp m{.ordered = site->ordered};
+    const MemOp m{.unprivileged = site->unprivileged, .ordered = site->ordered};
     const unsigned size = 1u << site->log2;
     u8* const out = c->bounce_.data();
     bool good;
@@ -68,11 +83,18 @@ struct Native::Calls {
     return reinterpret_cast<u64>(out) - va;
   }
   static u64 store_missed(Vcpu* c, u64 va, const Site* site, s64 budget) {
-    begin(*c, *site, budget);
-    const MemOp m{.ordered = site->ordered};
     const unsigned size = 1u << site->log2;
     const u8* const in = c->bounce_.data();
-    if (site->elements == 2 && size == 8 && (va & 15) == 0)
+    const bool whole = site->elements == 2 && size == 8 && (va & 15) == 0;
+    if (const u64 addend = refill(*c, va, *site, true, budget)) {
+      u8* const host = reinterpret_cast<u8*>(addend + va);
+      write_single_copy(host, whole ? 16 : size, in);
+      if (!whole && site->elements == 2) write_single_copy(host + size, size, in + size);
+      return 0;
+    }
+    begin(*c, *site, budget);
+    const MemOp m{.unprivileged = site->unprivileged, .ordered = site->ordered};
+    if (whole)
       (void)c->store_slow(va, 16, in, m);
     else if (c->store_slow(va, size, in, m) && site->elements == 2)
       (void)c->store_slow(va + size, size, in + size, m);
@@ -86,7 +108,11 @@ struct Native::Calls {
     return 0;
   }
   static const u8* next(Vcpu* c, u64 from) { return c->jit_->next(from); }
-  static void prepare(Vcpu& c, s64 budget) { c.native_start_ = budget; }
+  static void prepare(Vcpu& c, s64 budget) {
+    c.native_start_ = budget;
+    const bool begun = c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
+    c.native_begun_ = begun ? budget : Vcpu::kNeverBegun;
+  }
   static void finish(Vcpu& c) {
     c.retired_ += static_cast<u64>(c.native_start_ - c.native_budget_);
     c.budget_ = c.native_budget_;
@@ -97,10 +123,6 @@ struct Native::Calls {
   static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown, u64 first, u64 last) {
     for (Vcpu::JumpEntry& j : c.jumps_[level])
       if (first <= j.tag && j.tag <= last) j = {0, unknown};
-  }
-  /// The next instruction was begun with a PSTATE.BTYPE, which its exception would save.
-  static bool began_with_btype(const Vcpu& c) {
-    return c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
   }
   /// The page of the instruction that was fetched last is one of this address space.
   static bool in_private_page(const Vcpu& c) {
@@ -118,7 +140,8 @@ struct Native::Calls {
             .bti = c.bti_,
             .guarded = c.page_guarded_,
             .own_sp = c.s.pstate.el != 0 && c.s.pstate.spsel != 0,
-            .several = c.ports_.siblings != nullptr && c.ports_.siblings->multiprocessor()};
+            .several = c.ports_.siblings != nullptr && c.ports_.siblings->multiprocessor(),
+            .uao = c.s.pstate.el != 0 && c.s.pstate.uao != 0};
   }
 };
 
@@ -137,7 +160,10 @@ Native::Distances Native::distances(const Vcpu& c) {
           .interpret_one = from(&c.interpret_one_),
           .bounce = from(c.bounce_.data()),
           .jumps = {from(&c.jumps_[0]), from(&c.jumps_[1])},
-          .flag_mask = from(&c.flag_mask_)};
+          .flag_mask = from(&c.flag_mask_),
+          .begun = from(&c.native_begun_),
+          .begun_btype = from(&c.begun_btype_),
+          .l1_el0 = from(c.l1_[0].data())};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -301,7 +327,6 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
     page.code->ops[i.index].insn = i.word;
     page.code->ops[i.index].known = true;
   }
-  const Insn& first = region.insns[region.blocks[region.entry].first];
   buffer_->take(code->bytes);
   ++counters_.regions;
   counters_.instructions += region.insns.size();
@@ -310,7 +335,6 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
       TranslatedRegion{.key = key.bits(),
                        .page_va = c_.page_va_,
                        .index = static_cast<u16>(index),
-                       .may_fault_at_once = first.call || first.facts.memory,
                        .code = std::move(*code)}));
   op.region = static_cast<u16>(page.regions.size());
   return page.regions.back().get();
@@ -331,8 +355,6 @@ TranslatedRegion* Jit::region_here(bool may_translate) {
     region = translate(*c_.page_->translated, static_cast<unsigned>(c_.s.pc & 0xfff) / 4,
                        Native::Calls::key(c_));
   }
-  if (region != nullptr && region->may_fault_at_once && Native::Calls::began_with_btype(c_))
-    return nullptr;
   return region;
 }
 

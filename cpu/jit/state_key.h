@@ -16,13 +16,15 @@ struct StateKey {
   bool guarded = false;     ///< the page is guarded
   bool own_sp = false;      ///< PSTATE.SPSel, at EL1
   bool several = false;     ///< there are other CPUs
+  bool uao = false;         ///< PSTATE.UAO: LDTR and STTR are plain accesses
 
   using Bits = u16;
   static constexpr Bits kGuarded = 1 << 5;
   /// All of it as a number.
   Bits bits() const {
     return static_cast<Bits>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |
-                             (guarded ? kGuarded : 0) | several << 6 | own_sp << 7 | fp_plain << 8);
+                             (guarded ? kGuarded : 0) | several << 6 | own_sp << 7 | fp_plain << 8 |
+                             uao << 9);
   }
 };
 

@@ -127,7 +127,7 @@ void Emitter::emit_vector_routines() {
 /// What runs first: interrupts and the end of the budget are looked at, then registers come in.
 void Emitter::enter() {
   Stub& s = stub(Stub::Kind::Interrupt);
-  s.spilled = true;
+  s.spilled = s.entry = true;
   x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
   x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
   x_.jnz(s.label, x_.T_NEAR);
@@ -282,8 +282,6 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
       spill_vectors(v_dirty_);
       taken_ = 0;
       const unsigned level = key_.el0 ? 0 : 1;
-      if (key_.bti)
-        x_.mov(state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1), end_.btype);
       // Each PSTATE.BTYPE has a place of its own: whoever put an entry there has looked at the landing pad.
       const bool tagged = key_.bti && end_.btype != 0;
       x_.mov(ecx, eax);
@@ -291,9 +289,13 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
       if (tagged) x_.xor_(ecx, Native::jump_salt(end_.btype) << 2);
       Stub& s = stub(Stub::Kind::Cached);
       s.spilled = true;
+      s.btype = tagged ? end_.btype : 0;
       x_.cmp(rax, ptr[r15 + rcx * 4 + shared_.at.jumps[level]]);
       x_.jne(s.label, x_.T_NEAR);
-      if (tagged) x_.mov(state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1), 0);
+      if (tagged) {  // for an exception of the next instruction
+        x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype], end_.btype);
+        x_.mov(qword[r15 + shared_.at.begun], r13);
+      }
       x_.jmp(ptr[r15 + rcx * 4 + shared_.at.jumps[level] + 8]);
       return;
     }
@@ -515,6 +517,20 @@ void Emitter::emit_atomic_call(Stub& s) {
   x_.xor_(eax, eax);
 }
 
+Xbyak::Address Emitter::btype_state() {
+  return state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1);
+}
+
+/// The region's first instruction did not begin after all.
+void Emitter::restore_btype() {
+  Label other;
+  x_.cmp(r13, qword[r15 + shared_.at.begun]);
+  x_.jne(other);
+  x_.mov(al, Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype]);
+  x_.mov(btype_state(), al);
+  x_.L(other);
+}
+
 void Emitter::emit_stubs() {
   insn_ = nullptr;
   const auto leave = [&](u32 undone) {
@@ -555,6 +571,7 @@ void Emitter::emit_stubs() {
           spill(s.dirty, true);
           spill_vectors(s.v_dirty);
         }
+        if (s.entry && key_.bti) restore_btype();
         mov_imm(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
@@ -581,6 +598,7 @@ void Emitter::emit_stubs() {
         leave(0);
         break;
       case Stub::Kind::Cached:  // RAX: the target
+        if (s.btype != 0) x_.mov(btype_state(), s.btype);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.mov(eax, 1);
         leave(0);

@@ -50,7 +50,7 @@ struct Site {
   void (*call)(Vcpu& c, u32 insn) = nullptr;
   u8 log2 = 0;  ///< of the access's elements
   u8 elements = 1;
-  bool ordered = false;
+  bool ordered = false, unprivileged = false;
 };
 
 /// Code that all regions share, and offsets of what they use.
@@ -97,6 +97,7 @@ class Emitter {
     Val value;
   };
   friend class AtomicCode;
+  friend bool light_call(Emitter& e, u32 insn);
   friend class VectorCode;
   struct Vec {
     s8 xmm = -1;  ///< loaded
@@ -265,6 +266,8 @@ class Emitter {
   bool follows_alone(const Successor& s, std::size_t from) const;
   void emit_later();
   void emit_stubs();
+  void restore_btype();
+  Xbyak::Address btype_state();
   void emit_missed(Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
   void check_loop(u64 target);
@@ -351,6 +354,7 @@ class Emitter {
   void emit_vector_routines();
   void emit_slow(Stub& s);
   void emit_atomic_call(Stub& s);
+  bool call_lightly();
   void emit_literals();
   Site& site();
   void load_constant(const Reg64& to, const void* p) { x_.mov(to, reinterpret_cast<u64>(p)); }
@@ -381,6 +385,8 @@ class Emitter {
     u64 target = 0;
     ExitRecord* exit = nullptr;
     bool spilled = false;  ///< everything is in memory already
+    bool entry = false;    ///< Interrupt: where the region begins
+    u8 btype = 0;          ///< Cached: PSTATE.BTYPE of what comes next
     // What a store that missed writes: guest registers, numbers or vectors.
     struct Value {
       enum class Kind : u8 { None, Guest, Number, Vector } kind = Kind::None;

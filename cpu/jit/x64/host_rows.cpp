@@ -27,7 +27,7 @@ unsigned registers_of(u32 insn) {
 }  // namespace
 
 bool HostRow::suits(u32 insn, const HostFeatures& host, const StateKey& key) const {
-  if ((uses & (kAtomic | kCompareSwap)) != 0) return true;
+  if ((uses & kGeneral) != 0) return true;
   if (!key.fp_enabled || !host.avx2 || ((uses & kFpPlain) != 0 && !key.fp_plain)) return false;
   if ((sizes >> (insn >> 22 & 3) & 1) == 0) return false;
   return ((needs & kAes) == 0 || host.aes) && ((needs & kPclmul) == 0 || host.pclmul) &&
@@ -76,6 +76,23 @@ Facts HostRow::facts(u32 insn) const {
     f.writes |= (uses & kCompareSwap) != 0 ? general(16) : general(0);
     f.puts = 1;
   }
+  const auto replaced = [&](RegSet r) { f.reads |= r, f.writes |= r; };
+  if ((uses & kPointer) != 0) {
+    replaced(general(0));
+    f.reads |= reg(5);
+  }
+  if ((uses & kLink) != 0) {
+    replaced(RegSet{1} << 30);
+    f.reads |= RegSet{1} << kSp;
+  }
+  if ((uses & kX17) != 0) {
+    replaced(RegSet{1} << 17);
+    f.reads |= RegSet{1} << 16;
+  }
+  if ((uses & (kPointer | kLink | kX17)) != 0) {
+    f.memory = true;  // they may fault
+    f.puts = 1;
+  }
   f.writes_flags = (uses & kSetsFlags) != 0;
   f.reads_flags = (uses & kReadsFlags) != 0;
   return f;
@@ -86,7 +103,7 @@ const HostRow* host_row(const char* id) {
     std::unordered_map<std::string_view, const HostRow*> all;
     for (const auto& table :
          {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(), host_rows_fp(),
-          host_rows_crypto(), host_rows_memory(), host_rows_atomics()})
+          host_rows_crypto(), host_rows_memory(), host_rows_atomics(), host_rows_light()})
       for (const HostRow& r : table) all.emplace(r.id, &r);
     return all;
   }();

@@ -35,6 +35,10 @@ struct HostRow {
     kListRead = 16384,       ///< vectors from Rd on, as many as bits 15:12 say
     kAtomic = 1 << 15,       ///< Rn is a base register, Rs (20:16) is read, Rt (4:0) written
     kCompareSwap = 1 << 16,  ///< likewise, Rt is read, Rs read and written
+    kPointer = 1 << 17,      ///< Rd is read and written, Rn (or SP) is read: pointer authentication
+    kLink = 1 << 18,         ///< X30 is read and written, SP is read
+    kX17 = 1 << 19,          ///< X17 is read and written, X16 is read
+    kGeneral = kAtomic | kCompareSwap | kPointer | kLink | kX17,  ///< no vectors: any of these
     kFpPlain = 2048,         ///< only where FPCR rounds to nearest and does not flush
   };
   /// What the host must have.
@@ -61,5 +65,6 @@ std::span<const HostRow> host_rows_fp();
 std::span<const HostRow> host_rows_crypto();
 std::span<const HostRow> host_rows_memory();
 std::span<const HostRow> host_rows_atomics();
+std::span<const HostRow> host_rows_light();
 
 }  // namespace quince::cpu::jit

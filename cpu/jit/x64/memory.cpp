@@ -47,19 +47,24 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   s.site->log2 = static_cast<u8>(log2);
   s.site->elements = static_cast<u8>(elements);
   s.site->ordered = m.ordered;
+  s.site->unprivileged = m.unprivileged;
   if ((taken_ & 3) != 0) give_up();
   taken_ |= 2;
   constexpr unsigned kEntryShift = 5;
   static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
-  if (address.distance == 0)
-    x_.mov(eax, address.reg.cvt32());
-  else
+  // Vcpu::l1_index()
+  Reg32 low = address.reg.cvt32();
+  if (address.distance != 0) {
     x_.lea(eax, ptr[address.reg + address.distance]);
+    low = eax;
+  }
   if ((key_.aligned || m.ordered) && size > 1) {
-    x_.test(eax, size - 1);
+    x_.test(low, size - 1);
     x_.jnz(s.label, x_.T_NEAR);
   }
-  x_.shr(eax, 12 - kEntryShift);
+  x_.rorx(ecx, low, 20 - kEntryShift);
+  x_.rorx(eax, low, 12 - kEntryShift);
+  x_.xor_(eax, ecx);
   x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
   const int last = address.distance + static_cast<int>(bytes - 1);
   if (last == 0)
@@ -67,9 +72,12 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   else
     x_.lea(rcx, ptr[address.reg + last]);
   x_.and_(rcx, -4096);
-  x_.cmp(rcx, ptr[r14 + rax + (write ? Native::kTlbWrite : Native::kTlbRead)]);
+  const auto entry = [&](int member) {
+    return m.unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
+  };
+  x_.cmp(rcx, entry(write ? Native::kTlbWrite : Native::kTlbRead));
   x_.jne(s.label, x_.T_NEAR);
-  x_.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
+  x_.mov(rcx, entry(Native::kTlbAddend));
   if (!write) x_.L(s.back);
   return s;
 }

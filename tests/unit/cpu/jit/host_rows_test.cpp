@@ -20,7 +20,7 @@ std::vector<const HostRow*> all_rows() {
   std::vector<const HostRow*> all;
   for (const auto& table :
        {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(), host_rows_fp(),
-        host_rows_crypto(), host_rows_memory(), host_rows_atomics()})
+        host_rows_crypto(), host_rows_memory(), host_rows_atomics(), host_rows_light()})
     for (const HostRow& r : table) all.push_back(&r);
   return all;
 }
@@ -54,7 +54,7 @@ TEST(HostRows, FactsNameTheRegistersOfThePattern) {
     const auto named = [&](const char* field, auto uses) {
       return !has_field(*row, field) || (r->uses & uses) != 0;
     };
-    if ((r->uses & (R::kAtomic | R::kCompareSwap)) != 0) continue;
+    if ((r->uses & R::kGeneral) != 0) continue;
     EXPECT_TRUE(named("rn", R::kRn | R::kXn | R::kTable | R::kBase)) << r->id;
     EXPECT_TRUE(named("rm", R::kRm | R::kRmShort | R::kBase)) << r->id;
     EXPECT_TRUE(named("rd", R::kWd | R::kXd)) << r->id;

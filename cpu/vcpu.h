@@ -538,10 +538,11 @@ class Vcpu final : public hw::IrqSink {
   void update_poll_mask();
 
   const TlbEntry* l1_base_ = nullptr;  ///< l1_[mmu_index_]
+  u64 native_page_ = 0;                ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
   s64 native_begun_ = kNeverBegun;
-  bool native_first_ = false;  ///< that instruction runs now
+  bool native_first_ = false;   ///< that instruction runs now
   bool interpret_one_ = false;  ///< the next instruction is not for translated code
   u32 native_mask_ = 0;         ///< poll_mask_ for translated code
   u32 flag_mask_ = 0xc101;      ///< SF, ZF, CF and OF, as LAHF and SETO have them

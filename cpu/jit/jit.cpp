@@ -26,7 +26,6 @@ constexpr std::size_t kRoomForRegion = 256 * KiB;
 
 struct TranslatedRegion {
   StateKey::Bits key = 0;
-  u64 page_va = 0;
   u16 index = 0;
   Translated code;
 };
@@ -45,11 +44,12 @@ struct Native::Calls {
     const s64 exact = budget + site.left;
     c.retired_ += static_cast<u64>(c.native_start_ - exact);
     c.budget_ = c.native_start_ = exact;
-    c.s.pc = site.pc;
+    c.s.pc = c.native_page_ + site.pc;
     c.redirect_ = false;
     // The PSTATE.BTYPE that this instruction began with is what its exception saves.
     c.native_first_ = exact == c.native_begun_;
-    if (c.native_first_) [[unlikely]] c.s.pstate.btype = c.begun_btype_;
+    if (c.native_first_) [[unlikely]]
+      c.s.pstate.btype = c.begun_btype_;
   }
   static void end(Vcpu& c, const Site& site) {
     c.native_start_ = c.budget_;
@@ -109,6 +109,7 @@ struct Native::Calls {
   }
   static const u8* next(Vcpu* c, u64 from) { return c->jit_->next(from); }
   static void prepare(Vcpu& c, s64 budget) {
+    c.native_page_ = c.page_va_;
     c.native_start_ = budget;
     const bool begun = c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
     c.native_begun_ = begun ? budget : Vcpu::kNeverBegun;
@@ -128,6 +129,7 @@ struct Native::Calls {
   static bool in_private_page(const Vcpu& c) {
     return c.fetch_[c.s.pstate.el][(c.s.pc >> 12) & (Vcpu::kFetchEntries - 1)].is_private;
   }
+  static u64 page(const Vcpu& c) { return c.native_page_; }
   static bool& interpret_one(Vcpu& c) { return c.interpret_one_; }
   static s64 budget(const Vcpu& c) { return c.budget_; }
   static const void* tlb(const Vcpu& c) { return c.l1_base_; }
@@ -163,7 +165,8 @@ Native::Distances Native::distances(const Vcpu& c) {
           .flag_mask = from(&c.flag_mask_),
           .begun = from(&c.native_begun_),
           .begun_btype = from(&c.begun_btype_),
-          .l1_el0 = from(c.l1_[0].data())};
+          .l1_el0 = from(c.l1_[0].data()),
+          .page = from(&c.native_page_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -282,12 +285,11 @@ void Jit::forget_all() {
 // ---- Running -----------------------------------------------------------------------------------
 
 TranslatedRegion* Jit::find(Page& page, Op& op, StateKey::Bits key) const {
-  const u64 va = c_.page_va_;
   TranslatedRegion* const last = page.regions[op.region - 1u].get();
-  if (last->page_va == va && last->key == key) return last;
+  if (last->key == key) return last;
   for (std::size_t n = 0; n < page.regions.size(); ++n) {
     TranslatedRegion* const r = page.regions[n].get();
-    if (r->index != last->index || r->page_va != va || r->key != key) continue;
+    if (r->index != last->index || r->key != key) continue;
     op.region = static_cast<u16>(n + 1);
     return r;
   }
@@ -313,7 +315,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   }
   std::optional<Translated> code;
   while (!code) {
-    Emitter emitter(buffer_->next(), buffer_->room(), *shared_, key, c_.page_va_);
+    Emitter emitter(buffer_->next(), buffer_->room(), *shared_, key);
     code = emitter.translate(region);
     if (code || emitter.failed() < 0) break;
     make_call(region, static_cast<unsigned>(emitter.failed()));
@@ -331,11 +333,8 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   ++counters_.regions;
   counters_.instructions += region.insns.size();
   counters_.bytes += code->bytes;
-  page.regions.push_back(std::make_unique<TranslatedRegion>(
-      TranslatedRegion{.key = key.bits(),
-                       .page_va = c_.page_va_,
-                       .index = static_cast<u16>(index),
-                       .code = std::move(*code)}));
+  page.regions.push_back(std::make_unique<TranslatedRegion>(TranslatedRegion{
+      .key = key.bits(), .index = static_cast<u16>(index), .code = std::move(*code)}));
   op.region = static_cast<u16>(page.regions.size());
   return page.regions.back().get();
 }
@@ -360,7 +359,8 @@ TranslatedRegion* Jit::region_here(bool may_translate) {
 
 /// Joins the place that translated code left from with where it goes on.
 void Jit::link(const TranslatedRegion& region) {
-  if (left_from_ != nullptr && left_from_->target == c_.s.pc && left_from_->key == region.key) {
+  if (left_from_ != nullptr && Native::Calls::page(c_) + left_from_->target == c_.s.pc &&
+      left_from_->key == region.key) {
     left_from_->patch(region.code.code);
     ++counters_.links;
   }
@@ -387,7 +387,7 @@ void Jit::left(u64 from) {
   c_.block_start_ = nullptr;
   left_by_cache_ = from == 1;
   left_from_ = from > 1 ? reinterpret_cast<ExitRecord*>(from) : nullptr;
-  if (left_from_ != nullptr) c_.s.pc = left_from_->target;
+  if (left_from_ != nullptr) c_.s.pc = Native::Calls::page(c_) + left_from_->target;
   if (!dropped_.empty()) left_from_ = nullptr;  // its code may be gone
   if (!left_by_cache_) return;
   left_btype_ = c_.s.pstate.btype;

@@ -110,8 +110,8 @@ Insn look(const RegionSource& source, unsigned index) {
       i.bail = i.ends = true;
       return i;
     }
-    i.call = i.facts.foreign || i.facts.nodes > kMaxNodes ||
-             (i.facts.unprivileged && source.key.uao);
+    i.call =
+        i.facts.foreign || i.facts.nodes > kMaxNodes || (i.facts.unprivileged && source.key.uao);
     i.ends = i.facts.flow != Flow::Next;
     return i;
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "base/assert.h"
 #include "cpu/jit/x64/host_rows.h"
@@ -27,8 +28,8 @@ void ExitRecord::patch(const u8* code) const {
   std::memcpy(jump + 1, &distance, sizeof distance);
 }
 
-Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key, u64 page_va)
-    : x_(room, at), shared_(shared), key_(key), page_va_(page_va) {
+Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key)
+    : x_(room, at), shared_(shared), key_(key) {
   hosts_.fill(-1);
   v_hosts_.fill(-1);
 }
@@ -50,8 +51,18 @@ Emitter::Stub& Emitter::stub(Stub::Kind kind) {
 }
 
 Site& Emitter::site() {
-  return out_.sites.emplace_back(
-      Site{.pc = pc_, .left = left_, .insn = insn_->word, .call = insn_->row->call});
+  return out_.sites.emplace_back(Site{
+      .pc = static_cast<u32>(pc_), .left = left_, .insn = insn_->word, .call = insn_->row->call});
+}
+
+void Emitter::mov_pc(const Reg64& to, u64 offset) {
+  x_.mov(to, qword[r15 + shared_.at.page]);
+  for (s64 left = static_cast<s64>(offset); left != 0;) {
+    constexpr s64 kFar = std::numeric_limits<s32>::max();
+    const s64 step = std::clamp(left, -kFar, kFar);
+    x_.lea(to, ptr[to + static_cast<int>(step)]);
+    left -= step;
+  }
 }
 
 void Emitter::spill(RegSet dirty, bool with_sp) {
@@ -143,7 +154,7 @@ std::optional<Translated> Emitter::translate(const Region& region) {
   choose_registers(region);
   for (std::size_t i = 0; i < region.blocks.size(); ++i) labels_.emplace_back();
   flags_in_.resize(region.blocks.size());
-  pc_ = page_va_ + 4ull * region.insns[region.blocks[region.entry].first].index;
+  pc_ = 4ull * region.insns[region.blocks[region.entry].first].index;
   enter();
   if (region.entry != 0) x_.jmp(labels_[region.entry], x_.T_NEAR);
   for (std::size_t b = 0; b < region.blocks.size(); ++b) emit_block(region.blocks[b], b);
@@ -186,7 +197,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
 }
 
 void Emitter::emit_insn(const Insn& i) {
-  pc_ = page_va_ + 4ull * i.index;
+  pc_ = 4ull * i.index;
   used_ = dead_ = 0;
   taken_ = 0;
   pending_ = -1;
@@ -271,8 +282,8 @@ void Emitter::branch_reg(Val target, unsigned btype) {
 
 void Emitter::emit_end(const Block& b, std::size_t number) {
   const Insn& last = region_->insns[b.first + b.count - 1u];
-  const u64 next = page_va_ + 4ull * last.index + 4;
-  const u64 taken = page_va_ + 4ull * last.index + static_cast<u64>(last.facts.distance);
+  const u64 next = 4ull * last.index + 4;
+  const u64 taken = 4ull * last.index + static_cast<u64>(last.facts.distance);
   switch (end_.kind) {
     case End::Kind::Bailed:
       return;
@@ -281,23 +292,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
       spill(dirty_, true);
       spill_vectors(v_dirty_);
       taken_ = 0;
-      const unsigned level = key_.el0 ? 0 : 1;
-      // Each PSTATE.BTYPE has a place of its own: whoever put an entry there has looked at the landing pad.
-      const bool tagged = key_.bti && end_.btype != 0;
-      x_.mov(ecx, eax);
-      x_.and_(ecx, (Native::kJumps - 1) << 2);
-      if (tagged) x_.xor_(ecx, Native::jump_salt(end_.btype) << 2);
-      Stub& s = stub(Stub::Kind::Cached);
-      s.spilled = true;
-      s.btype = tagged ? end_.btype : 0;
-      x_.cmp(rax, ptr[r15 + rcx * 4 + shared_.at.jumps[level]]);
-      x_.jne(s.label, x_.T_NEAR);
-      if (tagged) {  // for an exception of the next instruction
-        x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype], end_.btype);
-        x_.mov(qword[r15 + shared_.at.begun], r13);
-      }
-      x_.jmp(ptr[r15 + rcx * 4 + shared_.at.jumps[level] + 8]);
-      return;
+      return jump_by_cache(end_.btype);
     }
     case End::Kind::Conditional:
       return branch_end(b, number, taken, next);
@@ -308,7 +303,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
         save_flags();
         spill(dirty_, true);
         spill_vectors(v_dirty_);
-        mov_imm(rax, next);
+        mov_pc(rax, next);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
         x_.jmp(shared_.leave, x_.T_NEAR);
@@ -407,15 +402,30 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
     return;
   }
   // Another page: what it is mapped to may change, and the jump cache follows that.
-  const unsigned level = key_.el0 ? 0 : 1;
-  const int slot =
-      shared_.at.jumps[level] + static_cast<int>((target & ((Native::kJumps - 1) << 2)) * 4);
+  mov_pc(rax, target);
+  jump_by_cache(0);
+}
+
+/// Leaves for the virtual address in RAX. Everything is in memory.
+void Emitter::jump_by_cache(unsigned btype) {
+  // Each PSTATE.BTYPE has a place of its own: whoever put an entry there has looked at the landing pad.
+  const bool tagged = key_.bti && btype != 0;
+  const int jumps = shared_.at.jumps[key_.el0 ? 0 : 1];
   Stub& miss = stub(Stub::Kind::Cached);
   miss.spilled = true;
-  mov_imm(rax, target);
-  x_.cmp(rax, ptr[r15 + slot]);
+  miss.btype = static_cast<u8>(tagged ? btype : 0);
+  x_.mov(ecx, eax);
+  x_.and_(ecx, (Native::kJumps - 1) << 2);
+  if (tagged) x_.xor_(ecx, Native::jump_salt(btype) << 2);
+  x_.cmp(rax, ptr[r15 + rcx * 4 + jumps]);
   x_.jne(miss.label, x_.T_NEAR);
-  x_.jmp(ptr[r15 + slot + 8]);
+  if (tagged) {  // for an exception of the next instruction
+    x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype], btype);
+    x_.mov(qword[r15 + shared_.at.begun], r13);
+  }
+  x_.and_(rax, -4096);
+  x_.mov(qword[r15 + shared_.at.page], rax);
+  x_.jmp(ptr[r15 + rcx * 4 + jumps + 8]);
 }
 
 void Emitter::emit_later() {
@@ -559,7 +569,7 @@ void Emitter::emit_stubs() {
         save_flags();
         spill(s.dirty, true);
         spill_vectors(s.v_dirty);
-        mov_imm(rax, s.target);
+        mov_pc(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.interpret_one], 1);
         x_.xor_(eax, eax);
@@ -572,7 +582,7 @@ void Emitter::emit_stubs() {
           spill_vectors(s.v_dirty);
         }
         if (s.entry && key_.bti) restore_btype();
-        mov_imm(rax, s.target);
+        mov_pc(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);
         leave(s.undone);

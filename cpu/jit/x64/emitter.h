@@ -35,7 +35,7 @@ namespace quince::cpu::jit {
 
 /// Where translated code leaves for a place that it knows, for the dispatcher to link.
 struct ExitRecord {
-  u64 target = 0;          ///< the virtual address
+  u64 target = 0;          ///< in the page
   u8* jump = nullptr;      ///< a JMP rel32, to its stub until it is patched
   StateKey::Bits key = 0;  ///< StateKey::bits() of its region
 
@@ -44,7 +44,7 @@ struct ExitRecord {
 
 /// A place where translated code calls the emulator: which instruction that is.
 struct Site {
-  u64 pc = 0;
+  u32 pc = 0;    ///< in its page
   u32 left = 0;  ///< instructions of the block from this one on
   u32 insn = 0;
   void (*call)(Vcpu& c, u32 insn) = nullptr;
@@ -105,7 +105,7 @@ class Emitter {
   };
 
   /// Translates into `room` bytes at `at`; nothing when they are too few.
-  Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key, u64 page_va);
+  Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key);
   std::optional<Translated> translate(const Region& region);
   /// After that failed: the number of the instruction that must be a call, or -1.
   int failed() const { return failed_; }
@@ -117,12 +117,12 @@ class Emitter {
   void put(u32 r, bool sf, Val v);
   Val get_sp(u32 r, bool sf);
   void put_sp(u32 r, bool sf, Val v);
-  Val pc() { return imm(pc_); }
+  Val pc() { return node(Op::Pc, true, {}, {}, pc_); }
 
   Val add(bool sf, Val a, Val b);
   Val sub(bool sf, Val a, Val b);
   Val mul(bool sf, Val a, Val b) { return node(Op::Mul, sf, a, b); }
-  Val and_(Val a, Val b) { return node(Op::And, true, a, b); }
+  Val and_(Val a, Val b);
   Val orr(Val a, Val b) { return node(Op::Or, true, a, b); }
   Val eor(Val a, Val b) { return node(Op::Xor, true, a, b); }
   Val not_(bool sf, Val a) { return node(Op::Not, sf, a); }
@@ -165,7 +165,7 @@ class Emitter {
   void branch_if(Bool b, s64 distance);
   bool in_guarded_page() const { return key_.guarded; }
   void branch_reg(Val target, unsigned btype);
-  void link() { put(30, true, imm(pc_ + 4)); }
+  void link() { put(30, true, node(Op::Pc, true, {}, {}, pc_ + 4)); }
 
   bool base(u32 rn, Val& out);
   bool load(Val va, unsigned log2, Val& out, MemOp m = {});
@@ -192,6 +192,7 @@ class Emitter {
     Fp,
     State,
     Lane,
+    Pc,
     Loaded,
     Add,
     Sub,
@@ -227,7 +228,7 @@ class Emitter {
     bool sf = true;
     Val a, b;
     u64 n =
-        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of lanes(); Shift: the type; Sext, Zext,
+        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of lanes(); Pc: an offset from the page's virtual address; Shift: the type; Sext, Zext,
     ///< Crc32c: bits or bytes; Loaded: log2 of the bytes
     Bool choice;       ///< Select
     s8 address = -1;   ///< Loaded: a host register besides RCX, or -1
@@ -271,6 +272,7 @@ class Emitter {
   void emit_missed(Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
   void check_loop(u64 target);
+  void jump_by_cache(unsigned btype);
   void synchronise();
   void bail();
   /// This instruction is too much for the emitter: what comes out is not to be used.
@@ -311,6 +313,8 @@ class Emitter {
   bool uses_host(Val v, int host);
   void keep_old(unsigned guest, Val tree);
   void mov_imm(const Reg64& to, u64 v);
+  /// `to` = the address at an offset from the page's; EFLAGS stay.
+  void mov_pc(const Reg64& to, u64 offset);
   static bool fits(u64 v) { return static_cast<s64>(v) == static_cast<s32>(v); }
 
   // flags.cpp
@@ -400,7 +404,6 @@ class Emitter {
   Xbyak::CodeGenerator x_;
   const Shared& shared_;
   const StateKey& key_;
-  const u64 page_va_;
   const Region* region_ = nullptr;
   Translated out_;
   std::array<s8, 33> hosts_{};  ///< of guest registers; -1: in memory
@@ -409,7 +412,7 @@ class Emitter {
   u32 taken_ = 0;           ///< temporaries in use
   s8 pending_ = -1;         ///< a node that sets the flags and was not put anywhere yet
   s8 xmm_ = 0;              ///< the next one for what is loaded
-  u64 pc_ = 0;
+  u64 pc_ = 0;              ///< in the page; code knows no address, for a page may be at several
   u32 left_ = 0;  ///< of the block, from this instruction on
   RegSet dirty_ = 0, v_dirty_ = 0;
   RegSet v_mapped_ = 0, v_written_ = 0;  ///< in registers of the host; and written in this region

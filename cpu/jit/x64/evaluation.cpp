@@ -12,6 +12,8 @@ void Emitter::eval(Val v, const Reg64& to) {
   switch (n.op) {
     case Op::Imm:
       return mov_imm(to, n.n);
+    case Op::Pc:
+      return mov_pc(to, n.n);
     case Op::Reg:
       if (hosts_[n.n] < 0) {
         if (n.sf)

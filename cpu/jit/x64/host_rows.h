@@ -39,7 +39,7 @@ struct HostRow {
     kLink = 1 << 18,         ///< X30 is read and written, SP is read
     kX17 = 1 << 19,          ///< X17 is read and written, X16 is read
     kGeneral = kAtomic | kCompareSwap | kPointer | kLink | kX17,  ///< no vectors: any of these
-    kFpPlain = 2048,         ///< only where FPCR rounds to nearest and does not flush
+    kFpPlain = 2048,  ///< only where FPCR rounds to nearest and does not flush
   };
   /// What the host must have.
   enum Needs : u8 { kAes = 1, kPclmul = 2, kSha = 4, kAvx512 = 8 };

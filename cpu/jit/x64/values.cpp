@@ -37,7 +37,17 @@ Emitter::Val Emitter::add(bool sf, Val a, Val b) {
     return imm(sf ? sum : static_cast<u32>(sum));
   }
   if (at(a).op == Op::Imm) std::swap(a, b);
+  if (at(a).op == Op::Pc && at(b).op == Op::Imm)
+    return node(Op::Pc, true, {}, {}, at(a).n + at(b).n);
   return node(Op::Add, sf, a, b);
+}
+
+Emitter::Val Emitter::and_(Val a, Val b) {
+  // The page, for ADRP: what the offset is from is aligned itself.
+  constexpr u64 kPageOf = ~u64{0xfff};
+  if (at(a).op == Op::Pc && is_imm(b, kPageOf))
+    return node(Op::Pc, true, {}, {}, at(a).n & kPageOf);
+  return node(Op::And, true, a, b);
 }
 
 Emitter::Val Emitter::sub(bool sf, Val a, Val b) {
@@ -100,6 +110,7 @@ bool Emitter::in_tree(Val root, u8 n) {
     case Op::Fp:
     case Op::State:
     case Op::Lane:
+    case Op::Pc:
     case Op::Loaded:
     case Op::Carry:
     case Op::Nzcv:

@@ -8,11 +8,13 @@
 namespace quince {
 
 namespace {
-constexpr std::array<LogCategoryInfo, 4> kCategories{{
+constexpr std::array<LogCategoryInfo, 6> kCategories{{
     {LogCategory::GuestErrors, "guest_errors", "invalid operations of the guest"},
     {LogCategory::Unimp, "unimp", "use of unimplemented functionality"},
     {LogCategory::Trace, "trace", "trace points (trace:GLOB)"},
     {LogCategory::Int, "int", "exceptions taken and returned from"},
+    {LogCategory::InAsm, "in_asm", "the guest's instructions of each region that is translated"},
+    {LogCategory::OutAsm, "out_asm", "the host code that they become"},
 }};
 
 /// A full disk or a closed descriptor loses the text and nothing else: fmt::print would throw, and

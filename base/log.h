@@ -23,7 +23,7 @@ namespace quince {
 class Log;
 
 /// What `-d` selects.
-enum class LogCategory : u8 { GuestErrors, Unimp, Trace, Int, kCount };
+enum class LogCategory : u8 { GuestErrors, Unimp, Trace, Int, InAsm, OutAsm, kCount };
 
 /// The name of a category in `-d` (QEMU's spelling) and one line about it.
 struct LogCategoryInfo {

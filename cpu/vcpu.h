@@ -32,6 +32,7 @@ Result<void> translation_supported();
 
 class Vcpu;
 namespace jit {
+class CodeObserver;
 class Jit;
 struct Native;
 }  // namespace jit
@@ -89,6 +90,7 @@ struct VcpuPorts {
   } random = {};
   u64 counter_hz = 24'000'000;
   Log* log = nullptr;
+  jit::CodeObserver* code_observer = nullptr;  ///< hears of translated code; null: nobody does
 };
 
 /// Exception classes, ESR_ELx.EC (Arm ARM D19.2.40).

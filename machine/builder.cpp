@@ -13,6 +13,7 @@
 #include "machine/backends.h"
 #include "machine/cpu_thread.h"
 #include "machine/devices.h"
+#include "machine/listing/code_log.h"
 #include "machine/machine.h"
 
 namespace quince::machine {
@@ -170,6 +171,25 @@ Result<void> Machine::build_devices() {
   return build_pcie();
 }
 
+/// What lists translated code, or names it for others; nothing when nobody asked.
+Result<void> Machine::build_code_log(bool translate) {
+  const CodeLogOptions options{.in_asm = log_.enabled(LogCategory::InAsm),
+                               .out_asm = log_.enabled(LogCategory::OutAsm),
+                               .filter = config_.log_filter,
+                               .perf_map = config_.perf_map};
+  const bool list = options.in_asm || options.out_asm;
+  if (!list && !options.filter.empty())
+    return fail("-dfilter: there is nothing to filter without -d in_asm or -d out_asm");
+  if (!list && !options.perf_map) return {};
+  if (!translate)
+    return fail("{}: the interpreter translates nothing; -engine jit does",
+                options.perf_map ? "-perfmap"
+                : options.in_asm ? "-d in_asm"
+                                 : "-d out_asm");
+  code_log_ = TRY(CodeLog::create(log_, options));
+  return {};
+}
+
 Result<void> Machine::build_cpus(cpu::CpuModel model) {
   model_ = std::move(model);
   power_ = std::make_unique<std::atomic<CpuPower>[]>(config_.cpus);
@@ -181,6 +201,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
       return tl::unexpected(can.error().in("-engine jit"));
     engine = can ? EngineConfig::Kind::Jit : EngineConfig::Kind::Interp;
   }
+  TRY_VOID(build_code_log(engine == EngineConfig::Kind::Jit));
   for (unsigned i = 0; i < config_.cpus; ++i) {
     hw::Gicv3& gic = *devices_->gic;
     auto timer = std::make_unique<hw::GenericTimer>(
@@ -189,7 +210,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
     cpu::VcpuPorts ports{.space = &space_, .io_lock = &io_lock_, .clock = &clock_,
                          .gic = &gic.cpu_interface(i), .timer = timer.get(), .hypercalls = this,
                          .siblings = this, .random = {}, .counter_hz = board_->counter_hz,
-                         .log = &log_};
+                         .log = &log_, .code_observer = code_log_.get()};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
     if (engine == EngineConfig::Kind::Jit)

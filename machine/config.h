@@ -13,6 +13,7 @@
 #include "machine/chardev/chardev.h"
 #include "machine/clock.h"
 #include "machine/drive_config.h"
+#include "machine/listing/options.h"
 #include "machine/memory_backend.h"
 #include "net/config.h"
 #include "ui/window_options.h"
@@ -131,6 +132,8 @@ struct MachineConfig {
   bool rtc_host = false;         ///< the host's date was asked for, also for a deterministic run
   std::vector<std::string> log_items;   ///< -d
   std::string log_file;                 ///< -D
+  std::vector<AddressRange> log_filter;  ///< -dfilter
+  bool perf_map = false;                 ///< -perfmap
   std::vector<std::string> traces;      ///< -trace globs
   u64 seed = 0;                  ///< for everything random in a deterministic run (-seed)
   bool has_seed = false;

@@ -46,6 +46,7 @@ class GpioKey;
 namespace quince::machine {
 class Backends;
 class BootOrder;
+class CodeLog;
 
 /// Created → Paused ⇄ Running → Stopped.
 enum class RunState : u8 { Paused, Running, Stopped };
@@ -160,6 +161,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   u64 framebuffer() const;
   firmware::Range guest_memory() const;
   Result<void> tell_boot_order(const BootOrder& order);
+  Result<void> build_code_log(bool translate);
   Result<void> build_cpus(cpu::CpuModel model);
   Result<void> read_firmware();  // this and the following: images.cpp
   Result<void> load_images();
@@ -225,6 +227,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   std::unique_ptr<Devices> devices_;
   UsbPlugs usb_plugs_;
   std::vector<hw::Device*> device_list_;
+  std::unique_ptr<CodeLog> code_log_;  ///< null: nobody asked
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
   std::vector<std::unique_ptr<CpuThread>> threads_;
   std::vector<u8> device_tree_;

@@ -7,7 +7,7 @@ readonly kBuild=(
   cmake ninja-build g++ pkg-config ccache
   libfmt-dev libexpected-dev libglib2.0-dev libfdt-dev libslirp-dev zlib1g-dev libzstd-dev
   libgmp-dev liburing-dev libxbyak-dev nettle-dev libplist-dev nlohmann-json3-dev
-  libpixman-1-dev libpng-dev libsdl2-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libpixman-1-dev libpng-dev libsdl2-dev libzydis-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
 # What ./demo needs to fetch and pack a guest.
 readonly kDemo=(cpio)

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "base/assert.h"
 #include "cpu/fp/fp.h"
@@ -13,6 +14,7 @@
 #include "cpu/jit/native.h"
 #include "cpu/jit/region.h"
 #include "cpu/jit/x64/emitter.h"
+#include "cpu/jit/x64/telling.h"
 #include "cpu/jit/x64/thunks.h"
 
 namespace quince::cpu::jit {
@@ -66,14 +68,26 @@ struct Native::Calls {
     c.redirect_ = false;
     return c.refill_l1(va, write, {.unprivileged = site.unprivileged});
   }
+  /// One access after the other, until one takes an exception.
+  static bool in_pieces(const Site& site, auto access) {
+    const unsigned piece = 1u << site.piece_log2;
+    for (unsigned offset = 0; offset < 1u << site.log2; offset += piece)
+      if (!access(offset, piece)) return false;
+    return true;
+  }
   static u64 load_missed(Vcpu* c, u64 va, const Site* site, s64 budget) {
     if (const u64 addend = refill(*c, va, *site, false, budget)) return addend;
     begin(*c, *site, budget);
+    ++c->jit_->counters_.loads_missed;
     const MemOp m{.unprivileged = site->unprivileged, .ordered = site->ordered};
     const unsigned size = 1u << site->log2;
     u8* const out = c->bounce_.data();
     bool good;
-    if (site->elements == 2 && size == 8 && (va & 15) == 0)
+    if (site->piece_log2 < site->log2)
+      good = in_pieces(*site, [&](unsigned offset, unsigned piece) {
+        return c->load_slow(va + offset, piece, out + offset, m);
+      });
+    else if (site->elements == 2 && size == 8 && (va & 15) == 0)
       good = c->load_slow(va, 16, out, m);
     else
       good = c->load_slow(va, size, out, m) &&
@@ -86,15 +100,21 @@ struct Native::Calls {
     const unsigned size = 1u << site->log2;
     const u8* const in = c->bounce_.data();
     const bool whole = site->elements == 2 && size == 8 && (va & 15) == 0;
-    if (const u64 addend = refill(*c, va, *site, true, budget)) {
+    const bool pieces = site->piece_log2 < site->log2;
+    if (const u64 addend = pieces ? 0 : refill(*c, va, *site, true, budget)) {
       u8* const host = reinterpret_cast<u8*>(addend + va);
       write_single_copy(host, whole ? 16 : size, in);
       if (!whole && site->elements == 2) write_single_copy(host + size, size, in + size);
       return 0;
     }
     begin(*c, *site, budget);
+    ++c->jit_->counters_.stores_missed;
     const MemOp m{.unprivileged = site->unprivileged, .ordered = site->ordered};
-    if (whole)
+    if (pieces)
+      (void)in_pieces(*site, [&](unsigned offset, unsigned piece) {
+        return c->store_slow(va + offset, piece, in + offset, m);
+      });
+    else if (whole)
       (void)c->store_slow(va, 16, in, m);
     else if (c->store_slow(va, size, in, m) && site->elements == 2)
       (void)c->store_slow(va + size, size, in + size, m);
@@ -103,6 +123,7 @@ struct Native::Calls {
   }
   static u64 call(Vcpu* c, u64, const Site* site, s64 budget) {
     begin(*c, *site, budget);
+    ++c->jit_->counters_.calls;
     site->call(*c, site->insn);
     end(*c, *site);
     return 0;
@@ -130,6 +151,9 @@ struct Native::Calls {
     return c.fetch_[c.s.pstate.el][(c.s.pc >> 12) & (Vcpu::kFetchEntries - 1)].is_private;
   }
   static u64 page(const Vcpu& c) { return c.native_page_; }
+  static bool something_pending(const Vcpu& c) {
+    return (c.pending_.load(std::memory_order_relaxed) & c.native_mask_) != 0;
+  }
   static bool& interpret_one(Vcpu& c) { return c.interpret_one_; }
   static s64 budget(const Vcpu& c) { return c.budget_; }
   static const void* tlb(const Vcpu& c) { return c.l1_base_; }
@@ -174,9 +198,8 @@ Native::Distances Native::distances(const Vcpu& c) {
 Result<void> Jit::supported() {
   using Xbyak::util::Cpu;
   const Cpu host;
-  if (!host.has(Cpu::tSSE42) || !host.has(Cpu::tAVX) || !host.has(Cpu::tBMI2) ||
-      !host.has(Cpu::tLZCNT))
-    return fail("the host's CPU lacks one of SSE4.2, AVX, BMI2 and LZCNT");
+  if (!host.has(Cpu::tSSE42) || !host.has(Cpu::tAVX))
+    return fail("the host's CPU lacks SSE4.2 or AVX");
   return {};
 }
 
@@ -193,29 +216,41 @@ Jit::Jit(Vcpu& c) : c_(c) {
 }
 
 Jit::~Jit() {
+  if (!trace_) return;
   const JitCounters& n = counters_;
-  if (trace_)
-    (*trace_)(
-        "cpu {}: {} regions of {} instructions in {} bytes; {} of {} branches entered; left {} "
-        "times by the "
-        "jump cache, {} by an exit, {} behind a call; {} went on, {} found nothing, {} had "
-        "something to "
-        "do; {} links, {} cache clears, {} flushes, {} calls instead",
-        c_.index(), n.regions, n.instructions, n.bytes, n.entries, n.asked, n.left_by_cache,
-        n.left_by_exit, n.left_behind_call, n.went_on, n.not_known, n.not_straight, n.links,
-        n.cache_clears, n.flushes, n.calls_instead);
+  (*trace_)("cpu {}: {} regions of {} blocks and {} instructions in {} bytes, {} calls instead; {} flushes",
+            c_.index(), n.regions, n.blocks, n.instructions, n.bytes, n.calls_instead, n.flushes);
+  (*trace_)("cpu {}: entered {} times of {} branches; {} links, {} jump caches cleared", c_.index(),
+            n.entries, n.asked, n.links, n.cache_clears);
+  (*trace_)(
+      "cpu {}: left {} times for what the jump cache had not, {} by an exit, {} by an exception, {} for an "
+      "instruction of the interpreter, {} for an interrupt or maintenance, {} at the end of the budget, {} behind "
+      "a call; {} of these went on at once, {} found no code, {} had something to do before",
+      c_.index(), n.left_by_cache, n.left_by_exit, n.left_by_exception, n.left_to_interpreter,
+      n.left_by_interrupt, n.left_by_budget, n.left_behind_call, n.went_on, n.not_known,
+      n.not_straight);
+  (*trace_)("cpu {}: {} loads and {} stores missed the first-level TLB, {} calls of instructions",
+            c_.index(), n.loads_missed, n.stores_missed, n.calls);
 }
 
 Result<void> Jit::prepare(std::size_t bytes) {
-  buffer_ = TRY(CodeBuffer::create(bytes));
+  const char* const views = std::getenv("QUINCE_JIT_CODE");
+  const bool two = views != nullptr && std::string_view(views) == "two-views";
+  buffer_ =
+      TRY(CodeBuffer::create(bytes, two ? CodeBuffer::Views::Two : CodeBuffer::Views::Auto));
   shared_ = std::make_unique<Shared>();
   shared_->at = Native::distances(c_);
   shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
   const ThunkTargets targets{&Native::Calls::load_missed, &Native::Calls::store_missed,
                              &Native::Calls::call, &Native::Calls::next};
   Thunks thunks(buffer_->next(), buffer_->room(), *shared_, targets);
-  enter_ = thunks.enter;
-  unknown_ = thunks.unknown;
+  enter_ = reinterpret_cast<decltype(enter_)>(
+      reinterpret_cast<u64>(buffer_->run_view(thunks.enter)));
+  unknown_ = buffer_->run_view(thunks.unknown);
+  if (CodeObserver* const observer = c_.ports().code_observer) {
+    telling_ = std::make_unique<Telling>(*observer, c_.index(), *buffer_, *shared_, thunks);
+    observer->shared_code(c_.index(), telling_->names());
+  }
   buffer_->take(thunks.bytes);
   thunk_bytes_ = buffer_->used();
   for (unsigned level = 0; level < 2; ++level)
@@ -316,6 +351,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   std::optional<Translated> code;
   while (!code) {
     Emitter emitter(buffer_->next(), buffer_->room(), *shared_, key);
+    if (telling_ != nullptr) emitter.take_notes(telling_->fresh_notes());
     code = emitter.translate(region);
     if (code || emitter.failed() < 0) break;
     make_call(region, static_cast<unsigned>(emitter.failed()));
@@ -329,8 +365,11 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
     page.code->ops[i.index].insn = i.word;
     page.code->ops[i.index].known = true;
   }
+  if (telling_ != nullptr) telling_->tell(region, *code, c_.page_va_);
+  code->code = buffer_->run_view(code->code);
   buffer_->take(code->bytes);
   ++counters_.regions;
+  counters_.blocks += region.blocks.size();
   counters_.instructions += region.insns.size();
   counters_.bytes += code->bytes;
   page.regions.push_back(std::make_unique<TranslatedRegion>(TranslatedRegion{
@@ -361,7 +400,7 @@ TranslatedRegion* Jit::region_here(bool may_translate) {
 void Jit::link(const TranslatedRegion& region) {
   if (left_from_ != nullptr && Native::Calls::page(c_) + left_from_->target == c_.s.pc &&
       left_from_->key == region.key) {
-    left_from_->patch(region.code.code);
+    left_from_->patch(buffer_->write_view(region.code.code));
     ++counters_.links;
   }
   left_from_ = nullptr;
@@ -394,11 +433,28 @@ void Jit::left(u64 from) {
   left_pc_ = c_.s.pc;
 }
 
+/// Why translated code was left; `from` as Shared::leave has it.
+void Jit::count_exit(u64 from) {
+  JitCounters& n = counters_;
+  if (from == 1)
+    ++n.left_by_cache;
+  else if (from != 0)
+    ++n.left_by_exit;
+  else if (c_.redirect_)
+    ++n.left_by_exception;
+  else if (Native::Calls::interpret_one(c_))
+    ++n.left_to_interpreter;
+  else if (Native::Calls::budget(c_) <= 0)
+    ++n.left_by_budget;
+  else if (Native::Calls::something_pending(c_))
+    ++n.left_by_interrupt;
+  else
+    ++n.left_behind_call;
+}
+
 const u8* Jit::next(u64 from) {
   left(from);
-  ++(from == 0   ? counters_.left_behind_call
-     : from == 1 ? counters_.left_by_cache
-                 : counters_.left_by_exit);
+  count_exit(from);
   // What comes between instructions, and an instruction for the interpreter, are not for here.
   if (!dropped_.empty() || !c_.goes_straight_on() || Native::Calls::interpret_one(c_)) {
     ++counters_.not_straight;

@@ -30,23 +30,31 @@ struct ExitRecord;
 struct TranslatedRegion;
 struct Native;
 struct Page;
+class Telling;
 
 /// What has been done so far (trace point jit.counters).
 struct JitCounters {
-  u64 regions = 0, instructions = 0, bytes = 0;  ///< translated
-  u64 entries = 0;                               ///< of translated code, from the interpreter
-  u64 asked = 0;  ///< branches of the interpreter, some of which became entries
-  // Ways out of a region that were not joined yet:
-  u64 left_by_cache = 0;     ///< to an address that the jump cache did not have
-  u64 left_by_exit = 0;      ///< to another region of the page
-  u64 left_behind_call = 0;  ///< behind an exception, or an instruction that changes much
-  u64 went_on = 0;           ///< of these, those that found translated code again
-  u64 not_known = 0,
-      not_straight = 0;   ///< of these, those that found none, or something to do before
-  u64 links = 0;          ///< jumps that were patched
-  u64 flushes = 0;        ///< of everything
-  u64 cache_clears = 0;   ///< of a jump cache
+  u64 regions = 0, blocks = 0, instructions = 0, bytes = 0;  ///< translated
   u64 calls_instead = 0;  ///< instructions that the emitter gave up
+  u64 entries = 0;        ///< of translated code, from the interpreter
+  u64 asked = 0;          ///< branches of the interpreter, some of which became entries
+  // Ways out of translated code:
+  u64 left_by_cache = 0;        ///< to an address that the jump cache did not have
+  u64 left_by_exit = 0;         ///< to another region of the page, before they were joined
+  u64 left_by_exception = 0;    ///< of an access or a call
+  u64 left_to_interpreter = 0;  ///< an instruction that it is to run
+  u64 left_by_interrupt = 0;    ///< or a request, or maintenance
+  u64 left_by_budget = 0;       ///< which is used up
+  u64 left_behind_call = 0;     ///< of an instruction that changes much
+  // What came of it:
+  u64 went_on = 0;       ///< translated code was found again
+  u64 not_known = 0;     ///< none was
+  u64 not_straight = 0;  ///< there was something to do before
+  u64 links = 0;         ///< jumps that were patched
+  u64 flushes = 0;       ///< of everything
+  u64 cache_clears = 0;  ///< of a jump cache
+  u64 loads_missed = 0, stores_missed = 0;  ///< the first-level TLB
+  u64 calls = 0;                            ///< of instructions that are calls, and of slow cases
 };
 
 class Jit {
@@ -81,6 +89,7 @@ class Jit {
   TranslatedRegion* region_here(bool may_translate);
   void link(const TranslatedRegion& region);
   void left(u64 from);
+  void count_exit(u64 from);
   void clear_jumps(unsigned level);
   /// Called by translated code that leaves: where it goes on, or null for run() to return.
   const u8* next(u64 from);
@@ -89,6 +98,7 @@ class Jit {
   u8 threshold_ = 0;
   std::unique_ptr<CodeBuffer> buffer_;
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Telling> telling_;  ///< where somebody wants to hear of code
   void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
   std::vector<std::unique_ptr<Page>> pages_;
   /// Forgotten, perhaps by code of theirs that still runs.

@@ -6,6 +6,7 @@ namespace quince::cpu::jit {
 class CodeBuffer {};
 struct Shared {};
 struct Page {};
+class Telling {};
 
 Result<void> Jit::supported() { return fail("this program was built without translated code"); }
 

@@ -1,4 +1,4 @@
-// Control and diagnosis: -action, -d, -trace, -seed, -version.
+// Control and diagnosis: -action, -d, -dfilter, -perfmap, -trace, -seed, -version.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -56,6 +56,18 @@ Result<void> on_log(Parser& p, std::string_view v) {
     if (!known) return no_such("log item", item);
     p.out.config.log_items.push_back(item);
   }
+  return {};
+}
+
+Result<void> on_log_filter(Parser& p, std::string_view v) {
+  const auto ranges = TRY(parse_address_ranges(v));
+  auto& all = p.out.config.log_filter;
+  all.insert(all.end(), ranges.begin(), ranges.end());
+  return {};
+}
+
+Result<void> on_perf_map(Parser& p, std::string_view) {
+  p.out.config.perf_map = true;
   return {};
 }
 

@@ -30,20 +30,26 @@ constexpr u64 kMair = 0xff;
 
 }  // namespace
 
-bool VcpuHarness::Company::multiprocessor() const { return test_multiprocessor(); }
-
-VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size) : model_(model) {
+VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size,
+                         const Translation* translation)
+    : model_(model) {
+  company_.several = translation != nullptr ? translation->several : test_multiprocessor();
   auto ram = hw::GuestRam::create("ram", 3 * kBlock);
   QUINCE_ASSERT(ram);
   ram_ = std::move(*ram);
   QUINCE_ASSERT(space_.map_ram(PhysAddr(kBase), *ram_));
-  vcpu_ = std::make_unique<cpu::Vcpu>(0, u64{1} << 31, model_,
-                                      cpu::VcpuPorts{.space = &space_,
-                                                     .io_lock = &io_lock_,
-                                                     .clock = &clock_,
-                                                     .siblings = &company_,
-                                                     .log = &log_});
-  use_test_engine(*vcpu_);
+  vcpu_ = std::make_unique<cpu::Vcpu>(
+      0, u64{1} << 31, model_,
+      cpu::VcpuPorts{.space = &space_,
+                     .io_lock = &io_lock_,
+                     .clock = &clock_,
+                     .siblings = &company_,
+                     .log = &log_,
+                     .code_observer = translation != nullptr ? translation->observer : nullptr});
+  if (translation != nullptr)
+    QUINCE_ASSERT(vcpu_->use_jit(16 * MiB, translation->threshold));
+  else
+    use_test_engine(*vcpu_);
   const auto level2 = [](u64 va) { return kLevel2 + 8 * ((va >> 21) & 511); };
   store_le<u64>(host(kLevel0), kLevel1 | kTable);
   store_le<u64>(host(kLevel1 + 8 * (kBase >> 30)), kLevel2 | kTable);

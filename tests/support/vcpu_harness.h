@@ -26,8 +26,16 @@ class VcpuHarness {
   static constexpr u64 kVectors = kBase + 0x10'0000;
   static constexpr u32 kBrk = 0xd420'0000;  ///< BRK #0, what code memory is filled with
 
+  /// Has code translated whatever QUINCE_TEST_ENGINE says.
+  struct Translation {
+    u8 threshold = 1;
+    cpu::jit::CodeObserver* observer = nullptr;
+    bool several = false;  ///< it takes itself for one of several vCPUs
+  };
+
   /// `data` and `data_size`: the data pages, inside the data block.
-  VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size);
+  VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size,
+              const Translation* translation = nullptr);
 
   cpu::Vcpu& vcpu() { return *vcpu_; }
   /// Host address of guest memory.
@@ -57,7 +65,10 @@ class VcpuHarness {
     void complete(cpu::Vcpu&) override {}
     bool completed(cpu::Vcpu&) override { return true; }
     void send_event(cpu::Vcpu&) override {}
-    bool multiprocessor() const override;
+    bool multiprocessor() const override { return several; }
+
+   public:
+    bool several = false;
   };
 
   void map_code(bool guarded);

@@ -46,7 +46,7 @@ Emitter::Stub& Emitter::stub(Stub::Kind kind) {
   s.flags = flags_;
   s.flags.eflags = FlagState::Eflags::No;
   s.undone = left_;
-  s.target = pc_;
+  s.target = s.pc = pc_;
   return s;
 }
 
@@ -150,17 +150,21 @@ void Emitter::enter() {
 }
 
 std::optional<Translated> Emitter::translate(const Region& region) {
+  using Kind = CodePart::Kind;
   region_ = &region;
   choose_registers(region);
   for (std::size_t i = 0; i < region.blocks.size(); ++i) labels_.emplace_back();
   flags_in_.resize(region.blocks.size());
   pc_ = 4ull * region.insns[region.blocks[region.entry].first].index;
+  begin_part(Kind::Line, "enter", pc_);
   enter();
   if (region.entry != 0) x_.jmp(labels_[region.entry], x_.T_NEAR);
   for (std::size_t b = 0; b < region.blocks.size(); ++b) emit_block(region.blocks[b], b);
   emit_later();
   emit_stubs();
+  begin_part(Kind::Away, "vectors", 0);
   emit_vector_routines();
+  begin_part(Kind::Data, "constants", 0);
   emit_literals();
   x_.ready();
   const bool full = Xbyak::GetError() != Xbyak::ERR_NONE;
@@ -182,6 +186,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
   sp_aligned_ = false;
   end_ = {};
   left_ = b.count;
+  begin_part(CodePart::Kind::Line, "count", 4ull * region_->insns[b.first].index);
   if (flags_.eflags != FlagState::Eflags::No) {
     // LEA leaves EFLAGS alone.
     x_.lea(r13, ptr[r13 - static_cast<int>(b.count)]);
@@ -198,6 +203,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
 
 void Emitter::emit_insn(const Insn& i) {
   pc_ = 4ull * i.index;
+  begin_part(CodePart::Kind::Insn, i.call ? "call" : i.bail ? "interpreter" : "", pc_);
   used_ = dead_ = 0;
   taken_ = 0;
   pending_ = -1;
@@ -236,11 +242,8 @@ void Emitter::undefined() { bail(); }
 
 void Emitter::emit_call(const Insn& i) {
   const bool small = !i.uses_x && i.row->kind == RowKind::FpCall;
-  // What gives the flags again may be overwritten, too.
-  if (i.uses_nzcv || !small)
-    save_flags();
-  else
-    clobber_flags();
+  // A reserved encoding is UNDEFINED, and its exception saves NZCV inside the call.
+  save_flags();
   if (!small) spill(dirty_, true);
   spill_vectors(v_dirty_);
   v_dirty_ = v_double_ = v_single_ = 0;
@@ -389,6 +392,7 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
     if (to != from + 1) x_.jmp(labels_[to], x_.T_NEAR);
     return;
   }
+  begin_part(insn_ == nullptr ? CodePart::Kind::Away : CodePart::Kind::Line, "go on", target);
   save_flags();
   spill(dirty_, true);
   spill_vectors(v_dirty_);
@@ -541,6 +545,34 @@ void Emitter::restore_btype() {
   x_.L(other);
 }
 
+const char* Emitter::name_of(Stub::Kind kind) {
+  switch (kind) {
+    case Stub::Kind::Load:
+      return "load missed";
+    case Stub::Kind::Store:
+      return "store missed";
+    case Stub::Kind::Bail:
+      return "interpreter";
+    case Stub::Kind::Exit:
+      return "not linked";
+    case Stub::Kind::Cached:
+      return "not cached";
+    case Stub::Kind::Interrupt:
+      return "interrupt";
+    case Stub::Kind::Redirected:
+      return "exception";
+    case Stub::Kind::Slow:
+      return "slow case";
+    case Stub::Kind::Atomic:
+      return "atomic";
+    case Stub::Kind::Saturated:
+      return "saturated";
+    case Stub::Kind::ArmFp:
+      return "floating point begins";
+  }
+  return "";
+}
+
 void Emitter::emit_stubs() {
   insn_ = nullptr;
   const auto leave = [&](u32 undone) {
@@ -548,6 +580,7 @@ void Emitter::emit_stubs() {
     x_.jmp(shared_.leave, x_.T_NEAR);
   };
   for (Stub& s : stubs_) {
+    begin_part(CodePart::Kind::Away, name_of(s.kind), s.pc);
     x_.L(s.label);
     flags_ = s.flags;
     taken_ = 0;

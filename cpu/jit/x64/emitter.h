@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "cpu/jit/native.h"
+#include "cpu/jit/observer.h"
 #include "cpu/jit/region.h"
 #include "cpu/jit/state_key.h"
 #include "cpu/jit/x64/host_features.h"
@@ -36,9 +37,10 @@ namespace quince::cpu::jit {
 /// Where translated code leaves for a place that it knows, for the dispatcher to link.
 struct ExitRecord {
   u64 target = 0;          ///< in the page
-  u8* jump = nullptr;      ///< a JMP rel32, to its stub until it is patched
+  u8* jump = nullptr;      ///< a JMP rel32, to its stub until it is patched; where it is written
   StateKey::Bits key = 0;  ///< StateKey::bits() of its region
 
+  /// `code` and `jump` are addresses of one view of the code (CodeBuffer).
   void patch(const u8* code) const;
 };
 
@@ -51,6 +53,9 @@ struct Site {
   u8 log2 = 0;  ///< of the access's elements
   u8 elements = 1;
   bool ordered = false, unprivileged = false;
+  /// Log2 of the accesses that the manual makes of an element, where they are smaller: what Device memory wants
+  /// aligned, and what a fault is of.
+  u8 piece_log2 = 0xff;
 };
 
 /// Code that all regions share, and offsets of what they use.
@@ -83,6 +88,12 @@ struct Translated {
   std::deque<Site> sites;
 };
 
+/// What an observer is told of a region's code.
+struct Notes {
+  std::vector<CodePart> parts;
+  std::vector<CodePointer> pointers;
+};
+
 class Emitter {
  public:
   struct Val {
@@ -107,6 +118,8 @@ class Emitter {
   /// Translates into `room` bytes at `at`; nothing when they are too few.
   Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key);
   std::optional<Translated> translate(const Region& region);
+  /// Has translate() take notes.
+  void take_notes(Notes& notes) { notes_ = &notes; }
   /// After that failed: the number of the instruction that must be a call, or -1.
   int failed() const { return failed_; }
 
@@ -298,6 +311,7 @@ class Emitter {
   void eval_binary(const Node& n, const Reg64& to);
   void eval_add(const Node& n, const Reg64& to);
   void eval_sub(const Node& n, const Reg64& to);
+  void count_zeros(bool sf, const Reg64& to);
   void eval_shift(const Node& n, const Reg64& to);
   void eval_sext(const Node& n, const Reg64& to);
   void eval_zext(const Node& n, const Reg64& to);
@@ -361,7 +375,17 @@ class Emitter {
   bool call_lightly();
   void emit_literals();
   Site& site();
-  void load_constant(const Reg64& to, const void* p) { x_.mov(to, reinterpret_cast<u64>(p)); }
+  void load_constant(const Reg64& to, const Site* p) { load_pointer(to, p, "site"); }
+  void load_constant(const Reg64& to, const ExitRecord* p) { load_pointer(to, p, "exit"); }
+  void load_pointer(const Reg64& to, const void* p, const char* what) {
+    x_.mov(to, reinterpret_cast<u64>(p));
+    if (notes_ != nullptr) notes_->pointers.push_back({offset(), what});
+  }
+  u32 offset() const { return static_cast<u32>(x_.getSize()); }
+  /// What is emitted from here on.
+  void begin_part(CodePart::Kind kind, const char* what, u64 pc) {
+    if (notes_ != nullptr) notes_->parts.push_back({offset(), kind, what, pc});
+  }
 
   /// Code behind the region, for what happens seldom.
   struct Stub {
@@ -386,6 +410,7 @@ class Emitter {
     int address = 0;   ///< a host register
     int distance = 0;  ///< from that
     u32 undone = 0;    ///< of the block's instructions, those that have not run
+    u64 pc = 0;        ///< where it belongs to
     u64 target = 0;
     ExitRecord* exit = nullptr;
     bool spilled = false;  ///< everything is in memory already
@@ -400,10 +425,12 @@ class Emitter {
     std::array<Value, 2> values{};
   };
   Stub& stub(Stub::Kind kind);
+  static const char* name_of(Stub::Kind kind);
 
   Xbyak::CodeGenerator x_;
   const Shared& shared_;
   const StateKey& key_;
+  Notes* notes_ = nullptr;
   const Region* region_ = nullptr;
   Translated out_;
   std::array<s8, 33> hosts_{};  ///< of guest registers; -1: in memory

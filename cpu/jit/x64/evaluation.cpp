@@ -68,8 +68,7 @@ void Emitter::eval(Val v, const Reg64& to) {
       return x_.mov(to.cvt32(), to.cvt32());
     case Op::Clz:
       eval(n.a, to);
-      clobber_flags();
-      return n.sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
+      return count_zeros(n.sf, to);
     case Op::Bswap:
       eval(n.a, to);
       return n.sf ? x_.bswap(to) : x_.bswap(to.cvt32());
@@ -197,7 +196,10 @@ void Emitter::eval_add(const Node& n, const Reg64& to) {
     const Reg64 target = clash ? temporary() : to;
     eval(sum.a, target);
     flags_to_eflags();
-    if (!flags_.in_memory && !flags_.again && insn_->flags_needed) save_flags();
+    if (!flags_.in_memory && !flags_.again && insn_->flags_needed) {
+      save_flags();
+      flags_to_eflags();  // without PEXT they are gone
+    }
     const bool borrow = flags_.eflags == FlagState::Eflags::Borrow;
     if (borrow != inverted) x_.cmc();
     flags_.eflags = FlagState::Eflags::No;
@@ -280,6 +282,27 @@ void Emitter::eval_sub(const Node& n, const Reg64& to) {
   release(b);
 }
 
+/// How many bits of `to` are zero above the highest that is not.
+void Emitter::count_zeros(bool sf, const Reg64& to) {
+  clobber_flags();
+  if (shared_.host.lzcnt)
+    return sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
+  // BSR gives the number of the highest bit, and ZF where there is none: then it is one that makes
+  // the result the width.
+  const u32 last = sf ? 63 : 31;
+  const Reg64 none = temporary();
+  x_.mov(none.cvt32(), 2 * last + 1);
+  if (sf) {
+    x_.bsr(to, to);
+    x_.cmovz(to, none);
+  } else {
+    x_.bsr(to.cvt32(), to.cvt32());
+    x_.cmovz(to.cvt32(), none.cvt32());
+  }
+  x_.xor_(to.cvt32(), last);
+  release(none);
+}
+
 void Emitter::eval_shift(const Node& n, const Reg64& to) {
   const auto type = static_cast<a64::ShiftType>(n.n);
   const Xbyak::Reg reg = n.sf ? static_cast<Xbyak::Reg>(to) : static_cast<Xbyak::Reg>(to.cvt32());
@@ -291,6 +314,14 @@ void Emitter::eval_shift(const Node& n, const Reg64& to) {
     if (type == a64::ShiftType::Ror) {
       if (!direct) eval(n.a, to);
       const Reg64 from = direct ? host(static_cast<unsigned>(a.n)) : to;
+      if (!shared_.host.bmi2) {
+        clobber_flags();
+        if (from.getIdx() != to.getIdx()) x_.mov(to, from);
+        x_.ror(reg, by);
+        // A rotation by nothing leaves the upper half, too.
+        if (!n.sf && by == 0) x_.mov(to.cvt32(), to.cvt32());
+        return;
+      }
       if (n.sf)
         x_.rorx(to, from, static_cast<u8>(by));
       else
@@ -309,7 +340,7 @@ void Emitter::eval_shift(const Node& n, const Reg64& to) {
         return x_.sar(reg, by);
     }
   }
-  if (type == a64::ShiftType::Ror) {
+  if (type == a64::ShiftType::Ror || !shared_.host.bmi2) {
     // By CL: everything else of the tree is done before.
     const Reg64 by = in_register(n.b);
     const bool to_is_cl = to.getIdx() == 1;
@@ -320,7 +351,22 @@ void Emitter::eval_shift(const Node& n, const Reg64& to) {
     const bool save = by.getIdx() != 1 && (taken_ & 2) != 0 && value.getIdx() != 1;
     if (save) give_up();
     if (by.getIdx() != 1) x_.mov(rcx, by);
-    n.sf ? x_.ror(value, cl) : x_.ror(value.cvt32(), cl);
+    const Xbyak::Reg sized =
+        n.sf ? static_cast<Xbyak::Reg>(value) : static_cast<Xbyak::Reg>(value.cvt32());
+    switch (type) {
+      case a64::ShiftType::Lsl:
+        x_.shl(sized, cl);
+        break;
+      case a64::ShiftType::Lsr:
+        x_.shr(sized, cl);
+        break;
+      case a64::ShiftType::Asr:
+        x_.sar(sized, cl);
+        break;
+      default:
+        x_.ror(sized, cl);
+        break;
+    }
     if (clash) {
       x_.mov(to, value);
       release(value);
@@ -416,7 +462,8 @@ void Emitter::eval_multiply_high(const Node& n, const Reg64& to) {
   const bool rdx_taken =
       (taken_ & 4) != 0 && a.getIdx() != 2 && b.getIdx() != 2 && to.getIdx() != 2;
   if (rdx_taken) give_up();
-  if (n.op == Op::Umulh) {
+  const bool is_signed = n.op == Op::Smulh;
+  if (!is_signed && shared_.host.bmi2) {
     // Without an effect on the flags.
     if (b.getIdx() == 2) {
       x_.mulx(to, to, a);
@@ -425,13 +472,14 @@ void Emitter::eval_multiply_high(const Node& n, const Reg64& to) {
       x_.mulx(to, to, b);
     }
   } else {
+    const bool rax_taken =
+        (taken_ & 1) != 0 && a.getIdx() != 0 && b.getIdx() != 0 && to.getIdx() != 0;
+    if (rax_taken) give_up();
     clobber_flags();
-    if (b.getIdx() == 0) {
-      x_.imul(a);
-    } else {
-      if (a.getIdx() != 0) x_.mov(rax, a);
-      x_.imul(b);
-    }
+    const bool has_b = b.getIdx() == 0;
+    if (!has_b && a.getIdx() != 0) x_.mov(rax, a);
+    const Reg64& other = has_b ? a : b;
+    is_signed ? x_.imul(other) : x_.mul(other);
     if (to.getIdx() != 2) x_.mov(to, rdx);
   }
   for (const Reg64& r : {a, b})

@@ -17,6 +17,9 @@ namespace {
 /// Condition numbers of x86 (Intel SDM, volume 2, appendix B.1.4).
 enum : unsigned { kO = 0, kNo, kB, kAe, kE, kNe, kBe, kA, kS, kNs, kL = 12, kGe, kLe, kG };
 
+/// SF, ZF, CF and OF where LAHF and SETO AL put them (Vcpu::flag_mask_).
+constexpr u32 kFlagImage = 1u << 15 | 1u << 14 | 1u << 8 | 1u;
+
 }  // namespace
 
 /// Puts NZCV into EFLAGS, unless it is there.
@@ -27,15 +30,21 @@ void Emitter::flags_to_eflags() {
   // Bits 15, 14, 8 and 0 of AX: where LAHF has SF, ZF and CF, and OF.
   const bool keep = (taken_ & 1) != 0;
   if (keep) x_.push(rax);
-  x_.mov(eax, state(offsetof(CpuState, nzcv), 4));
-  x_.pdep(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+  if (shared_.host.fast_pext) {
+    x_.mov(eax, state(offsetof(CpuState, nzcv), 4));
+    x_.pdep(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+  } else {
+    // No two of the products meet in a bit, so that nothing is carried.
+    x_.imul(eax, state(offsetof(CpuState, nzcv), 4), 1 << 12 | 1 << 7 | 1);
+    x_.and_(eax, kFlagImage);
+  }
   x_.add(al, 0x7f);
   x_.sahf();
   if (keep) x_.pop(rax);
   flags_.eflags = FlagState::Eflags::Arm;
 }
 
-/// From EFLAGS, which stay, or by comparing again.
+/// From EFLAGS, which stay where the host has PEXT, or by comparing again.
 void Emitter::save_flags() {
   if (flags_.in_memory) return;
   if (flags_.eflags == FlagState::Eflags::No) compare_again();
@@ -47,7 +56,17 @@ void Emitter::save_flags() {
   if (keep) x_.push(rax);
   x_.lahf();
   x_.seto(al);
-  x_.pext(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+  if (shared_.host.fast_pext) {
+    x_.pext(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+  } else {
+    // SF, ZF, CF and OF get to bits 15 to 12; what else the product has there is nothing, and
+    // below them no two bits meet.
+    x_.and_(eax, kFlagImage);
+    x_.imul(eax, eax, 1 << 12 | 1 << 5 | 1);
+    x_.shr(eax, 12);
+    x_.and_(eax, 15);
+    flags_.eflags = FlagState::Eflags::No;
+  }
   x_.mov(state(offsetof(CpuState, nzcv), 4), eax);
   if (keep) x_.pop(rax);
   flags_.in_memory = true;

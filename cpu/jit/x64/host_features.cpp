@@ -17,6 +17,12 @@ HostFeatures probe_host(const char* limit) {
   const std::string_view up_to = limit == nullptr ? "" : limit;
   const Cpu cpu;
   HostFeatures h;
+  if (up_to == "floor") return h;
+  h.bmi2 = cpu.has(Cpu::tBMI2);
+  constexpr int kZen3 = 0x19;
+  h.fast_pext =
+      h.bmi2 && (cpu.has(Cpu::tINTEL) || (cpu.has(Cpu::tAMD) && cpu.displayFamily >= kZen3));
+  h.lzcnt = cpu.has(Cpu::tLZCNT);
   if (up_to == "call") return h;
   h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
   if (!h.avx2 || up_to == "avx2") return h;

@@ -1,11 +1,14 @@
-// What the host's CPU can do beyond the translator's floor (AVX and BMI2, see Jit::supported()).
+// What the host's CPU can do beyond the translator's floor (SSE4.2 and AVX, see Jit::supported()).
 #pragma once
 
 namespace quince::cpu::jit {
 
-/// Probed once for each translator.  Every member widens what is translated in line; nothing depends on one to be
-/// right.
+/// Probed once for each translator.  Every member makes code shorter, or widens what is translated in line; nothing
+/// depends on one to be right.
 struct HostFeatures {
+  bool bmi2 = false;       ///< BMI2: shifts and products that leave the flags alone
+  bool fast_pext = false;  ///< and PEXT and PDEP are not microcode, as AMD's are before family 19h
+  bool lzcnt = false;      ///< LZCNT
   bool avx2 = false;    ///< AVX2 and FMA: without them vector rows stay calls
   bool aes = false;     ///< AES-NI
   bool pclmul = false;  ///< PCLMULQDQ
@@ -15,8 +18,8 @@ struct HostFeatures {
   bool gfni = false;    ///< GFNI
 };
 
-/// What this host has.  `limit` narrows it for tests: "call" (no vector code), "avx2" (with AES, SHA and PCLMUL
-/// off), "crypto" (no AVX-512); null or anything else: all.
+/// What this host has.  `limit` narrows it for tests: "floor" (nothing), "call" (no vector code), "avx2" (with AES,
+/// SHA and PCLMUL off), "crypto" (no AVX-512); null or anything else: all.
 HostFeatures probe_host(const char* limit);
 
 }  // namespace quince::cpu::jit

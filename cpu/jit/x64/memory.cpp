@@ -62,8 +62,15 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
     x_.test(low, size - 1);
     x_.jnz(s.label, x_.T_NEAR);
   }
-  x_.rorx(ecx, low, 20 - kEntryShift);
-  x_.rorx(eax, low, 12 - kEntryShift);
+  if (shared_.host.bmi2) {
+    x_.rorx(ecx, low, 20 - kEntryShift);
+    x_.rorx(eax, low, 12 - kEntryShift);
+  } else {
+    x_.mov(ecx, low);
+    if (low.getIdx() != eax.getIdx()) x_.mov(eax, low);
+    x_.shr(ecx, 20 - kEntryShift);
+    x_.shr(eax, 12 - kEntryShift);
+  }
   x_.xor_(eax, ecx);
   x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
   const int last = address.distance + static_cast<int>(bytes - 1);

@@ -130,8 +130,7 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   shared.store_missed = call(targets.store_missed, keeping(false));
   shared.small_call = call(targets.call, keeping(false));
   shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
-  enter =
-      reinterpret_cast<void (*)(void*, const u8*, const void*, s64)>(reinterpret_cast<u64>(start));
+  enter = start;
   bytes = x.getSize();
 }
 

@@ -16,7 +16,8 @@ struct ThunkTargets {
 /// Writes them to `at`, and what regions use of them to `shared`.
 struct Thunks {
   Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets);
-  void (*enter)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
+  /// To be called as void(void* state, const u8* code, const void* tlb, s64 budget), where it runs.
+  const u8* enter = nullptr;
   const u8* unknown = nullptr;  ///< RAX is a target that the jump cache does not know
   std::size_t bytes = 0;
 };

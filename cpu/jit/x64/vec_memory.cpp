@@ -1,5 +1,6 @@
 // Structure loads and stores that do not interleave more than two registers (Arm ARM DDI 0487, C7.2: LD1, LD1R, LD2,
-// ST1, ST2).  Each register is one access.  A load writes no register before all accesses are done.
+// ST1, ST2).  Each register is one access, and where the first-level TLB does not let it through, one for
+// each element.  A load writes no register before all accesses are done.
 //
 // LD3, LD4, ST3, ST4 and stores of single elements stay calls, and so does everything where alignment is checked.
 #include "cpu/jit/x64/vector_lanes.h"
@@ -32,7 +33,7 @@ bool ld1(Emitter& e, u32 insn) {
   VectorCode v(e);
   if (v.checks_alignment()) return false;
   const Access a(v, insn);
-  for (unsigned n = 0; n < N; ++n) v.load(Xmm(static_cast<int>(n)), a.base, n * a.bytes, a.bytes);
+  for (unsigned n = 0; n < N; ++n) v.load(Xmm(static_cast<int>(n)), a.base, n * a.bytes, a.bytes, a.element);
   for (unsigned n = 0; n < N; ++n) v.finish(true, a.reg(n), Xmm(static_cast<int>(n)));
   write_back(v, a, insn, N * a.bytes);
   return true;
@@ -43,7 +44,7 @@ bool st1(Emitter& e, u32 insn) {
   VectorCode v(e);
   if (v.checks_alignment()) return false;
   const Access a(v, insn);
-  for (unsigned n = 0; n < N; ++n) v.store(a.reg(n), a.base, n * a.bytes, a.f.q);
+  for (unsigned n = 0; n < N; ++n) v.store(a.reg(n), a.base, n * a.bytes, a.f.q, a.element);
   write_back(v, a, insn, N * a.bytes);
   return true;
 }
@@ -54,7 +55,7 @@ bool replicate(Emitter& e, u32 insn) {
   constexpr u32 kStructures = 1u << 21 | 1u << 13;
   if (v.checks_alignment() || (insn & kStructures) != 0) return false;
   const Access a(v, insn);
-  v.load(kT0, a.base, 0, 1u << a.element);
+  v.load(kT0, a.base, 0, 1u << a.element, a.element);
   broadcast(v, kT0, kT0, a.element, 0);
   v.finish(a.f.q, a.f.rd, kT0);
   write_back(v, a, insn, 1u << a.element);
@@ -66,8 +67,8 @@ bool ld2(Emitter& e, u32 insn) {
   auto& x = v.x;
   const Access a(v, insn);
   if (v.checks_alignment() || !a.f.q) return false;
-  v.load(kT0, a.base, 0, 16);
-  v.load(kT1, a.base, 16, 16);
+  v.load(kT0, a.base, 0, 16, a.element);
+  v.load(kT1, a.base, 16, 16, a.element);
   // Even elements, then odd ones.
   static constexpr u64 kSorted[][2] = {{0x0e0c'0a08'0604'0200, 0x0f0d'0b09'0705'0301},
                                        {0x0d0c'0908'0504'0100, 0x0f0e'0b0a'0706'0302}};

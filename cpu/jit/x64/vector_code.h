@@ -106,8 +106,9 @@ class VectorCode {
   bool checks_alignment() const { return e_.key_.aligned; }
   void base(u32 rn, Emitter::Val& va) { e_.base(rn, va); }
   /// `to` = 1, 2, 4, 8 or 16 bytes at `va` + offset, zero extended.  xmm0 to xmm3 are kept where that misses.
-  void load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned bytes);
-  void store(u32 r, Emitter::Val va, unsigned offset, bool q);
+  /// `element`: log2 of the bytes of one, see Site::piece_log2.
+  void load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned bytes, unsigned element);
+  void store(u32 r, Emitter::Val va, unsigned offset, bool q, unsigned element);
   /// Rn = va + Rm, or + `bytes` where Rm is 31.
   void add_to_base(u32 rn, Emitter::Val va, u32 rm, unsigned bytes) {
     e_.put_sp(rn, true, e_.add(true, va, rm == 31 ? e_.imm(bytes) : e_.get(rm, true)));

@@ -331,6 +331,37 @@ TEST_F(Cli, GuestPowersOff) {
   }
 }
 
+// MOV X1, #1000; SUBS X1, X1, #1; B.NE .-4: often enough to be translated.
+TEST_F(Cli, TranslatedCodeIsListed) {
+  write("loop", std::string("\x01\x7d\x80\xd2\x21\x04\x00\xf1\xe1\xff\xff\x54", 12) + kPowerOff);
+  const std::string loader = "loader,file=" + file("loop") + ",addr=0x70000000,cpu-num=0";
+  const Args args = {"-device", loader, "-engine", "jit", "-D", file("log"), "-d", "in_asm,out_asm"};
+  const Outcome o = quince(args);
+  if (o.err.find("-engine jit") != o.err.npos) GTEST_SKIP() << o.err;
+  EXPECT_EQ(o.status, 0) << o.err;
+  const std::string log = read("log");
+  EXPECT_NE(log.find("IN: cpu 0\n"), log.npos) << log;
+  EXPECT_NE(log.find("0x70000004:  f1000421  subs x1, x1, #1\n"), log.npos) << log;
+  EXPECT_NE(log.find("  -- guest addr 0x70000004  subs x1, x1, #1\n"), log.npos) << log;
+  Args filtered = args;
+  filtered.insert(filtered.end(), {"-dfilter", "0..0x6fffffff"});
+  EXPECT_EQ(quince(filtered).status, 0);
+  EXPECT_EQ(read("log"), "");
+}
+
+TEST_F(Cli, NothingIsListedByTheInterpreter) {
+  for (const auto& [option, value] : {std::pair("-d", "in_asm"), std::pair("-d", "out_asm")}) {
+    const Outcome o = quince({"-kernel", file("spin"), "-engine", "interp", option, value});
+    EXPECT_EQ(o.status, 1);
+    EXPECT_EQ(o.err, std::string("quince: -d ") + value +
+                         ": the interpreter translates nothing; -engine jit does\n");
+  }
+  EXPECT_EQ(quince({"-kernel", file("spin"), "-engine", "interp", "-perfmap"}).err,
+            "quince: -perfmap: the interpreter translates nothing; -engine jit does\n");
+  EXPECT_EQ(quince({"-kernel", file("spin"), "-dfilter", "0+1"}).err,
+            "quince: -dfilter: there is nothing to filter without -d in_asm or -d out_asm\n");
+}
+
 TEST_F(Cli, SigtermEndsAPausedMachineWithStatusZero) {
   for (const Args& more : {Args{"-S"}, Args{"-S", "-icount", "3"}, Args{"-S", "-smp", "4"}, Args{}}) {
     Args args = {"-kernel", file("spin"), "-m", "64"};

@@ -1,0 +1,89 @@
+#include "cpu/jit/x64/telling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace quince::cpu::jit {
+
+Telling::Telling(CodeObserver& observer, unsigned cpu, const CodeBuffer& buffer,
+                 const Shared& shared, const Thunks& thunks)
+    : observer_(observer), cpu_(cpu), buffer_(buffer) {
+  name_state(shared.at);
+  name_routines(shared, thunks);
+}
+
+void Telling::name(int offset, std::size_t bytes, std::string text) {
+  names_.state.push_back({offset, static_cast<int>(bytes), std::move(text)});
+}
+
+void Telling::name_state(const Native::Distances& at) {
+  const auto member = [&](std::size_t offset, std::size_t bytes, const char* text) {
+    name(static_cast<int>(offset), bytes, text);
+  };
+  for (int r = 0; r < 32; ++r) {
+    name(static_cast<int>(offsetof(CpuState, x)) + 8 * r, 8, fmt::format("x{}", r));
+    name(static_cast<int>(offsetof(CpuState, v)) + 16 * r, 16, fmt::format("v{}", r));
+  }
+  member(offsetof(CpuState, sp), 8, "sp");
+  member(offsetof(CpuState, pc), 8, "pc");
+  member(offsetof(CpuState, nzcv), 4, "nzcv");
+  member(offsetof(CpuState, fpcr), 4, "fpcr");
+  member(offsetof(CpuState, fpsr), 4, "fpsr");
+  member(offsetof(CpuState, pstate) + offsetof(PState, btype), 1, "btype");
+  member(offsetof(CpuState, sp_bank), 8, "sp_el0");
+  member(offsetof(CpuState, sp_bank) + 8, 8, "sp_el1");
+  member(offsetof(CpuState, excl_valid), 1, "excl_valid");
+  member(offsetof(CpuState, sys), sizeof(SysRegs), "sys");
+  name(at.l1_base, 8, "l1_base");
+  name(at.poll_mask, 4, "poll_mask");
+  name(at.pending, 4, "pending");
+  name(at.redirect, 1, "redirect");
+  name(at.budget, 8, "budget");
+  name(at.interpret_one, 1, "interpret_one");
+  name(at.bounce, 32, "bounce");
+  name(at.flag_mask, 4, "flag_mask");
+  name(at.begun, 8, "begun");
+  name(at.begun_btype, 1, "begun_btype");
+  name(at.page, 8, "page");
+  name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
+  for (int level = 0; level < 2; ++level)
+    name(at.jumps[level], Native::kJumps * 16, fmt::format("jumps_el{}", level));
+  std::ranges::sort(names_.state, {}, &CodeNames::Place::offset);
+}
+
+void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
+  names_.routines = {{thunks.enter, "enter"},
+                     {shared.leave, "leave"},
+                     {thunks.unknown, "unknown"},
+                     {shared.load_missed, "load_missed"},
+                     {shared.store_missed, "store_missed"},
+                     {shared.small_call, "small_call"},
+                     {shared.call, "call"}};
+  for (CodeNames::Routine& r : names_.routines) r.at = buffer_.run_view(r.at);
+  names_.routines_end = buffer_.run_view(thunks.enter + thunks.bytes);
+  std::ranges::sort(names_.routines, {}, &CodeNames::Routine::at);
+}
+
+Notes& Telling::fresh_notes() {
+  notes_.parts.clear();
+  notes_.pointers.clear();
+  return notes_;
+}
+
+void Telling::tell(const Region& region, const Translated& code, u64 page_va) {
+  insns_.clear();
+  for (CodePart& p : notes_.parts) p.pc += page_va;
+  for (const Insn& i : region.insns) insns_.push_back({page_va + 4ull * i.index, i.word});
+  const Insn& first = region.insns[region.blocks[region.entry].first];
+  observer_.translated({.cpu = cpu_,
+                        .pc = page_va + 4ull * first.index,
+                        .insns = insns_,
+                        .bytes = {code.code, code.bytes},
+                        .at = buffer_.run_view(code.code),
+                        .parts = notes_.parts,
+                        .pointers = notes_.pointers,
+                        .names = &names_});
+}
+
+}  // namespace quince::cpu::jit

@@ -17,6 +17,8 @@ constexpr u32 kLdpPost = 0xa8c10c22;    // ldp x2, x3, [x1], #16
 constexpr u32 kLdpswPre = 0x69c10c22;   // ldpsw x2, x3, [x1, #8]!
 constexpr u32 kStpPre = 0xa9bf0c22;     // stp x2, x3, [x1, #-16]!
 constexpr u32 kLdpQPost = 0xacc10c22;   // ldp q2, q3, [x1], #32
+constexpr u32 kLdpD = 0x6d400c22;       // ldp d2, d3, [x1]
+constexpr u32 kStpD = 0x6d010c22;       // stp d2, d3, [x1, #16]
 constexpr u32 kLd4Post = 0x4cdf0020;    // ld4 { v0.16b - v3.16b }, [x1], #64
 constexpr u32 kSt4Post = 0x4c9f0020;    // st4 { v0.16b - v3.16b }, [x1], #64
 constexpr u32 kLdtr = 0xf8400822;       // ldtr x2, [x1]
@@ -135,6 +137,28 @@ TEST_F(Ldst, StructuresAcrossPages) {
 }
 
 // ---- Writeback to a transferred register: what ldst.h promises
+
+/// With other CPUs there, an aligned pair is one access of 16 bytes.
+TEST_F(Ldst, PairsOfVectorsWhileThereAreOtherCpus) {
+  m.connect();
+  for (const u64 at : {M::kData, M::kData + 8, M::kData + 0xff8}) {
+    m.put<u64>(at, 0x1111), m.put<u64>(at + 8, 0x2222);
+    for (const u64 v : {u64{0}, ~u64{0}}) {
+      s.x[1] = at;
+      s.v[2] = s.v[3] = {{v, v}};
+      ASSERT_TRUE(m.run({kLdpD, kStpD}).fine());
+      EXPECT_EQ(s.v[2], (cpu::VReg{{0x1111, 0}}));
+      EXPECT_EQ(s.v[3], (cpu::VReg{{0x2222, 0}}));
+      EXPECT_EQ(m.get<u64>(at + 16), 0x1111u);
+      EXPECT_EQ(m.get<u64>(at + 24), 0x2222u);
+    }
+    // Alone, so that no register of the host has them for longer.
+    s.v[2] = s.v[3] = {};
+    ASSERT_TRUE(m.run({kLdpD}).fine());
+    EXPECT_EQ(s.v[2], (cpu::VReg{{0x1111, 0}}));
+    EXPECT_EQ(s.v[3], (cpu::VReg{{0x2222, 0}}));
+  }
+}
 
 TEST_F(Ldst, WritebackOverlap) {
   s.x[1] = M::kData;

@@ -65,6 +65,8 @@ TEST_F(DebugTest, ContextBreakpoints) {
   EXPECT_FALSE(bp(kE | kEl1 | bt(1) | lbn(5), 0x1000, 0x1000));
   r.dbgbcr[0] = kE | kEl1 | bt(3), r.dbgbvr[0] = 7;
   EXPECT_FALSE(bp(kE | kEl1 | bt(1) | lbn(0), 0x1000, 0x1000, 1, 1));
+  r.dbgbcr[7] = kE | kEl1 | bt(3), r.dbgbvr[7] = 7;  // there are six
+  EXPECT_FALSE(bp(kE | kEl1 | bt(1) | lbn(7), 0x1000, 0x1000));
 }
 
 TEST_F(DebugTest, WatchpointBytes) {
@@ -81,6 +83,8 @@ TEST_F(DebugTest, WatchpointBytes) {
   EXPECT_FALSE(wp(on | 0x0f << 5, 0x2004, 0x2000, 4));
   EXPECT_FALSE(wp(on | 0x05 << 5, 0x2000, 0x2000, 8));  // not contiguous
   EXPECT_FALSE(wp(on, 0x2000, 0x2000, 8));              // no byte at all
+  EXPECT_TRUE(wp(on | kBasAll, 0xffff'8000'0000'2000, 0xffff'8000'0000'2000, 1));
+  EXPECT_FALSE(wp(on | kBasAll, 0x0000'8000'0000'2000, 0xffff'8000'0000'2000, 1));  // bit 48 counts
 }
 
 TEST_F(DebugTest, WatchpointMasks) {
@@ -91,6 +95,8 @@ TEST_F(DebugTest, WatchpointMasks) {
   EXPECT_TRUE(wp(on | mask(3), 0x3000, 0x3007, 1));
   EXPECT_FALSE(wp(on | mask(2), 0x3000, 0x3000, 1));  // reserved
   EXPECT_FALSE(wp((on & ~kBasAll) | 0x0f << 5 | mask(12), 0x3000, 0x3000, 1));
+  EXPECT_FALSE(
+      wp(on | mask(12), 0x0000'8000'0000'3000, 0xffff'8000'0000'3abc, 1));  // bit 48 counts
 }
 
 TEST_F(DebugTest, WatchpointConditions) {
@@ -182,6 +188,42 @@ TEST(DebugExceptions, Watchpoint) {
       EXPECT_EQ(b.load64(0x2000), 99u);
       EXPECT_EQ(b.c->s.x[1], 5u);
     }
+}
+
+/// AArch64.GenerateDebugExceptionsFrom() for watchpoints; at EL0 neither KDE nor PSTATE.D matters.
+TEST(DebugExceptions, WatchpointEnables) {
+  const auto taken = [](unsigned el, u64 mdscr, u8 daif, bool locked) {
+    DebugCpu b(el);
+    b.set_regs(mdscr);
+    b.c->s.pstate.daif = daif;
+    b.c->s.sys.oslar_locked = locked;
+    b.watchpoint(kE | kEl0 | kEl1 | kLoad | kBasAll);
+    b.run({kNop, kLdrX1X0});
+    return b.exception() == (el == 0 ? 0x34 : 0x35);
+  };
+  EXPECT_TRUE(taken(1, kMde | kKde, 0, false));
+  EXPECT_FALSE(taken(1, kKde, 0, false));
+  EXPECT_FALSE(taken(1, kMde, 0, false));
+  EXPECT_FALSE(taken(1, kMde | kKde, 8, false));  // PSTATE.D
+  EXPECT_FALSE(taken(1, kMde | kKde, 0, true));   // OSLSR_EL1.OSLK
+  EXPECT_TRUE(taken(0, kMde, 8, false));
+  EXPECT_FALSE(taken(0, kMde, 8, true));
+}
+
+/// Accesses to the same page before, which are not watched, make it no faster past the watchpoint.
+TEST(DebugExceptions, WatchpointInAPageInUse) {
+  for (const bool write : {false, true}) {
+    DebugCpu b(1);
+    b.mmu_on();
+    b.set_regs(kMde | kKde);
+    b.watchpoint(kE | kEl1 | kLoad | kStore | kBasAll);
+    b.c->s.x[2] = 0x2100;
+    b.run({write ? 0xf900'0041u : 0xf940'0041u,  // STR or LDR X1, [X2]
+           write ? kStrX1X0 : kLdrX1X0});
+    EXPECT_EQ(b.exception(), 0x35);
+    EXPECT_EQ(b.c->s.sys.elr_el1, kCode + 4);
+    EXPECT_EQ(b.c->s.sys.far_el1, 0x2000u);
+  }
 }
 
 TEST(DebugExceptions, WatchpointOnDcZva) {

@@ -86,18 +86,32 @@ check_openssl() {
 }
 
 # Every algorithm that `speed` has; it verifies what it signs.  Its buffer is as large as the block, and has to
-# hold the signature of the longest key, to which only fast machines come.
+# hold the signature of the longest key, to which only fast machines come: a key with which an operation
+# takes all of its time is the last of its kind ("slow").
 check_speed() {
   openssl speed -seconds 1 -bytes 8192 >speed 2>errors
   result speed status $?
   result speed complaints "$(grep -c -i -E 'fail|error' errors)"
   grep -i -E 'fail|error' errors | sed 's/^/figure complaint /'
   sed -n 's/^\([a-z0-9][^:]*[a-z0-9)]\)  *\([0-9][0-9.]*k\)$/figure speed \1 \2/p' speed | tr -s ' '
+  speed_rows <speed
+  sed -n "s/^Doing \\([0-9]* bits\\).* \\([a-zA-Z0-9]*\\)'s for [0-9]*s: [01] .*/slow \\2 \\1/p" errors
   for name in aes-128-gcm aes-256-xts chacha20-poly1305; do
     openssl speed -seconds 1 -bytes 8192 -evp "$name" >speed 2>errors
     result speed "$name" $?
     echo "figure speed-evp $(tail -n 1 speed)"
   done
+}
+
+# The rows of the tables of `speed`: a block algorithm, "rsa 512 bits", "571 bits ecdh (nistk571)".  Every
+# operation that was counted has a rate above zero; the time of one may be too short for the columns.
+speed_rows() {
+  perl -ne 'next unless my ($name, $figures) =
+      /^((?:[a-z][a-z0-9()-]*|[rd]sa +\d+ bits| *\d+ bits \w+(?: \(\w+\))?)) +((?:(?:[0-9.]+|inf)[ks]? *)+)$/;
+    my $good = !grep { !/s$/ && !/^inf/ && $_ =~ /^[0.]+k?$/ } split " ", $figures;
+    $name =~ s/^ +//;
+    $name =~ s/ +/-/g;
+    print "result speed-row $name ", $good ? "measured" : "ZERO", "\n"'
 }
 
 # ---- Python --------------------------------------------------------------------------------------

@@ -207,10 +207,17 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
     auto timer = std::make_unique<hw::GenericTimer>(
         fmt::format("timer{}", i), timers_, board_->counter_hz,
         hw::IrqLine(gic.ppi_sink(i), kPpiVirtualTimer), hw::IrqLine(gic.ppi_sink(i), kPpiPhysicalTimer));
-    cpu::VcpuPorts ports{.space = &space_, .io_lock = &io_lock_, .clock = &clock_,
-                         .gic = &gic.cpu_interface(i), .timer = timer.get(), .hypercalls = this,
-                         .siblings = this, .random = {}, .counter_hz = board_->counter_hz,
-                         .log = &log_, .code_observer = code_log_.get()};
+    cpu::VcpuPorts ports{.space = &space_,
+                         .io_lock = &io_lock_,
+                         .clock = &clock_,
+                         .gic = &gic.cpu_interface(i),
+                         .timer = timer.get(),
+                         .hypercalls = this,
+                         .siblings = this,
+                         .random = {},
+                         .counter_hz = board_->counter_hz,
+                         .log = &log_,
+                         .code_observer = code_log_.get()};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
     if (engine == EngineConfig::Kind::Jit)

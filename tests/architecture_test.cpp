@@ -22,7 +22,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"firmware", {"base", "hw/core"}},
     {"firmware/rom", {}},
     {"hw", {"base", "hw/core", "block", "net", "ui"}},
-    {"machine", {"base", "hw/core", "hw", "cpu", "block", "net", "ui", "firmware"}},
+    {"machine",
+     {"base", "hw/core", "hw", "cpu", "block", "net", "ui", "firmware", "machine/listing"}},
+    {"machine/listing", {"base", "cpu"}},
 };
 
 // A table of numbers: the window and the boot ROM have the same letters.
@@ -84,6 +86,22 @@ TEST(Architecture, OnlyTheWindowKnowsSdl) {
       }
     }
   EXPECT_EQ(seen, 1u);
+}
+
+TEST(Architecture, OnlyTheListingKnowsTheDisassembler) {
+  const fs::path root = QUINCE_SOURCE_DIR;
+  unsigned seen = 0;
+  for (const auto& [layer, _] : kMayInclude)
+    for (const auto& f : fs::recursive_directory_iterator(root / layer)) {
+      if (!f.is_regular_file() || !is_source(f.path())) continue;
+      std::ifstream in(f.path());
+      for (std::string line; std::getline(in, line);) {
+        if (!line.starts_with("#include <Zydis") && !line.starts_with("#include <Zycore")) continue;
+        EXPECT_EQ(fs::relative(f.path(), root), "machine/listing/host_code.cpp");
+        ++seen;
+      }
+    }
+  EXPECT_GE(seen, 2u);
 }
 
 TEST(Architecture, EveryFolderHasAReadme) {

@@ -32,8 +32,7 @@ Result<std::unique_ptr<CodeBuffer>> CodeBuffer::create(std::size_t bytes, Views 
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
     return fail("no memory for translated code: {}", std::strerror(errno));
   void* const written = map(bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get());
-  if (written == MAP_FAILED)
-    return fail("no memory for translated code: {}", std::strerror(errno));
+  if (written == MAP_FAILED) return fail("no memory for translated code: {}", std::strerror(errno));
   void* const run = map(bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd.get());
   if (run == MAP_FAILED) {
     const int error = errno;

@@ -143,8 +143,12 @@ struct Native::Calls {
     return c.jumps_[level][((target >> 2) ^ jump_salt(btype)) & (kJumps - 1)];
   }
   static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown, u64 first, u64 last) {
-    for (Vcpu::JumpEntry& j : c.jumps_[level])
-      if (first <= j.tag && j.tag <= last) j = {0, unknown};
+    auto& jumps = c.jumps_[level];
+    for (u64 n = 0; n < kJumps; ++n) {
+      // What is unused has the tag of its neighbour: no address that is looked up here, nor its like with a BTYPE.
+      const u64 other = (n ^ 1) << 2;
+      if (first <= jumps[n].tag && jumps[n].tag <= last) jumps[n] = {other, unknown};
+    }
   }
   /// The page of the instruction that was fetched last is one of this address space.
   static bool in_private_page(const Vcpu& c) {
@@ -218,13 +222,17 @@ Jit::Jit(Vcpu& c) : c_(c) {
 Jit::~Jit() {
   if (!trace_) return;
   const JitCounters& n = counters_;
-  (*trace_)("cpu {}: {} regions of {} blocks and {} instructions in {} bytes, {} calls instead; {} flushes",
-            c_.index(), n.regions, n.blocks, n.instructions, n.bytes, n.calls_instead, n.flushes);
+  (*trace_)(
+      "cpu {}: {} regions of {} blocks and {} instructions in {} bytes, {} calls instead; {} "
+      "flushes",
+      c_.index(), n.regions, n.blocks, n.instructions, n.bytes, n.calls_instead, n.flushes);
   (*trace_)("cpu {}: entered {} times of {} branches; {} links, {} jump caches cleared", c_.index(),
             n.entries, n.asked, n.links, n.cache_clears);
   (*trace_)(
-      "cpu {}: left {} times for what the jump cache had not, {} by an exit, {} by an exception, {} for an "
-      "instruction of the interpreter, {} for an interrupt or maintenance, {} at the end of the budget, {} behind "
+      "cpu {}: left {} times for what the jump cache had not, {} by an exit, {} by an exception, "
+      "{} for an "
+      "instruction of the interpreter, {} for an interrupt or maintenance, {} at the end of the "
+      "budget, {} behind "
       "a call; {} of these went on at once, {} found no code, {} had something to do before",
       c_.index(), n.left_by_cache, n.left_by_exit, n.left_by_exception, n.left_to_interpreter,
       n.left_by_interrupt, n.left_by_budget, n.left_behind_call, n.went_on, n.not_known,
@@ -236,16 +244,15 @@ Jit::~Jit() {
 Result<void> Jit::prepare(std::size_t bytes) {
   const char* const views = std::getenv("QUINCE_JIT_CODE");
   const bool two = views != nullptr && std::string_view(views) == "two-views";
-  buffer_ =
-      TRY(CodeBuffer::create(bytes, two ? CodeBuffer::Views::Two : CodeBuffer::Views::Auto));
+  buffer_ = TRY(CodeBuffer::create(bytes, two ? CodeBuffer::Views::Two : CodeBuffer::Views::Auto));
   shared_ = std::make_unique<Shared>();
   shared_->at = Native::distances(c_);
   shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
   const ThunkTargets targets{&Native::Calls::load_missed, &Native::Calls::store_missed,
                              &Native::Calls::call, &Native::Calls::next};
   Thunks thunks(buffer_->next(), buffer_->room(), *shared_, targets);
-  enter_ = reinterpret_cast<decltype(enter_)>(
-      reinterpret_cast<u64>(buffer_->run_view(thunks.enter)));
+  enter_ =
+      reinterpret_cast<decltype(enter_)>(reinterpret_cast<u64>(buffer_->run_view(thunks.enter)));
   unknown_ = buffer_->run_view(thunks.unknown);
   if (CodeObserver* const observer = c_.ports().code_observer) {
     telling_ = std::make_unique<Telling>(*observer, c_.index(), *buffer_, *shared_, thunks);

@@ -47,12 +47,12 @@ struct JitCounters {
   u64 left_by_budget = 0;       ///< which is used up
   u64 left_behind_call = 0;     ///< of an instruction that changes much
   // What came of it:
-  u64 went_on = 0;       ///< translated code was found again
-  u64 not_known = 0;     ///< none was
-  u64 not_straight = 0;  ///< there was something to do before
-  u64 links = 0;         ///< jumps that were patched
-  u64 flushes = 0;       ///< of everything
-  u64 cache_clears = 0;  ///< of a jump cache
+  u64 went_on = 0;                          ///< translated code was found again
+  u64 not_known = 0;                        ///< none was
+  u64 not_straight = 0;                     ///< there was something to do before
+  u64 links = 0;                            ///< jumps that were patched
+  u64 flushes = 0;                          ///< of everything
+  u64 cache_clears = 0;                     ///< of a jump cache
   u64 loads_missed = 0, stores_missed = 0;  ///< the first-level TLB
   u64 calls = 0;                            ///< of instructions that are calls, and of slow cases
 };

@@ -99,6 +99,7 @@ constexpr Option kOptions[] = {
     {"D",            "FILE",                               "log to a file", text<&MachineConfig::log_file>},
     {"dfilter",      "FIRST..LAST|FIRST+SIZE|LAST-SIZE[,...]", "guest addresses that -d in_asm and out_asm are about", on_log_filter},
     {"perfmap",      nullptr,                              "names of translated code for perf, in its perf-PID.map", on_perf_map},
+    {"jitdump",      nullptr,                              nullptr, on_jit_dump},
     {"trace",        "GLOB",                               "switch trace points on", on_trace},
     {"name",         "TEXT",                               "a name for the machine, in what it says of itself", text<&MachineConfig::name>},
     {"pidfile",      "FILE",                               "the number of this process, while it runs", text<&MachineConfig::pid_file>},

@@ -71,6 +71,10 @@ Result<void> on_perf_map(Parser& p, std::string_view) {
   return {};
 }
 
+Result<void> on_jit_dump(Parser&, std::string_view) {
+  return fail("it is not implemented; -perfmap gives perf the names of translated code");
+}
+
 Result<void> on_trace(Parser& p, std::string_view v) {
   for (const auto& [key, value] : split_options(v, "enable")) {
     if (key == "file")

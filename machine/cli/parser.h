@@ -135,6 +135,7 @@ Result<void> on_paused(Parser& p, std::string_view v);
 Result<void> on_log(Parser& p, std::string_view v);
 Result<void> on_log_filter(Parser& p, std::string_view v);
 Result<void> on_perf_map(Parser& p, std::string_view v);
+Result<void> on_jit_dump(Parser& p, std::string_view v);
 Result<void> on_trace(Parser& p, std::string_view v);
 Result<void> on_seed(Parser& p, std::string_view v);
 Result<void> on_version(Parser& p, std::string_view v);

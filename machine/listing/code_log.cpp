@@ -25,9 +25,8 @@ Result<std::unique_ptr<CodeLog>> CodeLog::create(Log& log, CodeLogOptions option
 bool CodeLog::wanted(const TranslatedCode& code) const {
   if (options_.filter.empty()) return true;
   return std::ranges::any_of(code.insns, [&](const ListedInsn& i) {
-    return std::ranges::any_of(options_.filter, [&](const AddressRange& r) {
-      return r.first <= i.pc && i.pc <= r.last;
-    });
+    return std::ranges::any_of(
+        options_.filter, [&](const AddressRange& r) { return r.first <= i.pc && i.pc <= r.last; });
   });
 }
 

@@ -66,8 +66,8 @@ class Lister {
 
 Lister::Lister(const TranslatedCode& code, Addresses addresses)
     : code_(code), addresses_(addresses) {
-  QUINCE_ASSERT(ZYAN_SUCCESS(
-      ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
+  QUINCE_ASSERT(
+      ZYAN_SUCCESS(ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
   QUINCE_ASSERT(ZYAN_SUCCESS(ZydisFormatterInit(&formatter_, ZYDIS_FORMATTER_STYLE_INTEL)));
   const auto property = [&](ZydisFormatterProperty p, ZyanUPointer value) {
     QUINCE_ASSERT(ZYAN_SUCCESS(ZydisFormatterSetProperty(&formatter_, p, value)));
@@ -117,8 +117,8 @@ ZyanStatus Lister::print_displacement(const ZydisFormatter* f, ZydisFormatterBuf
 ZyanStatus Lister::print_number(const ZydisFormatter* f, ZydisFormatterBuffer* out,
                                 ZydisFormatterContext* context) {
   const auto& lister = *static_cast<const Lister*>(context->user_data);
-  const auto end = static_cast<u32>(context->runtime_address - lister.start()) +
-                   context->instruction->length;
+  const auto end =
+      static_cast<u32>(context->runtime_address - lister.start()) + context->instruction->length;
   const auto it = std::ranges::find(lister.code_.pointers, end, &cpu::jit::CodePointer::end);
   if (it == lister.code_.pointers.end()) return lister.plain_number_(f, out, context);
   if (lister.addresses_ == Addresses::Symbolic) return append(out, fmt::format("<{}>", it->what));
@@ -200,9 +200,9 @@ void Lister::find_targets() {
 
 std::string Lister::text_of(const Decoded& d, u32 offset) {
   std::array<char, 256> buffer{};
-  if (ZYAN_FAILED(ZydisFormatterFormatInstruction(
-          &formatter_, &d.insn, d.operands.data(), d.insn.operand_count_visible, buffer.data(),
-          buffer.size(), start() + offset, this)))
+  if (ZYAN_FAILED(ZydisFormatterFormatInstruction(&formatter_, &d.insn, d.operands.data(),
+                                                  d.insn.operand_count_visible, buffer.data(),
+                                                  buffer.size(), start() + offset, this)))
     return "?";
   std::string text = buffer.data();
   // There is nothing to print for a distance of 0.

@@ -20,11 +20,12 @@ enum class Addresses : u8 {
 struct HostLine {
   u32 offset = 0;  ///< in the region's code
   u32 bytes = 0;
-  std::size_t part = 0;   ///< of TranslatedCode::parts
-  bool known = true;      ///< false: these bytes are no instruction
-  std::string_view need;  ///< the extension that the host must have, by Zydis's name: "BMI2"; or "BASE"
-  std::string label;      ///< Symbolic: how others call this place; empty: nobody does
-  std::string text;       ///< Intel's syntax; "[r15+nzcv]" is the CpuState's member
+  std::size_t part = 0;  ///< of TranslatedCode::parts
+  bool known = true;     ///< false: these bytes are no instruction
+  std::string_view
+      need;           ///< the extension that the host must have, by Zydis's name: "BMI2"; or "BASE"
+  std::string label;  ///< Symbolic: how others call this place; empty: nobody does
+  std::string text;   ///< Intel's syntax; "[r15+nzcv]" is the CpuState's member
 };
 
 /// All of a region's code, in order.

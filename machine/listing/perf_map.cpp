@@ -26,8 +26,7 @@ Result<PerfMap> PerfMap::create(const std::string& path) {
 }
 
 void PerfMap::add(const u8* start, std::size_t bytes, std::string_view name) const {
-  const std::string line =
-      fmt::format("{:x} {:x} {}\n", reinterpret_cast<u64>(start), bytes, name);
+  const std::string line = fmt::format("{:x} {:x} {}\n", reinterpret_cast<u64>(start), bytes, name);
   (void)!::write(fd_.get(), line.data(), line.size());  // one append, whole
 }
 

@@ -167,7 +167,7 @@ bool Words::left_out(u32 w) const {
   const int row = a64::decode_row(w);
   if (row < 0) return false;
   const std::string_view id = a64::rows()[static_cast<std::size_t>(row)].id;
-  static const std::set<std::string_view> kOut = {"WFI", "WFE", "WFIT", "WFET", "YIELD", "HVC",
+  static const std::set<std::string_view> kOut = {"WFI", "WFE", "WFIT", "WFET",   "YIELD",  "HVC",
                                                   "SMC", "HLT", "ERET", "ERETAA", "ERETAB", "DRPS"};
   if (kOut.contains(id)) return true;
   if (id == "MSR_reg") {  // SCTLR, CPACR; TTBR, TCR; MAIR; VBAR; debug and PMU

@@ -109,9 +109,7 @@ constexpr u64 kData = VcpuHarness::kDataBlock, kDataSize = 0x4000;
 /// Runs a program until it is translated as a whole.
 void record(const Program& program, Recorder& recorder) {
   const VcpuHarness::Translation translation{
-      .threshold = 3,
-      .observer = &recorder,
-      .several = program.file == "several_cpus"};
+      .threshold = 3, .observer = &recorder, .several = program.file == "several_cpus"};
   cpu::CpuModel model;
   model.name = "everything";
   model.features.set();
@@ -181,8 +179,8 @@ TEST(HostCode, IsThatOfTheFiles) {
 TEST(HostCode, TheFloorIsSse42AndAvx) {
   if (!cpu::translation_supported()) GTEST_SKIP() << "nothing is translated on this host";
   const HostLimit limit(kFloor);
-  const std::set<std::string> floor = {"BASE",     "LONGMODE", "SSE",  "SSE2", "SSE3",
-                                       "SSSE3",    "SSE4",     "AVX",  "CMOV", "LAHF"};
+  const std::set<std::string> floor = {"BASE",  "LONGMODE", "SSE", "SSE2", "SSE3",
+                                       "SSSE3", "SSE4",     "AVX", "CMOV", "LAHF"};
   bool seen_avx = false;
   for (const Program& p : programs()) {
     Recorder recorder(p);

@@ -285,8 +285,7 @@ void Emitter::eval_sub(const Node& n, const Reg64& to) {
 /// How many bits of `to` are zero above the highest that is not.
 void Emitter::count_zeros(bool sf, const Reg64& to) {
   clobber_flags();
-  if (shared_.host.lzcnt)
-    return sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
+  if (shared_.host.lzcnt) return sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
   // BSR gives the number of the highest bit, and ZF where there is none: then it is one that makes
   // the result the width.
   const u32 last = sf ? 63 : 31;

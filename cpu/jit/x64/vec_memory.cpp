@@ -33,7 +33,8 @@ bool ld1(Emitter& e, u32 insn) {
   VectorCode v(e);
   if (v.checks_alignment()) return false;
   const Access a(v, insn);
-  for (unsigned n = 0; n < N; ++n) v.load(Xmm(static_cast<int>(n)), a.base, n * a.bytes, a.bytes, a.element);
+  for (unsigned n = 0; n < N; ++n)
+    v.load(Xmm(static_cast<int>(n)), a.base, n * a.bytes, a.bytes, a.element);
   for (unsigned n = 0; n < N; ++n) v.finish(true, a.reg(n), Xmm(static_cast<int>(n)));
   write_back(v, a, insn, N * a.bytes);
   return true;

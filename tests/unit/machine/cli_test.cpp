@@ -335,7 +335,8 @@ TEST_F(Cli, GuestPowersOff) {
 TEST_F(Cli, TranslatedCodeIsListed) {
   write("loop", std::string("\x01\x7d\x80\xd2\x21\x04\x00\xf1\xe1\xff\xff\x54", 12) + kPowerOff);
   const std::string loader = "loader,file=" + file("loop") + ",addr=0x70000000,cpu-num=0";
-  const Args args = {"-device", loader, "-engine", "jit", "-D", file("log"), "-d", "in_asm,out_asm"};
+  const Args args = {"-device", loader,      "-engine", "jit",
+                     "-D",      file("log"), "-d",      "in_asm,out_asm"};
   const Outcome o = quince(args);
   if (o.err.find("-engine jit") != o.err.npos) GTEST_SKIP() << o.err;
   EXPECT_EQ(o.status, 0) << o.err;

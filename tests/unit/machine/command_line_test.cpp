@@ -334,6 +334,7 @@ const Bad kBad[] = {
     {{"-seed", "x"}, "-seed: 'x' is not a number"},
     {{"-action", "panic=run"}, "-action: panic=run is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause, panic=none|pause|shutdown|exit-failure)"},
     {{"-action", "reboot=pause"}, "-action: reboot=pause is not implemented (reboot=reset|shutdown, shutdown=poweroff|pause, panic=none|pause|shutdown|exit-failure)"},
+    {{"-jitdump"}, "-jitdump: it is not implemented; -perfmap gives perf the names of translated code"},
     {{"-dfilter", "7"}, "-dfilter: '7' is not FIRST..LAST, FIRST+SIZE or LAST-SIZE"},
     {{"-d", "guest_errors,bogus"}, "-d: log item 'bogus' is not known; 'help' lists what is"},
     {{"-d", "unimp,"}, "-d: log item '' is not known; 'help' lists what is"},

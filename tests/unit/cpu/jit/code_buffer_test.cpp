@@ -20,9 +20,7 @@ namespace {
 
 constexpr u8 kFortyTwo[] = {0xb8, 42, 0, 0, 0, 0xc3};  // mov eax, 42; ret
 
-int call(const u8* code) {
-  return reinterpret_cast<int (*)()>(reinterpret_cast<u64>(code))();
-}
+int call(const u8* code) { return reinterpret_cast<int (*)()>(reinterpret_cast<u64>(code))(); }
 
 TEST(CodeBuffer, WhatIsWrittenInOneViewRunsInTheOther) {
   for (const auto views : {CodeBuffer::Views::Auto, CodeBuffer::Views::Two}) {
@@ -69,7 +67,8 @@ int run_a_loop() {
              0) != MAP_FAILED)
     return 1;
   CpuModel model;
-  model.name = "base";
+  model.name = "everything";
+  model.features.set();
   const quince::test::VcpuHarness::Translation translation;
   quince::test::VcpuHarness harness(model, quince::test::VcpuHarness::kDataBlock, 0x1000,
                                     &translation);

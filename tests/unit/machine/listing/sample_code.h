@@ -28,7 +28,7 @@ struct SampleCode {
 
   using Kind = cpu::jit::CodePart::Kind;
   std::vector<u8> routines = std::vector<u8>(16);
-  std::vector<cpu::jit::ListedInsn> insns = {{kPc, 0x8b02'0020},      // add x0, x1, x2
+  std::vector<cpu::jit::ListedInsn> insns = {{kPc, 0x8b02'0020},        // add x0, x1, x2
                                              {kPc + 16, 0x0000'0000}};  // udf #0
   std::vector<u8> bytes = {
       0x49, 0x8b, 0x1f,                                            // mov rbx, [r15]

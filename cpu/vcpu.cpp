@@ -158,6 +158,14 @@ void Vcpu::context_changed() {
     for (unsigned i = 0; i < model_.watchpoints; ++i) watchpoints_ |= bit(s.sys.dbgwcr[i], 0);
   }
   debug_ = breakpoints || (bit(s.sys.mdscr_el1, 0) && !locked);
+  const pauth::Regime regime{.tcr = s.sys.tcr_el1,
+                             .pauth2 = has(Feature::PAuth2),
+                             .fpac = has(Feature::FPAC),
+                             .qarma5 = has(Feature::PACQARMA5)};
+  pac_layout_ = pauth::instruction_layout(regime);
+  const bool computable = has(Feature::PAuth) && regime.pauth2 && !regime.qarma5;
+  pac_layout_.usable[0] = computable && bit(s.sys.sctlr_el1, 31);  // EnIA
+  pac_layout_.usable[1] = computable && bit(s.sys.sctlr_el1, 30);  // EnIB
   flush_l1();
   el_changed();
 }

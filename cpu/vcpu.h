@@ -19,6 +19,7 @@
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
 #include "cpu/model.h"
+#include "cpu/pauth/pac.h"
 #include "cpu/state.h"
 #include "hw/core/address_space.h"
 #include "hw/core/irq.h"
@@ -540,6 +541,7 @@ class Vcpu final : public hw::IrqSink {
   void update_poll_mask();
 
   const TlbEntry* l1_base_ = nullptr;  ///< l1_[mmu_index_]
+  pauth::PacLayout pac_layout_;
   u64 native_page_ = 0;                ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.

@@ -194,7 +194,8 @@ Native::Distances Native::distances(const Vcpu& c) {
           .begun = from(&c.native_begun_),
           .begun_btype = from(&c.begun_btype_),
           .l1_el0 = from(c.l1_[0].data()),
-          .page = from(&c.native_page_)};
+          .page = from(&c.native_page_),
+          .pac = from(&c.pac_layout_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

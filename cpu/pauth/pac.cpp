@@ -43,6 +43,14 @@ u64 canonical(u64 ptr, const Layout& l, bool half) {
 
 }  // namespace
 
+PacLayout instruction_layout(const Regime& r) {
+  PacLayout out;
+  for (unsigned half = 0; half < 2; ++half)
+    out.extension[half] = layout_of(r, u64{half} << 55, half, false).mask | (u64{1} << 55);
+  out.half_bit = tbi_of(r, 0, false) || tbi_of(r, 1, false) ? 55 : 63;
+  return out;
+}
+
 u64 compute_pac(const Regime& r, u64 data, u64 modifier, Key key) {
   return r.qarma5 ? compute_pac_qarma5(data, modifier, key)
                   : compute_pac_impdef(data, modifier, key);

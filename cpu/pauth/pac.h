@@ -17,6 +17,15 @@ struct Regime {
   bool qarma5 = false;  ///< else the implementation-defined hash
 };
 
+/// Signed instruction addresses, for code that computes them with compute_pac_impdef() itself; `usable`: for keys IA and IB,
+/// whether it may (they are enabled, FEAT_PAuth2, that hash).
+struct PacLayout {
+  u64 extension[2] = {};  ///< by half: bits of the code, and 55
+  u8 half_bit = 55;       ///< that tells the halves apart where a code is added
+  u8 usable[2] = {};
+};
+PacLayout instruction_layout(const Regime& r);
+
 /// ComputePAC().
 u64 compute_pac(const Regime& r, u64 data, u64 modifier, Key key);
 

@@ -66,6 +66,9 @@ struct Shared {
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
   const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
+  /// RAX: a pointer, RDX: a modifier; RAX: signed, or authenticated and ZF. For keys IA and IB: twice the key, and one more
+  /// to authenticate. Others than RAX, RCX and RDX stay.
+  std::array<const u8*, 4> pac{};
   const u8* small_call = nullptr;    ///< the same, and registers are kept
 };
 
@@ -108,7 +111,7 @@ class Emitter {
     Val value;
   };
   friend class AtomicCode;
-  friend bool light_call(Emitter& e, u32 insn);
+  friend class PauthCode;
   friend class VectorCode;
   struct Vec {
     s8 xmm = -1;  ///< loaded
@@ -372,7 +375,6 @@ class Emitter {
   void emit_vector_routines();
   void emit_slow(Stub& s);
   void emit_atomic_call(Stub& s);
-  bool call_lightly();
   void emit_literals();
   Site& site();
   void load_constant(const Reg64& to, const Site* p) { load_pointer(to, p, "site"); }

@@ -65,6 +65,6 @@ std::span<const HostRow> host_rows_fp();
 std::span<const HostRow> host_rows_crypto();
 std::span<const HostRow> host_rows_memory();
 std::span<const HostRow> host_rows_atomics();
-std::span<const HostRow> host_rows_light();
+std::span<const HostRow> host_rows_pauth();
 
 }  // namespace quince::cpu::jit

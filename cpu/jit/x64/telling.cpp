@@ -46,6 +46,7 @@ void Telling::name_state(const Native::Distances& at) {
   name(at.begun, 8, "begun");
   name(at.begun_btype, 1, "begun_btype");
   name(at.page, 8, "page");
+  name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)
     name(at.jumps[level], Native::kJumps * 16, fmt::format("jumps_el{}", level));
@@ -59,7 +60,11 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
                      {shared.load_missed, "load_missed"},
                      {shared.store_missed, "store_missed"},
                      {shared.small_call, "small_call"},
-                     {shared.call, "call"}};
+                     {shared.call, "call"},
+                     {shared.pac[0], "sign_a"},
+                     {shared.pac[1], "authenticate_a"},
+                     {shared.pac[2], "sign_b"},
+                     {shared.pac[3], "authenticate_b"}};
   for (CodeNames::Routine& r : names_.routines) r.at = buffer_.run_view(r.at);
   names_.routines_end = buffer_.run_view(thunks.enter + thunks.bytes);
   std::ranges::sort(names_.routines, {}, &CodeNames::Routine::at);

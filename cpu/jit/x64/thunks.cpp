@@ -130,6 +130,9 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   shared.store_missed = call(targets.store_missed, keeping(false));
   shared.small_call = call(targets.call, keeping(false));
   shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
+  for (unsigned key = 0; key < 2; ++key)
+    for (const bool authenticates : {false, true})
+      shared.pac[2 * key + authenticates] = pauth_routine(x, shared, key, authenticates);
   enter = start;
   bytes = x.getSize();
 }

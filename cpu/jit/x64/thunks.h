@@ -22,4 +22,7 @@ struct Thunks {
   std::size_t bytes = 0;
 };
 
+/// Writes the routine of Shared::pac for key IA (0) or IB (1) (pauth.cpp).
+const u8* pauth_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned key, bool authenticates);
+
 }  // namespace quince::cpu::jit

@@ -338,6 +338,8 @@ bool Vcpu::load_slow(u64 va, unsigned size, void* out, MemOp op) {
   if (!read_piece(va, first, n, data)) return false;
   if (n < size && !read_piece(va + n, second, size - n, data + n)) return false;
   std::memcpy(out, data, size);
+  if (access_log_ != nullptr) [[unlikely]]
+    access_log_->accessed(va, size, false, data);
   return true;
 }
 
@@ -353,7 +355,10 @@ bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
   if (!reach(va, n, aligned, AccessKind::Write, op, first)) return false;
   if (n < size && !reach(va + n, size - n, aligned, AccessKind::Write, op, second)) return false;
   if (!write_piece(va, first, n, data)) return false;
-  return n == size || write_piece(va + n, second, size - n, data + n);
+  if (n < size && !write_piece(va + n, second, size - n, data + n)) return false;
+  if (access_log_ != nullptr) [[unlikely]]
+    access_log_->accessed(va, size, true, data);
+  return true;
 }
 
 u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,

@@ -283,6 +283,30 @@ RunExit Vcpu::run(u64 budget) {
   return s.powered_on ? exit_ : RunExit::Halted;
 }
 
+/// The instruction at s.pc, on the interpreter, with nothing in front of it but its fetch and what that looks at.
+/// False: that took an exception instead.
+bool Vcpu::step() {
+  redirect_ = false;
+  const Op* op = fetch();
+  if (op == nullptr) return false;
+  redirect_ = false;
+  step_ran_ = true;
+  op = op->fn(*this, op);
+  step_ran_ = false;
+  end_step(op);
+  cur_ = nullptr;
+  return true;
+}
+
+/// Counts a stepped instruction, whose handler gave `op`.
+void Vcpu::end_step(const Op* op) {
+  if (op == nullptr) return;
+  const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
+  retired_ += static_cast<u64>(n);
+  budget_ -= n;
+  s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
+}
+
 /// One instruction, with software step and breakpoints (D2.12, D2.8).
 void Vcpu::step_debug() {
   const auto step_enabled = [this] {
@@ -304,12 +328,7 @@ void Vcpu::step_debug() {
     step_ran_ = true;
     op = op->fn(*this, op);
     step_ran_ = false;
-    if (op != nullptr) {
-      const s64 n = op - block_start_;  // 1 after straight-line code, 0 after a branch
-      retired_ += static_cast<u64>(n);
-      budget_ -= n;
-      s.pc = page_va_ + 4 * static_cast<u64>(op - page_->ops.data());
-    }
+    end_step(op);
     // Exception entry has cleared SS; ERET has set it, and is a stepped instruction itself.
     if (step && (s.pstate.ss != 0 || eret)) {
       s.pstate.ss = 0;  // active-not-pending becomes active-pending

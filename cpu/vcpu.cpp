@@ -18,8 +18,8 @@ Vcpu::~Vcpu() = default;
 
 Result<void> translation_supported() { return jit::Jit::supported(); }
 
-Result<void> Vcpu::use_jit(std::size_t bytes, u8 threshold) {
-  jit_ = TRY(jit::Jit::create(*this, bytes, threshold));
+Result<void> Vcpu::use_jit(const TranslationOptions& options) {
+  jit_ = TRY(jit::Jit::create(*this, options));
   pending_.fetch_or(kTranslate, std::memory_order_acq_rel);
   return {};
 }
@@ -139,13 +139,19 @@ void Vcpu::el_changed() {
   const u64 sctlr = s.sys.sctlr_el1;
   const bool el0 = s.pstate.el == 0;
   mmu_index_ = el0 ? 0 : s.pstate.pan != 0 ? 2 : 1;
-  l1_base_ = l1_[mmu_index_].data();
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
+  l1_base_ = blind_ ? empty_l1_.data() : l1_[mmu_index_].data();
+  unprivileged_base_ = blind_ ? empty_l1_.data() : l1_[unprivileged_index_].data();
   sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
   const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);
   fp_enabled_ = fpen == 3 || (fpen == 1 && !el0);
   bti_ = has(Feature::BTI);
   update_poll_mask();
+}
+
+void Vcpu::set_blind(bool blind) {
+  blind_ = blind;
+  el_changed();
 }
 
 void Vcpu::context_changed() {

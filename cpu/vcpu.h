@@ -7,7 +7,9 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/addr.h"
@@ -31,10 +33,22 @@ namespace quince::cpu {
 /// Whether Vcpu::use_jit() can work on this host; fails with the reason.
 Result<void> translation_supported();
 
+/// How instructions are translated.
+struct TranslationOptions {
+  std::size_t bytes = 16 * MiB;  ///< of host memory for code
+  u8 threshold = 128;  ///< an instruction is translated when it was the target of a branch so often
+  bool lockstep = false;  ///< the interpreter does the same, and the first difference ends run()
+  u64 chaos =
+      0;  ///< a seed: much is forgotten, done the slow way and left early, at random; 0: not
+  /// For tests: the first instruction is translated as if it were the second.
+  std::optional<std::pair<u32, u32>> mistake = {};
+};
+
 class Vcpu;
 namespace jit {
 class CodeObserver;
 class Jit;
+class Lockstep;
 struct Native;
 }  // namespace jit
 
@@ -139,6 +153,16 @@ enum class RunExit : u8 {
   Wfe,      ///< waits for an event
   Yield,    ///< YIELD: another vCPU may run
   Halted,   ///< powered off, or the machine stops
+  Differs,  ///< lockstep: the engines do not agree; the report is in the log
+};
+
+/// Hears of loads and stores that went well, but for atomic and exclusive ones (cpu/jit/lockstep.h).
+class AccessLog {
+ public:
+  virtual void accessed(u64 va, unsigned size, bool write, const void* data) = 0;
+
+ protected:
+  ~AccessLog() = default;
 };
 
 class Vcpu final : public hw::IrqSink {
@@ -164,9 +188,8 @@ class Vcpu final : public hw::IrqSink {
   /// After a load: everything derived from the state.
   void restored();
 
-  /// Has translated code run besides the interpreter's (cpu/jit), in at most `bytes` of host memory, once an
-  /// instruction was the target of a branch `threshold` times.  Before the first run().
-  Result<void> use_jit(std::size_t bytes, u8 threshold = 128);
+  /// Has translated code run besides the interpreter's (cpu/jit).  Before the first run().
+  Result<void> use_jit(const TranslationOptions& options);
   const jit::Jit* translator() const { return jit_.get(); }
 
   // ---- Running (the vCPU's own thread) ---------------------------------------------------------
@@ -263,7 +286,7 @@ class Vcpu final : public hw::IrqSink {
   /// need no look at anything but the first-level TLB; else null, and nothing has happened.
   template <bool kWrite>
   u8* fast_memory(u64 va, unsigned n, unsigned align) const {
-    const TlbEntry& t = l1_[mmu_index_][l1_index(va)];
+    const TlbEntry& t = l1_base_[l1_index(va)];
     if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
         (va & (align - 1) & alignment_mask_) != 0) {
       return nullptr;
@@ -411,6 +434,7 @@ class Vcpu final : public hw::IrqSink {
 
  private:
   friend jit::Jit;
+  friend jit::Lockstep;
   friend jit::Native;
 
   static constexpr u32 kIrq = 1, kFiq = 2, kExit = 4, kMaintenance = 8, kEvent = 16;
@@ -460,7 +484,7 @@ class Vcpu final : public hw::IrqSink {
   };
 
   const TlbEntry& l1_entry(u64 va, MemOp op) const {
-    return l1_[op.unprivileged ? unprivileged_index_ : mmu_index_][l1_index(va)];
+    return (op.unprivileged ? unprivileged_base_ : l1_base_)[l1_index(va)];
   }
   /// Aligned as the fast path needs it; the slow path has the exact rules.
   bool aligned_for(u64 va, u64 size, MemOp op) const {
@@ -520,6 +544,8 @@ class Vcpu final : public hw::IrqSink {
   void take_interrupt();
   CodePage* code_page(PhysAddr pa, const u8* host);
   void step_debug();
+  bool step();
+  void end_step(const Op* op);
   bool landing_pad(u32 insn) const;
   bool may_begin(bool guarded, u32 insn);
   u64 branch_address(u64 pc) const;
@@ -531,6 +557,8 @@ class Vcpu final : public hw::IrqSink {
   void look_for_loop(u64 at);
   void set_el(unsigned el, unsigned spsel);
   void el_changed();
+  /// Sends every plain access the slow way, or no longer.
+  void set_blind(bool blind);
   /// True, with the exception taken, when a breakpoint or watchpoint matches.
   bool breakpoint_hit(u64 pc);
   bool watchpoint_hit(u64 va, unsigned size, AccessKind kind, MemOp op);
@@ -540,9 +568,11 @@ class Vcpu final : public hw::IrqSink {
   void raise(u32 bits);
   void update_poll_mask();
 
-  const TlbEntry* l1_base_ = nullptr;  ///< l1_[mmu_index_]
+  // Of l1_, or empty_l1_: what plain accesses look at, and LDTR and STTR.
+  const TlbEntry* l1_base_ = nullptr;
+  const TlbEntry* unprivileged_base_ = nullptr;
   pauth::PacLayout pac_layout_;
-  u64 native_page_ = 0;                ///< virtual page of the translated code that runs
+  u64 native_page_ = 0;  ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
   s64 native_begun_ = kNeverBegun;
@@ -561,8 +591,10 @@ class Vcpu final : public hw::IrqSink {
   TracePoint trace_exception_;
 
   // Derived from the state by context_changed().
-  unsigned mmu_index_ = 1;       ///< which L1: 0 EL0, 1 EL1, 2 EL1 with PAN
+  unsigned mmu_index_ = 1;       ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
+  bool blind_ = false;               ///< no access finds the first-level TLB
+  AccessLog* access_log_ = nullptr;  ///< hears of accesses that do not
   u8 code_log2_size_ = 12;       ///< the largest page or block that code was in since flush_l1()
   /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
   std::bitset<4096> pieces_;
@@ -584,7 +616,8 @@ class Vcpu final : public hw::IrqSink {
   u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
   bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
 
-  std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};
+  std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
+  const std::array<TlbEntry, kL1Entries> empty_l1_{};
   std::array<RecentEntry, kRecentEntries> recent_{};
   u64 l1_age_ = 0;
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};

@@ -194,12 +194,12 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
   model_ = std::move(model);
   power_ = std::make_unique<std::atomic<CpuPower>[]>(config_.cpus);
   executed_ = std::make_unique<std::atomic<u64>[]>(config_.cpus);
-  auto engine = config_.engine.kind;
-  if (engine != EngineConfig::Kind::Interp) {
+  using Kind = EngineConfig::Kind;
+  Kind engine = config_.engine.kind;
+  if (engine != Kind::Interp) {
     const Result<void> can = cpu::translation_supported();
-    if (!can && engine == EngineConfig::Kind::Jit)
-      return tl::unexpected(can.error().in("-engine jit"));
-    engine = can ? EngineConfig::Kind::Jit : EngineConfig::Kind::Interp;
+    if (!can && engine != Kind::Default) return tl::unexpected(can.error().in("-engine"));
+    if (engine == Kind::Default) engine = can ? Kind::Jit : Kind::Interp;
   }
   TRY_VOID(build_code_log(engine == EngineConfig::Kind::Jit));
   for (unsigned i = 0; i < config_.cpus; ++i) {
@@ -220,8 +220,11 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
                          .code_observer = code_log_.get()};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};
     auto c = std::make_unique<cpu::Vcpu>(i, mpidr_of(i), model_, ports);
-    if (engine == EngineConfig::Kind::Jit)
-      TRY_VOID(c->use_jit(std::max(config_.engine.code_bytes / config_.cpus, u64{1} * MiB)));
+    if (engine != Kind::Interp)
+      TRY_VOID(
+          c->use_jit({.bytes = std::max(config_.engine.code_bytes / config_.cpus, u64{1} * MiB),
+                      .lockstep = engine == Kind::Lockstep,
+                      .chaos = config_.engine.chaos}));
     c->connect_pmu(hw::IrqLine(gic.ppi_sink(i), kPpiPmu));
     gic.connect_cpu(i, hw::IrqLine(*c, 0), hw::IrqLine(*c, 1));
     device_list_.push_back(timer.get());

@@ -85,11 +85,13 @@ struct DisplayConfig {
 /// What runs the guest's instructions.
 struct EngineConfig {
   enum class Kind : u8 {
-    Default,  ///< Jit where the host can, else Interp
-    Interp,   ///< the interpreter alone
-    Jit,      ///< translated code, and the interpreter for what ran seldom
+    Default,   ///< Jit where the host can, else Interp
+    Interp,    ///< the interpreter alone
+    Jit,       ///< translated code, and the interpreter for what ran seldom
+    Lockstep,  ///< the same, and the interpreter for all; the first difference ends the run
   };
   Kind kind = Kind::Default;   ///< -engine
+  u64 chaos = 0;               ///< -engine jit,chaos=: TranslationOptions::chaos
   u64 code_bytes = 128 * MiB;  ///< -accel tcg,tb-size=: for translated code, of all vCPUs together
 };
 

@@ -58,8 +58,12 @@ enum class StopCause : u8 {
   GuestPanic,
   GuestExit,
   HostQuit,
-  HostSignal
+  HostSignal,
+  InternalError  ///< the emulator found an error of its own
 };
+
+/// The exit status of a run that ends with an error of the emulator's own.
+inline constexpr int kInternalError = 125;
 
 /// What PSCI AFFINITY_INFO answers.
 enum class CpuPower : u8 { On = 0, Off = 1, OnPending = 2 };

@@ -25,7 +25,7 @@ void complain(std::string text) {
   std::fputs(("quince: " + text + "\n").c_str(), stderr);
 }
 
-constexpr int kInternalError = 125;
+using namespace quince::machine;
 
 /// Calls `fn`; where a library has run out of something, says so and returns kInternalError.
 template <class F>
@@ -49,8 +49,6 @@ void occupy_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) == -1 && ::open("/dev/null", O_RDWR) != fd) return;
 }
-
-using namespace quince::machine;
 
 /// Whether a desktop is there to show a window on.
 bool has_desktop() {

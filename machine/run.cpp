@@ -41,7 +41,8 @@ void Machine::request_stop(StopCause cause) {
   u8 none = 0;
   // The host's word is final: a guest that resets or, with -no-shutdown, powers off at that moment
   // must not undo it.  Among vCPUs, several of which may ask at once, the first one counts.
-  if (cause == StopCause::HostQuit || cause == StopCause::HostSignal)
+  if (cause == StopCause::HostQuit || cause == StopCause::HostSignal ||
+      cause == StopCause::InternalError)
     stop_cause_.store(code);
   else
     stop_cause_.compare_exchange_strong(none, code);
@@ -199,6 +200,9 @@ void Machine::cpu_thread(CpuThread& t) {
         std::this_thread::yield();
       else
         std::this_thread::sleep_for(kYieldPause);
+    } else if (why == cpu::RunExit::Differs) {
+      request_stop(StopCause::InternalError);
+      while (go_now()) wait_for_wake(t, hw::kNever);
     } else if (why == cpu::RunExit::Halted) {
       power_[c.index()].store(CpuPower::Off);  // only now may CPU_ON touch its state
     }
@@ -306,6 +310,7 @@ bool Machine::run_slice(std::size_t index) {
   if (why == cpu::RunExit::Wfi) c.s.waiting = cpu::Wait::Interrupt;
   if (why == cpu::RunExit::Wfe) c.s.waiting = cpu::Wait::Event;
   if (why == cpu::RunExit::Halted) power_[index].store(CpuPower::Off);
+  if (why == cpu::RunExit::Differs) request_stop(StopCause::InternalError);
   return true;
 }
 
@@ -402,6 +407,7 @@ int Machine::run() {
   backends_->quiesce();
   if (*finished_ == StopCause::GuestPanic)
     return config_.actions.panic == PanicAction::ExitFailure ? EXIT_FAILURE : 0;
+  if (*finished_ == StopCause::InternalError) return kInternalError;
   return *finished_ == StopCause::GuestExit ? guest_status_.load() : 0;
 }
 

@@ -10,7 +10,9 @@
 #include "cpu/fp/fp.h"
 #include "cpu/host_atomic.h"
 #include "cpu/interp/rows.h"
+#include "cpu/jit/chaos.h"
 #include "cpu/jit/code_buffer.h"
+#include "cpu/jit/lockstep.h"
 #include "cpu/jit/native.h"
 #include "cpu/jit/region.h"
 #include "cpu/jit/x64/emitter.h"
@@ -129,6 +131,34 @@ struct Native::Calls {
     return 0;
   }
   static const u8* next(Vcpu* c, u64 from) { return c->jit_->next(from); }
+  // The same three with `chaos`.
+  static void flush_now_and_then(Vcpu& c) {
+    if (c.jit_->chaos_->one_in(Chaos::kFlushInAccess)) c.flush_l1();
+  }
+  static u64 load_in_chaos(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    flush_now_and_then(*c);
+    return load_missed(c, va, site, budget);
+  }
+  static u64 store_in_chaos(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    flush_now_and_then(*c);
+    return store_missed(c, va, site, budget);
+  }
+  static u64 call_in_chaos(Vcpu* c, u64 va, const Site* site, s64 budget) {
+    flush_now_and_then(*c);
+    return call(c, va, site, budget);
+  }
+  static ThunkTargets targets(bool chaos) {
+    if (chaos) return {&load_in_chaos, &store_in_chaos, &call_in_chaos, &call_in_chaos, &next};
+    return {&load_missed, &store_missed, &call, &call, &next};
+  }
+  static void flush_l1(Vcpu& c) { c.flush_l1(); }
+  static void set_blind(Vcpu& c, bool blind) { c.set_blind(blind); }
+  /// The rest comes back when what is left is used up (Vcpu::budget_used).
+  static void shorten_budget(Vcpu& c, s64 n) {
+    if (c.budget_ <= n) return;
+    c.budget_rest_ += c.budget_ - n;
+    c.budget_ = n;
+  }
   static void prepare(Vcpu& c, s64 budget) {
     c.native_page_ = c.page_va_;
     c.native_start_ = budget;
@@ -175,7 +205,7 @@ struct Native::Calls {
   }
 };
 
-Native::Distances Native::distances(const Vcpu& c) {
+Native::Distances Native::distances(const Vcpu& c, bool blind) {
   const auto* const base = reinterpret_cast<const u8*>(&c.s);
   const auto from = [&](const void* p) {
     return static_cast<int>(static_cast<const u8*>(p) - base);
@@ -193,7 +223,7 @@ Native::Distances Native::distances(const Vcpu& c) {
           .flag_mask = from(&c.flag_mask_),
           .begun = from(&c.native_begun_),
           .begun_btype = from(&c.begun_btype_),
-          .l1_el0 = from(c.l1_[0].data()),
+          .l1_el0 = from(blind ? c.empty_l1_.data() : c.l1_[0].data()),
           .page = from(&c.native_page_),
           .pac = from(&c.pac_layout_)};
 }
@@ -208,15 +238,20 @@ Result<void> Jit::supported() {
   return {};
 }
 
-Result<std::unique_ptr<Jit>> Jit::create(Vcpu& c, std::size_t bytes, u8 threshold) {
+Result<std::unique_ptr<Jit>> Jit::create(Vcpu& c, const TranslationOptions& options) {
   TRY_VOID(supported());
-  std::unique_ptr<Jit> jit(new Jit(c));
-  jit->threshold_ = threshold;
-  TRY_VOID(jit->prepare(bytes));
+  std::unique_ptr<Jit> jit(new Jit(c, options));
+  TRY_VOID(jit->prepare(options.chaos != 0 ? std::min(options.bytes, Chaos::kCodeBytes)
+                                           : options.bytes));
   return jit;
 }
 
-Jit::Jit(Vcpu& c) : c_(c) {
+Jit::Jit(Vcpu& c, const TranslationOptions& options) : c_(c), options_(options) {
+  if (options.lockstep) lockstep_ = std::make_unique<Lockstep>(c);
+  if (options.chaos != 0) {
+    chaos_ = std::make_unique<Chaos>(options.chaos, c.index());
+    options_.threshold = std::min(options.threshold, Chaos::kThreshold);
+  }
   if (c.ports().log != nullptr) trace_.emplace(*c.ports().log, "jit.counters");
 }
 
@@ -247,11 +282,11 @@ Result<void> Jit::prepare(std::size_t bytes) {
   const bool two = views != nullptr && std::string_view(views) == "two-views";
   buffer_ = TRY(CodeBuffer::create(bytes, two ? CodeBuffer::Views::Two : CodeBuffer::Views::Auto));
   shared_ = std::make_unique<Shared>();
-  shared_->at = Native::distances(c_);
+  shared_->at = Native::distances(c_, lockstep_ != nullptr);
   shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
-  const ThunkTargets targets{&Native::Calls::load_missed, &Native::Calls::store_missed,
-                             &Native::Calls::call, &Native::Calls::next};
-  Thunks thunks(buffer_->next(), buffer_->room(), *shared_, targets);
+  const ThunkTargets targets = Native::Calls::targets(chaos_ != nullptr);
+  Thunks thunks(buffer_->next(), buffer_->room(), *shared_,
+                lockstep_ != nullptr ? Lockstep::targets(targets) : targets);
   enter_ =
       reinterpret_cast<decltype(enter_)>(reinterpret_cast<u64>(buffer_->run_view(thunks.enter)));
   unknown_ = buffer_->run_view(thunks.unknown);
@@ -325,6 +360,14 @@ void Jit::forget_all() {
   ++counters_.flushes;
 }
 
+CodePiece Jit::code_at(const Vcpu& c, PhysAddr pa) {
+  const auto page = c.code_.find(pa.page().raw());
+  if (page == c.code_.end() || page->second->translated == nullptr) return {};
+  for (const auto& r : page->second->translated->regions)
+    if (4u * r->index == (pa.raw() & 0xfff)) return {pa.raw(), {r->code.code, r->code.bytes}};
+  return {};
+}
+
 // ---- Running -----------------------------------------------------------------------------------
 
 TranslatedRegion* Jit::find(Page& page, Op& op, StateKey::Bits key) const {
@@ -350,7 +393,11 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
                             .features = &c_.model().features,
                             .host = &shared_->host,
                             .key = key,
-                            .not_decoded = not_decoded()};
+                            .not_decoded = not_decoded(),
+                            .most = chaos_ != nullptr
+                                        ? 1 + static_cast<unsigned>(chaos_->below(kMaxRegionInsns))
+                                        : kMaxRegionInsns,
+                            .mistake = options_.mistake};
   Region region = form_region(source, index);
   if (region.insns.empty()) {
     op.heat = kNever;
@@ -370,7 +417,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
     return nullptr;
   }
   for (const Insn& i : region.insns) {
-    page.code->ops[i.index].insn = i.word;
+    page.code->ops[i.index].insn = i.fetched;
     page.code->ops[i.index].known = true;
   }
   if (telling_ != nullptr) telling_->tell(region, *code, c_.page_va_);
@@ -393,7 +440,7 @@ TranslatedRegion* Jit::region_here(bool may_translate) {
   TranslatedRegion* region = nullptr;
   if (op.region != 0) region = find(*c_.page_->translated, op, Native::Calls::key(c_).bits());
   if (region == nullptr) {
-    if (!may_translate || op.heat == kNever || ++op.heat < threshold_) return nullptr;
+    if (!may_translate || op.heat == kNever || ++op.heat < options_.threshold) return nullptr;
     if (c_.page_->translated == nullptr) {
       c_.page_->translated = pages_.emplace_back(std::make_unique<Page>()).get();
       c_.page_->translated->code = c_.page_;
@@ -430,11 +477,12 @@ void Jit::link(const TranslatedRegion& region) {
 
 /// After translated code: `from` as Shared::leave has it.
 void Jit::left(u64 from) {
-  Native::Calls::finish(c_);
+  if (lockstep_ == nullptr) Native::Calls::finish(c_);
   c_.block_start_ = nullptr;
   left_by_cache_ = from == 1;
   left_from_ = from > 1 ? reinterpret_cast<ExitRecord*>(from) : nullptr;
   if (left_from_ != nullptr) c_.s.pc = Native::Calls::page(c_) + left_from_->target;
+  if (lockstep_ != nullptr) (void)lockstep_->finish();
   if (!dropped_.empty()) left_from_ = nullptr;  // its code may be gone
   if (!left_by_cache_) return;
   left_btype_ = c_.s.pstate.btype;
@@ -464,7 +512,8 @@ const u8* Jit::next(u64 from) {
   left(from);
   count_exit(from);
   // What comes between instructions, and an instruction for the interpreter, are not for here.
-  if (!dropped_.empty() || !c_.goes_straight_on() || Native::Calls::interpret_one(c_)) {
+  if (lockstep_ != nullptr || !dropped_.empty() || !c_.goes_straight_on() ||
+      Native::Calls::interpret_one(c_)) {
     ++counters_.not_straight;
     return nullptr;
   }
@@ -476,9 +525,40 @@ const u8* Jit::next(u64 from) {
   return region->code.code;
 }
 
+/// What `chaos` is for, before a region is looked for.
+void Jit::make_trouble() {
+  if (chaos_->one_in(Chaos::kFlushTlb)) Native::Calls::flush_l1(c_);
+  if (chaos_->one_in(Chaos::kForgetJumps)) forget_jumps();
+  if (!pages_.empty() && chaos_->one_in(Chaos::kForgetPage))
+    forget_page(*pages_[chaos_->below(pages_.size())]->code);
+  if (chaos_->one_in(Chaos::kForgetAll)) forget_all();
+}
+
+void Jit::enter(const TranslatedRegion& region) {
+  link(region);
+  ++counters_.entries;
+  c_.cur_ = nullptr;
+  const bool blind = chaos_ != nullptr && lockstep_ == nullptr && chaos_->one_in(Chaos::kBlind);
+  if (chaos_ != nullptr)
+    Native::Calls::shorten_budget(
+        c_, 1 + static_cast<s64>(
+                    chaos_->below(chaos_->one_in(Chaos::kShort) ? Chaos::kFew : Chaos::kMany)));
+  if (blind) Native::Calls::set_blind(c_, true);
+  const s64 budget = lockstep_ != nullptr ? lockstep_->begin() : Native::Calls::budget(c_);
+  Native::Calls::prepare(c_, budget);
+  enter_(&c_.s, region.code.code, Native::Calls::tlb(c_), budget);
+  if (blind) Native::Calls::set_blind(c_, false);
+}
+
 bool Jit::run() {
   ++counters_.asked;
   dropped_.clear();
+  if (lockstep_ != nullptr && lockstep_->failed()) {
+    lockstep_->stop();
+    return true;
+  }
+  if (chaos_ != nullptr) [[unlikely]]
+    make_trouble();
   TranslatedRegion* region = nullptr;
   if (Native::Calls::interpret_one(c_))
     Native::Calls::interpret_one(c_) = false;
@@ -489,11 +569,7 @@ bool Jit::run() {
     left_by_cache_ = false;
     return false;
   }
-  link(*region);
-  ++counters_.entries;
-  c_.cur_ = nullptr;
-  Native::Calls::prepare(c_, Native::Calls::budget(c_));
-  enter_(&c_.s, region->code.code, Native::Calls::tlb(c_), Native::Calls::budget(c_));
+  enter(*region);
   return true;
 }
 

@@ -14,16 +14,14 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "cpu/jit/state_key.h"
-
-namespace quince::cpu {
-class Vcpu;
-struct CodePage;
-struct Op;
-}  // namespace quince::cpu
+#include "cpu/vcpu.h"
 
 namespace quince::cpu::jit {
 
+class Chaos;
 class CodeBuffer;
+class Lockstep;
+struct CodePiece;
 struct Region;
 struct Shared;
 struct ExitRecord;
@@ -61,8 +59,7 @@ class Jit {
  public:
   /// Why there can be no translated code on this host, or nothing.
   static Result<void> supported();
-  /// `bytes`: for code.
-  static Result<std::unique_ptr<Jit>> create(Vcpu& c, std::size_t bytes, u8 threshold);
+  static Result<std::unique_ptr<Jit>> create(Vcpu& c, const TranslationOptions& options);
   ~Jit();
 
   /// With the page and the instruction of the vCPU's next fetch known: runs translated code from there,
@@ -79,14 +76,20 @@ class Jit {
   void forget_private_jumps();
 
   const JitCounters& counters() const { return counters_; }
+  /// Null when it is not asked for.
+  Lockstep* lockstep() const { return lockstep_.get(); }
+  /// The code of a region that begins at a physical address, one of those with different keys.
+  static CodePiece code_at(const Vcpu& c, PhysAddr pa);
 
  private:
   friend Native;
-  explicit Jit(Vcpu& c);
+  Jit(Vcpu& c, const TranslationOptions& options);
   Result<void> prepare(std::size_t bytes);
   TranslatedRegion* find(Page& page, Op& op, StateKey::Bits key) const;
   TranslatedRegion* translate(Page& page, unsigned index, const StateKey& key);
   TranslatedRegion* region_here(bool may_translate);
+  void enter(const TranslatedRegion& region);
+  void make_trouble();
   void link(const TranslatedRegion& region);
   void left(u64 from);
   void count_exit(u64 from);
@@ -95,7 +98,9 @@ class Jit {
   const u8* next(u64 from);
 
   Vcpu& c_;
-  u8 threshold_ = 0;
+  TranslationOptions options_;
+  std::unique_ptr<Lockstep> lockstep_;
+  std::unique_ptr<Chaos> chaos_;
   std::unique_ptr<CodeBuffer> buffer_;
   std::unique_ptr<Shared> shared_;
   std::unique_ptr<Telling> telling_;  ///< where somebody wants to hear of code

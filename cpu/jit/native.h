@@ -14,7 +14,8 @@ struct Native {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask, begun, begun_btype, l1_el0, page, pac;
   };
-  static Distances distances(const Vcpu& c);
+  /// `blind`: no access may find the first-level TLB.
+  static Distances distances(const Vcpu& c, bool blind);
   static constexpr int kTlbRead = offsetof(Vcpu::TlbEntry, read);
   static constexpr int kTlbWrite = offsetof(Vcpu::TlbEntry, write);
   static constexpr int kTlbAddend = offsetof(Vcpu::TlbEntry, addend);

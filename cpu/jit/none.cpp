@@ -4,13 +4,15 @@
 namespace quince::cpu::jit {
 
 class CodeBuffer {};
+class Lockstep {};
+class Chaos {};
 struct Shared {};
 struct Page {};
 class Telling {};
 
 Result<void> Jit::supported() { return fail("this program was built without translated code"); }
 
-Result<std::unique_ptr<Jit>> Jit::create(Vcpu&, std::size_t, u8) {
+Result<std::unique_ptr<Jit>> Jit::create(Vcpu&, const TranslationOptions&) {
   return tl::unexpected(supported().error());
 }
 

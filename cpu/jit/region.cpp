@@ -88,7 +88,9 @@ Insn::Special special_of(const a64::RowInfo& info, u32 word, const StateKey& key
 Insn look(const RegionSource& source, unsigned index) {
   Insn i;
   i.index = static_cast<u16>(index);
-  i.word = load_le<u32>(source.page->host + 4 * index);
+  i.word = i.fetched = load_le<u32>(source.page->host + 4 * index);
+  if (source.mistake && source.mistake->first == i.word) [[unlikely]]
+    i.word = source.mistake->second;
   const int number = a64::decode_row(i.word);
   const a64::RowInfo* const info =
       number < 0 ? nullptr : &a64::rows()[static_cast<std::size_t>(number)];
@@ -155,7 +157,7 @@ class Former {
   bool executed(unsigned index) const { return source_.page->ops[index].fn != source_.not_decoded; }
   void add(unsigned index) {
     if (index >= CodePage::kOps || (marks_[index] & kLeader) != 0) return;
-    if ((marks_[index] & kIn) == 0 && (!executed(index) || count_ >= kMaxRegionInsns)) return;
+    if ((marks_[index] & kIn) == 0 && (!executed(index) || count_ >= source_.most)) return;
     marks_[index] |= kLeader;
     if ((marks_[index] & kIn) == 0) work_.push_back(static_cast<u16>(index));
   }
@@ -186,7 +188,7 @@ void Former::run_from(unsigned index) {
       marks_[index] |= kLeader;  // reached from two sides
       return;
     }
-    if (count_ >= kMaxRegionInsns) return;
+    if (count_ >= source_.most) return;
     marks_[index] |= kIn;
     ++count_;
     found_.push_back(look(source_, index));

@@ -4,6 +4,8 @@
 // page, as far as the interpreter has run it already: code that never ran is not worth translating.
 #pragma once
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "cpu/jit/rows.h"
@@ -15,8 +17,9 @@ struct HostFeatures;
 
 /// One instruction of a region.
 struct Insn {
-  u32 word = 0;
-  u16 index = 0;  ///< in the page
+  u32 word = 0;     ///< what is translated
+  u32 fetched = 0;  ///< what memory has: the same, but for TranslationOptions::mistake
+  u16 index = 0;    ///< in the page
   const JitRow* row = nullptr;
   Facts facts;
   bool call = false;         ///< translated as a call of its meaning
@@ -66,6 +69,8 @@ struct Region {
   std::array<u16, 32> v_uses{};
 };
 
+inline constexpr unsigned kMaxRegionInsns = 160;
+
 /// What forming a region may look at.
 struct RegionSource {
   const CodePage* page;
@@ -73,9 +78,9 @@ struct RegionSource {
   const HostFeatures* host;
   StateKey key;
   Handler not_decoded;  ///< of an operation that never ran
+  unsigned most = kMaxRegionInsns;                  ///< instructions of the region
+  std::optional<std::pair<u32, u32>> mistake = {};  ///< TranslationOptions::mistake
 };
-
-inline constexpr unsigned kMaxRegionInsns = 160;
 
 /// The region that begins at `index`; without instructions when there is nothing to translate.
 Region form_region(const RegionSource& source, unsigned index);

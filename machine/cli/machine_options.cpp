@@ -209,8 +209,25 @@ Result<void> on_accel(Parser& p, std::string_view v) {
 
 Result<void> on_engine(Parser& p, std::string_view v) {
   using Kind = EngineConfig::Kind;
-  if (v != "interp" && v != "jit") return fail("'{}' is neither interp nor jit", v);
-  p.out.config.engine.kind = v == "jit" ? Kind::Jit : Kind::Interp;
+  EngineConfig& engine = p.out.config.engine;
+  engine.chaos = 0;
+  for (const auto& [key, value] : split_options(v, "engine")) {
+    if (key == "engine") {
+      if (value != "interp" && value != "jit" && value != "lockstep")
+        return fail("'{}' is none of interp, jit and lockstep", value);
+      engine.kind = value == "jit"        ? Kind::Jit
+                    : value == "lockstep" ? Kind::Lockstep
+                                          : Kind::Interp;
+    } else if (key == "chaos") {
+      engine.chaos = TRY(parse_number(value));
+      if (engine.chaos == 0)
+        return fail("chaos={}: a number from 1, where the random numbers begin", value);
+    } else {
+      return fail("property '{}' is not implemented", key);
+    }
+  }
+  if (engine.chaos != 0 && engine.kind == Kind::Interp)
+    return fail("chaos= is for translated code: jit or lockstep");
   return {};
 }
 

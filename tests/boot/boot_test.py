@@ -79,6 +79,12 @@ class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
     def test_one_thread_for_all_cpus(self):
         self.boot_and_exit("-accel", "tcg,thread=single", cpus=2)
 
+    def test_engine_lockstep(self):
+        self.boot_and_exit("-engine", "lockstep", board="virt", append="kpti=off quince.exit")
+
+    def test_engine_chaos_2cpus(self):
+        self.boot_and_exit("-engine", "jit,chaos=2026", board="virt", cpus=2, append="kpti=off quince.exit")
+
     # ---- Devices
 
     def pci(self, board):

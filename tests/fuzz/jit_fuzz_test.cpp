@@ -88,7 +88,7 @@ World::World(cpu::jit::CodeObserver* observer, bool translate)
   ports.code_observer = observer;
   vcpu_ = std::make_unique<cpu::Vcpu>(0, u64{1} << 31, model_, ports);
   if (!translate) return;
-  EXPECT_TRUE(vcpu_->use_jit(8 * MiB, 1));
+  EXPECT_TRUE(vcpu_->use_jit({.bytes = 8 * MiB, .threshold = 1}));
 }
 
 void World::map(u64 va, u64 bytes, u64 attributes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "base/assert.h"
@@ -9,20 +10,34 @@
 
 namespace quince::test {
 
-/// As `quince -engine` has it; "interp-smp" and "jit-smp": as in a machine of several vCPUs, where the
-/// accesses of pairs are single-copy atomic and barriers are code.
+/// As `quince -engine` has it, for instance "lockstep" or "jit,chaos=7"; "interp-smp", "jit-smp" and so on: as in
+/// a machine of several vCPUs, where the accesses of pairs are single-copy atomic and barriers are code.
 inline std::string test_engine() {
   const char* v = std::getenv("QUINCE_TEST_ENGINE");
   return v == nullptr || *v == 0 ? "interp" : v;
 }
 
-inline bool test_translates() { return test_engine().starts_with("jit"); }
-inline bool test_multiprocessor() { return test_engine().ends_with("-smp"); }
+inline bool test_multiprocessor() { return test_engine().find("-smp") != std::string::npos; }
 
-/// A vCPU of a test gets the engine of this run.  What is translated is translated at once, so that
-/// code which runs once is covered, too.
+/// Options for a vCPU's translated code in this run; nothing for the interpreter.  What is translated is
+/// translated at once, so that code which runs once is covered, too.
+inline std::optional<cpu::TranslationOptions> test_translation() {
+  const std::string engine = test_engine();
+  if (engine.starts_with("interp")) return std::nullopt;
+  const bool lockstep = engine.starts_with("lockstep");
+  QUINCE_ASSERT(lockstep || engine.starts_with("jit"));
+  const std::size_t chaos = engine.find(",chaos=");
+  return cpu::TranslationOptions{
+      .bytes = 16 * MiB,
+      .threshold = 1,
+      .lockstep = lockstep,
+      .chaos = chaos == engine.npos ? 0 : std::strtoull(engine.c_str() + chaos + 7, nullptr, 10)};
+}
+inline bool test_translates() { return test_translation().has_value(); }
+
+/// A vCPU of a test gets the engine of this run.
 inline void use_test_engine(cpu::Vcpu& c) {
-  if (test_translates()) QUINCE_ASSERT(c.use_jit(16 * MiB, 1));
+  if (const auto options = test_translation()) QUINCE_ASSERT(c.use_jit(*options));
 }
 
 }  // namespace quince::test

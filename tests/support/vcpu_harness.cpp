@@ -47,7 +47,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size,
                      .log = &log_,
                      .code_observer = translation != nullptr ? translation->observer : nullptr});
   if (translation != nullptr)
-    QUINCE_ASSERT(vcpu_->use_jit(16 * MiB, translation->threshold));
+    QUINCE_ASSERT(vcpu_->use_jit({.threshold = translation->threshold}));
   else
     use_test_engine(*vcpu_);
   const auto level2 = [](u64 va) { return kLevel2 + 8 * ((va >> 21) & 511); };
@@ -96,7 +96,7 @@ void VcpuHarness::prepare(u64 pc) {
 
 bool VcpuHarness::run_to_exception(u64 budget) {
   // Taken branches and exceptions are what the budget counts at once.
-  vcpu_->run(budget);
+  QUINCE_ASSERT(vcpu_->run(budget) != cpu::RunExit::Differs);
   return vcpu_->s.pstate.el == 1;
 }
 

@@ -128,7 +128,7 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   };
   shared.load_missed = call(targets.load_missed, keeping(true));
   shared.store_missed = call(targets.store_missed, keeping(false));
-  shared.small_call = call(targets.call, keeping(false));
+  shared.small_call = call(targets.small_call, keeping(false));
   shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
   for (unsigned key = 0; key < 2; ++key)
     for (const bool authenticates : {false, true})

@@ -10,6 +10,8 @@ struct ThunkTargets {
   u64 (*load_missed)(Vcpu* c, u64 va, const Site* site, s64 budget);
   u64 (*store_missed)(Vcpu* c, u64 va, const Site* site, s64 budget);
   u64 (*call)(Vcpu* c, u64 va, const Site* site, s64 budget);
+  u64 (*small_call)(Vcpu* c, u64 va, const Site* site,
+                    s64 budget);         ///< registers are not all there
   const u8* (*next)(Vcpu* c, u64 from);  ///< where to go on, or null to leave
 };
 

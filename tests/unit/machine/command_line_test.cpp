@@ -399,7 +399,16 @@ TEST(Options, Engine) {
   EXPECT_EQ(kind("--engine=interp"), Engine::Interp);
   EXPECT_EQ(kind("--engine=jit"), Engine::Jit);
   EXPECT_EQ(parse({"-engine", "fast"}).error().message(),
-            "-engine: 'fast' is neither interp nor jit");
+            "-engine: 'fast' is none of interp, jit and lockstep");
+  EXPECT_EQ(kind("--engine=lockstep"), Engine::Lockstep);
+  EXPECT_EQ(kind("--engine=lockstep,chaos=7"), Engine::Lockstep);
+  EXPECT_EQ(parse({"-engine", "jit,chaos=7", "-kernel", "K"})->config.engine.chaos, 7u);
+  EXPECT_EQ(parse({"-engine", "jit,chaos=0"}).error().message(),
+            "-engine: chaos=0: a number from 1, where the random numbers begin");
+  EXPECT_EQ(parse({"-engine", "interp,chaos=1"}).error().message(),
+            "-engine: chaos= is for translated code: jit or lockstep");
+  EXPECT_EQ(parse({"-engine", "jit,speed=1"}).error().message(),
+            "-engine: property 'speed' is not implemented");
   EXPECT_EQ(parse({"--snapshot=on"}).error().message(), "--snapshot: takes no value");
   EXPECT_EQ(parse({"-accel", "tcg,tb-size=64", "-kernel", "K"})->config.engine.code_bytes,
             64 * MiB);

@@ -105,7 +105,9 @@ class LdstMachine final : private cpu::Siblings {
     c.s.pc = kCode;
     c.context_changed();
     c.set_parked(false);
-    while (c.s.sys.esr_el1 == 0) c.run(64);
+    cpu::RunExit why{};
+    while (c.s.sys.esr_el1 == 0 && why != cpu::RunExit::Differs) why = c.run(64);
+    EXPECT_NE(why, cpu::RunExit::Differs);
     c.set_parked(true);
     const u64 esr = c.s.sys.esr_el1;
     return {.ec = static_cast<cpu::ExceptionClass>(esr >> 26),

@@ -86,7 +86,9 @@ struct Bench {
       store_le(ram->data() + v, u32{0x1400'0000});
     c->invalidate_all_code(false);
     c->s.pc = kCode;
-    return c->run(budget);
+    const RunExit why = c->run(budget);
+    EXPECT_NE(why, RunExit::Differs);
+    return why;
   }
 
   u64 load64(u64 pa) const { return load_le<u64>(ram->data() + pa); }

@@ -591,7 +591,7 @@ class Vcpu final : public hw::IrqSink {
   TracePoint trace_exception_;
 
   // Derived from the state by context_changed().
-  unsigned mmu_index_ = 1;       ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
+  unsigned mmu_index_ = 1;           ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   bool blind_ = false;               ///< no access finds the first-level TLB
   AccessLog* access_log_ = nullptr;  ///< hears of accesses that do not

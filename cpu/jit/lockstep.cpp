@@ -236,7 +236,7 @@ void Lockstep::after_fault(const Step& step) {
 
 u64 Lockstep::load(u64 va, const Site& site, s64 budget) {
   u8* const out = c_.bounce_.data();
-  const unsigned size = site.elements << site.log2;
+  const unsigned size = unsigned{site.elements} << site.log2;
   Step* const step = execute(site, budget);
   c_.redirect_ = step == nullptr;
   if (step != nullptr && !transfer(*step, va, size, false, out)) {
@@ -251,7 +251,7 @@ u64 Lockstep::load(u64 va, const Site& site, s64 budget) {
 }
 
 void Lockstep::store(u64 va, const Site& site, s64 budget) {
-  const unsigned size = site.elements << site.log2;
+  const unsigned size = unsigned{site.elements} << site.log2;
   Step* const step = execute(site, budget);
   c_.redirect_ = step == nullptr;
   if (step != nullptr && !transfer(*step, va, size, true, c_.bounce_.data())) {

@@ -152,7 +152,8 @@ void Report::registers() {
 void Report::code(const CodePiece& piece) {
   constexpr std::size_t kMost = 4096, kLine = 48;
   line(
-      "Host code of the region at physical address {:#x}, {} bytes at {}; its first {} in hexadecimal, for instance "
+      "Host code of the region at physical address {:#x}, {} bytes at {}; its first {} in "
+      "hexadecimal, for instance "
       "for",
       piece.pa, piece.code.size(), fmt::ptr(piece.code.data()), std::min(kMost, piece.code.size()));
   line("  xxd -r -p >code.bin; objdump -D -b binary -m i386:x86-64 --adjust-vma={} code.bin",

@@ -350,8 +350,7 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   not_taken.invert = !not_taken.invert;
   jump_if(not_taken, straight_on);
   const FlagState at_branch = flags_;
-  check_loop(taken);
-  x_.jmp(labels_[to], x_.T_NEAR);
+  check_loop(taken, labels_[to]);
   x_.L(straight_on);
   flags_ = at_branch;
   leave_for(b.next, next, number);
@@ -369,7 +368,7 @@ void Emitter::synchronise() {
 }
 
 /// On the way back to the start of a loop: it can be left for an interrupt.
-void Emitter::check_loop(u64 target) {
+void Emitter::check_loop(u64 target, Label& top) {
   if (!flags_.in_memory && !flags_.again) save_flags();
   Stub& stop = stub(Stub::Kind::Interrupt);
   stop.target = target;
@@ -377,7 +376,8 @@ void Emitter::check_loop(u64 target) {
   x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
   x_.jnz(stop.label, x_.T_NEAR);
   x_.test(r13, r13);
-  x_.jle(stop.label, x_.T_NEAR);
+  x_.jg(top, x_.T_NEAR);
+  x_.jmp(stop.label, x_.T_NEAR);
   flags_.eflags = FlagState::Eflags::No;
 }
 
@@ -388,7 +388,7 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
       flags_in_[to] = flags_;
     else if (region_->blocks[to].flags_needed_in)
       save_flags();
-    if (to <= from) check_loop(target);
+    if (to <= from) return check_loop(target, labels_[to]);
     if (to != from + 1) x_.jmp(labels_[to], x_.T_NEAR);
     return;
   }

@@ -139,8 +139,8 @@ class Emitter {
   Val sub(bool sf, Val a, Val b);
   Val mul(bool sf, Val a, Val b) { return node(Op::Mul, sf, a, b); }
   Val and_(Val a, Val b);
-  Val orr(Val a, Val b) { return node(Op::Or, true, a, b); }
-  Val eor(Val a, Val b) { return node(Op::Xor, true, a, b); }
+  Val orr(Val a, Val b) { return unless_zero(Op::Or, a, b); }
+  Val eor(Val a, Val b) { return unless_zero(Op::Xor, a, b); }
   Val not_(bool sf, Val a) { return node(Op::Not, sf, a); }
   Val umulh(Val a, Val b) { return node(Op::Umulh, true, a, b); }
   Val smulh(Val a, Val b) { return node(Op::Smulh, true, a, b); }
@@ -287,7 +287,7 @@ class Emitter {
   Xbyak::Address btype_state();
   void emit_missed(Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
-  void check_loop(u64 target);
+  void check_loop(u64 target, Label& top);
   void jump_by_cache(unsigned btype);
   void synchronise();
   void bail();
@@ -304,6 +304,10 @@ class Emitter {
   u64 shifted_right(Val v);
   bool narrow(const Node& n);
   Val node(Op op, bool sf, Val a = {}, Val b = {}, u64 n = 0);
+  /// An operation of which XZR is the neutral element: MOV is an ORR.
+  Val unless_zero(Op op, Val a, Val b) {
+    return is_imm(a, 0) ? b : is_imm(b, 0) ? a : node(op, true, a, b);
+  }
   static Node host_node(int r) {
     return {.op = Op::Host, .sf = true, .a = {}, .b = {}, .n = static_cast<u64>(r), .choice = {}};
   }
@@ -326,6 +330,9 @@ class Emitter {
   /// The register that has a value: its own, or a temporary that is `taken` from here on.
   Reg64 in_register(Val v);
   Reg64 temporary();
+  bool has_temporary() const { return (taken_ & 7) != 7; }
+  void shift_by(a64::ShiftType type, bool sf, const Reg64& to, const Reg64& from,
+                const Reg64& count);
   void release(const Reg64& r);
   bool uses_host(Val v, int host);
   void keep_old(unsigned guest, Val tree);
@@ -337,6 +344,8 @@ class Emitter {
   // flags.cpp
   void eval_flags(Val v, const Reg64* to);
   void clobber_flags();    ///< EFLAGS are about to change
+  /// That would put them into memory: they are nowhere else, and somebody looks at them.
+  bool flags_would_be_saved() const;
   void save_flags();       ///< NZCV is in memory from here on
   void compare_again();    ///< into EFLAGS
   void flags_to_eflags();  ///< whatever they are in now

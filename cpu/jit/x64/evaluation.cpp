@@ -302,6 +302,22 @@ void Emitter::count_zeros(bool sf, const Reg64& to) {
   release(none);
 }
 
+/// With BMI2: the flags stay.
+void Emitter::shift_by(a64::ShiftType type, bool sf, const Reg64& to, const Reg64& from,
+                       const Reg64& count) {
+  const auto sized = [sf](const Reg64& r) {
+    return sf ? static_cast<Xbyak::Reg32e>(r) : static_cast<Xbyak::Reg32e>(r.cvt32());
+  };
+  switch (type) {
+    case a64::ShiftType::Lsl:
+      return x_.shlx(sized(to), sized(from), sized(count));
+    case a64::ShiftType::Lsr:
+      return x_.shrx(sized(to), sized(from), sized(count));
+    default:
+      return x_.sarx(sized(to), sized(from), sized(count));
+  }
+}
+
 void Emitter::eval_shift(const Node& n, const Reg64& to) {
   const auto type = static_cast<a64::ShiftType>(n.n);
   const Xbyak::Reg reg = n.sf ? static_cast<Xbyak::Reg>(to) : static_cast<Xbyak::Reg>(to.cvt32());
@@ -329,6 +345,12 @@ void Emitter::eval_shift(const Node& n, const Reg64& to) {
     }
     eval(n.a, to);
     if (by == 0) return n.sf ? void() : x_.mov(to.cvt32(), to.cvt32());
+    if (shared_.host.bmi2 && flags_would_be_saved() && has_temporary()) {
+      const Reg64 count = temporary();
+      x_.mov(count.cvt32(), by);
+      shift_by(type, n.sf, to, to, count);
+      return release(count);
+    }
     clobber_flags();
     switch (type) {
       case a64::ShiftType::Lsl:
@@ -377,31 +399,7 @@ void Emitter::eval_shift(const Node& n, const Reg64& to) {
   const bool clash = by.getIdx() == to.getIdx();
   const Reg64 value = clash ? temporary() : to;
   eval(n.a, value);
-  if (n.sf) {
-    switch (type) {
-      case a64::ShiftType::Lsl:
-        x_.shlx(to, value, by);
-        break;
-      case a64::ShiftType::Lsr:
-        x_.shrx(to, value, by);
-        break;
-      default:
-        x_.sarx(to, value, by);
-        break;
-    }
-  } else {
-    switch (type) {
-      case a64::ShiftType::Lsl:
-        x_.shlx(to.cvt32(), value.cvt32(), by.cvt32());
-        break;
-      case a64::ShiftType::Lsr:
-        x_.shrx(to.cvt32(), value.cvt32(), by.cvt32());
-        break;
-      default:
-        x_.sarx(to.cvt32(), value.cvt32(), by.cvt32());
-        break;
-    }
-  }
+  shift_by(type, n.sf, to, value, by);
   if (clash)
     release(value);
   else

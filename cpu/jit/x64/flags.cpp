@@ -72,10 +72,13 @@ void Emitter::save_flags() {
   flags_.in_memory = true;
 }
 
+bool Emitter::flags_would_be_saved() const {
+  return flags_.eflags != FlagState::Eflags::No && !flags_.in_memory && !flags_.again &&
+         insn_ != nullptr && insn_->flags_needed_before;
+}
+
 void Emitter::clobber_flags() {
-  if (flags_.eflags == FlagState::Eflags::No) return;
-  if (!flags_.in_memory && !flags_.again && insn_ != nullptr && insn_->flags_needed_before)
-    save_flags();
+  if (flags_would_be_saved()) save_flags();
   flags_.eflags = FlagState::Eflags::No;
 }
 
@@ -83,7 +86,8 @@ void Emitter::clobber_flags() {
 void Emitter::forget_operand(RegSet written) {
   if (!flags_.again || (flags_.uses & written) == 0) return;
   const bool seen = insn_->facts.writes_flags ? false : insn_->flags_needed;
-  if (!flags_.in_memory && seen) save_flags();
+  // While EFLAGS has them, there is no hurry.
+  if (flags_.eflags == FlagState::Eflags::No && !flags_.in_memory && seen) save_flags();
   flags_.again = false;
 }
 

@@ -572,6 +572,7 @@ class Vcpu final : public hw::IrqSink {
   const TlbEntry* l1_base_ = nullptr;
   const TlbEntry* unprivileged_base_ = nullptr;
   pauth::PacLayout pac_layout_;
+  u8 fp_state_ = 0;      ///< StateKey::fp_state(), since translated code was entered
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.

@@ -30,8 +30,12 @@ constexpr std::size_t kRoomForRegion = 256 * KiB;
 
 struct TranslatedRegion {
   StateKey::Bits key = 0;
-  u16 index = 0;
+  StateKey::Bits any = 0;  ///< of the key: what it does not depend on
+  u16 index = 0;           ///< in the page, where it begins
+  u16 next = 0;  ///< one more than the number of another that begins at the same instruction
   Translated code;
+
+  bool suits(StateKey::Bits other) const { return ((key ^ other) & ~any) == 0; }
 };
 
 struct Page {
@@ -161,6 +165,7 @@ struct Native::Calls {
   }
   static void prepare(Vcpu& c, s64 budget) {
     c.native_page_ = c.page_va_;
+    c.fp_state_ = key(c).fp_state();
     c.native_start_ = budget;
     const bool begun = c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
     c.native_begun_ = begun ? budget : Vcpu::kNeverBegun;
@@ -225,7 +230,8 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .begun_btype = from(&c.begun_btype_),
           .l1_el0 = from(blind ? c.empty_l1_.data() : c.l1_[0].data()),
           .page = from(&c.native_page_),
-          .pac = from(&c.pac_layout_)};
+          .pac = from(&c.pac_layout_),
+          .fp_state = from(&c.fp_state_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -370,21 +376,18 @@ CodePiece Jit::code_at(const Vcpu& c, PhysAddr pa) {
 
 // ---- Running -----------------------------------------------------------------------------------
 
-TranslatedRegion* Jit::find(Page& page, Op& op, StateKey::Bits key) const {
-  TranslatedRegion* const last = page.regions[op.region - 1u].get();
-  if (last->key == key) return last;
-  for (std::size_t n = 0; n < page.regions.size(); ++n) {
-    TranslatedRegion* const r = page.regions[n].get();
-    if (r->index != last->index || r->key != key) continue;
-    op.region = static_cast<u16>(n + 1);
-    return r;
+TranslatedRegion* Jit::find(const Page& page, const Op& op, StateKey::Bits key) const {
+  for (unsigned number = op.region; number != 0;) {
+    TranslatedRegion* const r = page.regions[number - 1].get();
+    if (r->suits(key)) return r;
+    number = r->next;
   }
   return nullptr;
 }
 
 TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key) {
   Op& op = page.code->ops[index];
-  constexpr std::size_t kMaxRegions = 8192;  // of a page, at many addresses
+  constexpr std::size_t kMaxRegions = 8192;  // of a page, for many keys
   if (buffer_->room() < kRoomForRegion || page.regions.size() >= kMaxRegions) {
     forget_all();
     return nullptr;  // `page` is gone, and made again when it is next run
@@ -427,8 +430,12 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   counters_.blocks += region.blocks.size();
   counters_.instructions += region.insns.size();
   counters_.bytes += code->bytes;
-  page.regions.push_back(std::make_unique<TranslatedRegion>(TranslatedRegion{
-      .key = key.bits(), .index = static_cast<u16>(index), .code = std::move(*code)}));
+  page.regions.push_back(std::make_unique<TranslatedRegion>(
+      TranslatedRegion{.key = key.bits(),
+                       .any = region.uses_fp ? StateKey::Bits{0} : StateKey::kFp,
+                       .index = static_cast<u16>(index),
+                       .next = op.region,
+                       .code = std::move(*code)}));
   op.region = static_cast<u16>(page.regions.size());
   return page.regions.back().get();
 }
@@ -454,14 +461,15 @@ TranslatedRegion* Jit::region_here(bool may_translate) {
 /// Joins the place that translated code left from with where it goes on.
 void Jit::link(const TranslatedRegion& region) {
   if (left_from_ != nullptr && Native::Calls::page(c_) + left_from_->target == c_.s.pc &&
-      left_from_->key == region.key) {
+      ((left_from_->key ^ region.key) & ~StateKey::kFp) == 0) {
     left_from_->patch(buffer_->write_view(region.code.code));
     ++counters_.links;
   }
   left_from_ = nullptr;
   const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
-  // Whether the page is guarded was looked at now.
-  const auto common = static_cast<StateKey::Bits>(region.key & ~StateKey::kGuarded);
+  // Whether the page is guarded was looked at now; regions look at floating point themselves.
+  const auto common =
+      static_cast<StateKey::Bits>(region.key & ~(StateKey::kGuarded | StateKey::kFp));
   if (jump_keys_[level] != common) {
     clear_jumps(level);
     jump_keys_[level] = common;

@@ -85,7 +85,7 @@ class Jit {
   friend Native;
   Jit(Vcpu& c, const TranslationOptions& options);
   Result<void> prepare(std::size_t bytes);
-  TranslatedRegion* find(Page& page, Op& op, StateKey::Bits key) const;
+  TranslatedRegion* find(const Page& page, const Op& op, StateKey::Bits key) const;
   TranslatedRegion* translate(Page& page, unsigned index, const StateKey& key);
   TranslatedRegion* region_here(bool may_translate);
   void enter(const TranslatedRegion& region);

@@ -100,6 +100,8 @@ Insn look(const RegionSource& source, unsigned index) {
   }
   i.row = &row(number);
   const RowKind kind = i.row->kind;
+  i.fp = kind == RowKind::FpEngine || kind == RowKind::FpCall ||
+         (i.row->host != nullptr && (i.row->host->uses & HostRow::kGeneral) == 0);
   if ((kind == RowKind::FpEngine || kind == RowKind::FpCall) && !source.key.fp_enabled) {
     i.bail = i.ends = true;
     return i;
@@ -208,6 +210,7 @@ Region Former::finish(unsigned entry) {
   std::sort(found_.begin(), found_.end(),
             [](const Insn& a, const Insn& b) { return a.index < b.index; });
   r.insns = std::move(found_);
+  for (const Insn& i : r.insns) r.uses_fp |= i.fp;
   for (std::size_t n = 0; n < r.insns.size(); ++n) {
     const Insn& i = r.insns[n];
     const bool follows = n > 0 && r.insns[n - 1].index + 1 == i.index && !r.insns[n - 1].ends;

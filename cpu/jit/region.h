@@ -23,6 +23,7 @@ struct Insn {
   const JitRow* row = nullptr;
   Facts facts;
   bool call = false;         ///< translated as a call of its meaning
+  bool fp = false;           ///< looks at whether, and how, floating point is on
   bool own_code = false;     ///< translated by its HostRow
   bool bail = false;         ///< left to the interpreter
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
@@ -67,6 +68,7 @@ struct Region {
   u16 entry = 0;               ///< the block that it begins with
   std::array<u16, 32> uses{};  ///< of registers, weighted by loops
   std::array<u16, 32> v_uses{};
+  bool uses_fp = false;  ///< has instructions that look at whether, and how, floating point is on
 };
 
 inline constexpr unsigned kMaxRegionInsns = 160;

@@ -20,6 +20,10 @@ struct StateKey {
 
   using Bits = u16;
   static constexpr Bits kGuarded = 1 << 5;
+  /// What regions without floating point do not depend on; the others look at it where they begin (Vcpu::fp_state_).
+  static constexpr Bits kFp = 1 << 1 | 1 << 8;
+  /// Vcpu::fp_state_ as it is with this key.
+  u8 fp_state() const { return static_cast<u8>(fp_enabled | fp_plain << 1); }
   /// All of it as a number.
   Bits bits() const {
     return static_cast<Bits>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |

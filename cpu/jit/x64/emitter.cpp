@@ -144,6 +144,12 @@ void Emitter::enter() {
   x_.jnz(s.label, x_.T_NEAR);
   x_.test(r13, r13);
   x_.jle(s.label, x_.T_NEAR);
+  if (region_->uses_fp) {
+    // There is another region for this place, or there will be.
+    Stub& other = stub(Stub::Kind::Other);
+    x_.cmp(Xbyak::AddressFrame(8)[r15 + shared_.at.fp_state], key_.fp_state());
+    x_.jne(other.label, x_.T_NEAR);
+  }
   reload(region_->blocks[region_->entry].live_in);
   for (unsigned r = 0; r < 32; ++r)
     if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
@@ -557,6 +563,8 @@ const char* Emitter::name_of(Stub::Kind kind) {
       return "not linked";
     case Stub::Kind::Cached:
       return "not cached";
+    case Stub::Kind::Other:
+      return "other FPCR or CPACR";
     case Stub::Kind::Interrupt:
       return "interrupt";
     case Stub::Kind::Redirected:
@@ -638,6 +646,13 @@ void Emitter::emit_stubs() {
         break;
       case Stub::Kind::Exit:
         load_constant(rax, s.exit);
+        leave(0);
+        break;
+      case Stub::Kind::Other:
+        if (key_.bti) restore_btype();
+        mov_pc(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(eax, 1);
         leave(0);
         break;
       case Stub::Kind::Cached:  // RAX: the target

@@ -406,6 +406,7 @@ class Emitter {
       Bail,
       Exit,
       Cached,
+      Other,
       Interrupt,
       Redirected,
       Slow,

@@ -46,6 +46,7 @@ void Telling::name_state(const Native::Distances& at) {
   name(at.begun, 8, "begun");
   name(at.begun_btype, 1, "begun_btype");
   name(at.page, 8, "page");
+  name(at.fp_state, 1, "fp_state");
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)

@@ -125,14 +125,14 @@ bool Lockstep::catch_up(std::size_t n) {
     s.accesses = static_cast<u32>(accesses_.size());
     s.whole = false;
     // The word is known in front of the instruction while it is in the same page as the last one.
-    const bool known = executed_ > 1 && c_.page_ != nullptr && c_.page_va_ == (s.pc & ~u64{0xfff});
-    if (!known || Step::uses_vectors(load_le<u32>(c_.page_->host + (s.pc & 0xffc))))
-      bring_vectors();
+    const bool same_page = executed_ > 1 && c_.page_va_ == (s.pc & ~u64{0xfff});
+    const Op* const op = same_page ? &c_.page_->ops[(s.pc & 0xfff) / 4] : nullptr;
+    if (op == nullptr || !op->known || Step::uses_vectors(op->insn)) bring_vectors();
     sp_before_ = c_.s.sp;
     nzcv_before_ = c_.s.nzcv, fpcr_before_ = c_.s.fpcr, fpsr_before_ = c_.s.fpsr;
     s.fetched = c_.step();
     if (s.fetched) s.pa = c_.page_->pa + (s.pc & 0xffc);
-    s.word = s.fetched ? load_le<u32>(c_.page_->host + (s.pc & 0xffc)) : 0;
+    s.word = s.fetched ? c_.page_->ops[(s.pc & 0xfff) / 4].insn : 0;
     s.redirected = c_.redirect_;
     s.note(c_.s);
     if (s.fetched) continue;
@@ -337,9 +337,10 @@ bool Lockstep::finish() {
       let_out();
     }
     // Where nothing was executed, PSTATE.BTYPE is as it was in front of the fetch that led here. Behind a branch to a
-    // register the interpreter has begun the next instruction already, which translated code has not.
+    // register the interpreter has begun the next instruction already, which translated code has not; and for a
+    // branch inside of a page that is not guarded it leaves PSTATE.BTYPE alone.
     const bool begun = n != 0 && n <= steps_.size() && is_branch_to_register(steps_[n - 1].word);
-    if (n == 0 || begun)
+    if (n == 0 || begun || !c_.page_guarded_)
       now_.set(offsetof(CpuState, pstate) + offsetof(PState, btype), c_.s.pstate.btype);
     translated_.from(c_.s);
     if (const std::string names = different_registers(translated_, now_); !names.empty())

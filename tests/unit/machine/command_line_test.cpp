@@ -363,6 +363,7 @@ struct Documented {
 
 const Documented kDocumented[] = {
     {"M", true},           {"cpu", true},
+    {"dfilter", true},     {"perfmap", false},
     {"smp", true},         {"m", true},
     {"kernel", true},      {"initrd", true},
     {"append", true},      {"dtb", true},

@@ -1,0 +1,221 @@
+// Code behind the region, for what happens seldom.
+#include "cpu/jit/x64/emitter.h"
+
+namespace quince::cpu::jit {
+
+using namespace Xbyak::util;
+
+constexpr u32 kFpsrQc = u32{1} << 27;
+
+/// An access that the TLB does not let through, with an exception at its end.
+void Emitter::emit_missed(Stub& s) {
+  taken_ = 4;
+  save_flags();
+  if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  call_spill_vectors();
+  const bool write = s.kind == Stub::Kind::Store;
+  const unsigned size = 1u << s.site->log2;
+  for (unsigned e = 0; write && e < s.site->elements; ++e) {
+    const int at = shared_.at.bounce + static_cast<int>(e * size);
+    const auto& v = s.values[e];
+    switch (v.kind) {
+      case Stub::Value::Kind::Number:
+        x_.mov(qword[r15 + at], static_cast<u32>(v.n));
+        break;
+      case Stub::Value::Kind::Vector:
+        x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
+        x_.vmovdqu(ptr[r15 + at], xmm2);
+        break;
+      default:
+        if (hosts_[v.r] >= 0) {
+          x_.mov(qword[r15 + at], host(v.r));
+        } else {
+          x_.mov(rax, guest_memory(v.r));
+          x_.mov(qword[r15 + at], rax);
+        }
+    }
+  }
+  if (s.address != 2 || s.distance != 0) x_.lea(rdx, ptr[Reg64(s.address) + s.distance]);
+  load_constant(rcx, s.site);
+  x_.call(write ? shared_.store_missed : shared_.load_missed);
+  if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
+  if (has_vectors()) {
+    x_.test(eax, eax);
+    Label redirected;
+    x_.jnz(redirected);
+    call_reload_vectors();
+    x_.jmp(s.back, x_.T_NEAR);
+    x_.L(redirected);
+  } else {
+    x_.test(eax, eax);
+    x_.jz(s.back, x_.T_NEAR);
+  }
+  spill(s.dirty, false);
+  x_.xor_(eax, eax);
+}
+
+/// A case that the code in line does not have: the instruction's meaning, with everything kept.
+void Emitter::emit_slow(Stub& s) {
+  const Facts& f = s.insn->facts;
+  call_spill_vectors();
+  for (unsigned r = 0; r < 32; ++r)
+    if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
+  load_constant(rcx, s.site);
+  x_.call(shared_.small_call);
+  call_reload_vectors();
+  for (unsigned r = 0; r < 32; ++r)
+    if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+  x_.jmp(s.back, x_.T_NEAR);
+}
+
+/// The same for an instruction that may fault, which leaves.
+void Emitter::emit_atomic_call(Stub& s) {
+  const Facts& f = s.insn->facts;
+  save_flags();
+  if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  call_spill_vectors();
+  for (unsigned r = 0; r < 31; ++r)
+    if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
+  load_constant(rcx, s.site);
+  x_.call(shared_.small_call);
+  Label redirected;
+  x_.test(eax, eax);
+  x_.jnz(redirected);
+  call_reload_vectors();
+  for (unsigned r = 0; r < 31; ++r)
+    if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+  x_.jmp(s.back, x_.T_NEAR);
+  x_.L(redirected);
+  spill(s.dirty, false);
+  x_.xor_(eax, eax);
+}
+
+Xbyak::Address Emitter::btype_state() {
+  return state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1);
+}
+
+/// The region's first instruction did not begin after all.
+void Emitter::restore_btype() {
+  Label other;
+  x_.cmp(r13, qword[r15 + shared_.at.begun]);
+  x_.jne(other);
+  x_.mov(al, Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype]);
+  x_.mov(btype_state(), al);
+  x_.L(other);
+}
+
+const char* Emitter::name_of(Stub::Kind kind) {
+  switch (kind) {
+    case Stub::Kind::Load:
+      return "load missed";
+    case Stub::Kind::Store:
+      return "store missed";
+    case Stub::Kind::Bail:
+      return "interpreter";
+    case Stub::Kind::Exit:
+      return "not linked";
+    case Stub::Kind::Cached:
+      return "not cached";
+    case Stub::Kind::Other:
+      return "other FPCR or CPACR";
+    case Stub::Kind::Interrupt:
+      return "interrupt";
+    case Stub::Kind::Redirected:
+      return "exception";
+    case Stub::Kind::Slow:
+      return "slow case";
+    case Stub::Kind::Atomic:
+      return "atomic";
+    case Stub::Kind::Saturated:
+      return "saturated";
+    case Stub::Kind::ArmFp:
+      return "floating point begins";
+  }
+  return "";
+}
+
+void Emitter::emit_stubs() {
+  insn_ = nullptr;
+  const auto leave = [&](u32 undone) {
+    if (undone != 0) x_.add(r13, static_cast<int>(undone));
+    x_.jmp(shared_.leave, x_.T_NEAR);
+  };
+  for (Stub& s : stubs_) {
+    begin_part(CodePart::Kind::Away, name_of(s.kind), s.pc);
+    x_.L(s.label);
+    flags_ = s.flags;
+    taken_ = 0;
+    switch (s.kind) {
+      case Stub::Kind::Load:
+      case Stub::Kind::Store:
+        emit_missed(s);
+        leave(s.undone - 1);
+        break;
+      case Stub::Kind::Redirected:
+        if (!s.spilled) {
+          save_flags();
+          spill(s.dirty, false);
+        }
+        x_.xor_(eax, eax);
+        leave(s.undone - 1);
+        break;
+      case Stub::Kind::Bail:
+        save_flags();
+        spill(s.dirty, true);
+        spill_vectors(s.v_dirty);
+        mov_pc(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.interpret_one], 1);
+        x_.xor_(eax, eax);
+        leave(s.undone);
+        break;
+      case Stub::Kind::Interrupt:
+        if (!s.spilled) {
+          save_flags();
+          spill(s.dirty, true);
+          spill_vectors(s.v_dirty);
+        }
+        if (s.entry && key_.bti) restore_btype();
+        mov_pc(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.xor_(eax, eax);
+        leave(s.undone);
+        break;
+      case Stub::Kind::Atomic:
+        emit_atomic_call(s);
+        leave(s.undone - 1);
+        break;
+      case Stub::Kind::Slow:
+        emit_slow(s);
+        break;
+      case Stub::Kind::Saturated:
+        x_.or_(state(offsetof(CpuState, fpsr), 4), kFpsrQc);
+        x_.jmp(s.back, x_.T_NEAR);
+        break;
+      case Stub::Kind::ArmFp:
+        x_.ldmxcsr(dword[rsp + Frame::kMxcsrClear]);
+        x_.mov(dword[rsp + Frame::kFpLive], 1);
+        x_.jmp(s.back, x_.T_NEAR);
+        break;
+      case Stub::Kind::Exit:
+        load_constant(rax, s.exit);
+        leave(0);
+        break;
+      case Stub::Kind::Other:
+        if (key_.bti) restore_btype();
+        mov_pc(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(eax, 1);
+        leave(0);
+        break;
+      case Stub::Kind::Cached:  // RAX: the target
+        if (s.btype != 0) x_.mov(btype_state(), s.btype);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.mov(eax, 1);
+        leave(0);
+        break;
+    }
+  }
+}
+
+}  // namespace quince::cpu::jit

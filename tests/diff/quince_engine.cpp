@@ -107,6 +107,9 @@ bool QuinceEngine::run(const OracleCase& c, OracleResult& r) {
   r.pc = s.sys.elr_el1;
   r.address = r.signal == kSigsegv || r.signal == kSigbus ? s.sys.far_el1 : 0;
   if (r.pc == ORACLE_EXIT && r.signal == kSigsegv) r.signal = 0, r.address = 0;
+  // Behind its way out the oracle has zeroes of its own, which are no instructions.
+  if (r.signal == kSigsegv && r.pc - ORACLE_EXIT < ORACLE_EXIT_SIZE)
+    r.signal = kSigill, r.address = 0;
   r.pad = 0;
   std::memcpy(r.out.x, s.x.data(), sizeof r.out.x);
   std::memcpy(r.out.v, s.v.data(), sizeof r.out.v);

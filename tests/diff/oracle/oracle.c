@@ -201,7 +201,7 @@ static void set_up(void) {
   shared = (struct OracleShared*)at;
   map(ORACLE_CODE, ORACLE_CODE_SIZE, kProtRwx);
   map(ORACLE_DATA, ORACLE_DATA_SIZE, kProtRw);
-  map(ORACLE_EXIT, 0x2000, kProtRwx);
+  map(ORACLE_EXIT, ORACLE_EXIT_SIZE, kProtRwx);
   for (u64 a = ORACLE_CODE; a < ORACLE_CODE + ORACLE_CODE_SIZE; a += 4)
     *(volatile u32*)a = ORACLE_BRK;
   volatile u32* exit_code = (volatile u32*)ORACLE_EXIT;

@@ -22,6 +22,7 @@
 /* A case that branches here has come to its end: for the oracle the page of gate.S, for us an
  * unmapped one. */
 #define ORACLE_EXIT 0x40800000
+#define ORACLE_EXIT_SIZE 0x2000
 
 /* Data: two pages with nothing around them.  A case sets, and a result reports, three pieces of
  * them: the first bytes, those around the page boundary, and the last. */

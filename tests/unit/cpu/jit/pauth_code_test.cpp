@@ -19,7 +19,7 @@ constexpr u64 kEnIA = u64{1} << 31;
 class PauthCode : public testing::TestWithParam<u64> {
  protected:
   PauthCode() : machine_(*cpu::parse_cpu_model(""), kData, 0x1000) {
-    EXPECT_TRUE(machine_.vcpu().use_jit(16 * MiB, 1));
+    EXPECT_TRUE(machine_.vcpu().use_jit({.bytes = 16 * MiB, .threshold = 1}));
     EXPECT_FALSE(machine_.vcpu().has(Feature::PACQARMA5));
   }
 
@@ -31,7 +31,7 @@ class PauthCode : public testing::TestWithParam<u64> {
       machine_.code_changed();
       insn_ = insn;
     }
-    // Twice: what never ran is not translated.
+    // More than once: what never ran is not translated.
     for (int n = 0; n < 3; ++n) {
       machine_.prepare(VcpuHarness::kCode);
       auto& s = machine_.vcpu().s;
@@ -79,7 +79,9 @@ TEST_P(PauthCode, SignsAndAuthenticatesAsThePureFunctions) {
       const auto want =
           pauth::authenticate(regime(), given, modifier, key(k), false, k == 1, false);
       EXPECT_EQ(good.has_value(), !want.fault) << given;
-      if (good) EXPECT_EQ(*good, want.ptr);
+      if (good) {
+        EXPECT_EQ(*good, want.ptr);
+      }
     }
   }
 }

@@ -115,7 +115,7 @@ class DiskGuest(Guest):
 
     def boot(self):
         """Waits for the console's shell, then until the system is up and the network configured."""
-        self.expect("quince login: root (automatic login)")
+        self.expect("root (automatic login)")
         self.expect("root@quince:")
         self.console("systemctl is-system-running --wait || { systemctl --failed; false; }")
         self.console("/lib/systemd/systemd-networkd-wait-online --any --timeout=300")

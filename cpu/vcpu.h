@@ -596,7 +596,7 @@ class Vcpu final : public hw::IrqSink {
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   bool blind_ = false;               ///< no access finds the first-level TLB
   AccessLog* access_log_ = nullptr;  ///< hears of accesses that do not
-  u8 code_log2_size_ = 12;       ///< the largest page or block that code was in since flush_l1()
+  u8 code_log2_size_ = 12;  ///< the largest page or block that code was in since flush_l1()
   /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
   std::bitset<4096> pieces_;
   bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space

@@ -27,11 +27,11 @@ struct Facts {
   bool memory = false;     ///< may fault
   bool undefined = false;  ///< this encoding is UNDEFINED
   Flow flow = Flow::Next;
-  s64 distance = 0;      ///< in bytes
-  u8 puts = 0;           ///< how often it writes a register
-  u16 nodes = 0;         ///< operations of the meaning: how complicated it is
+  s64 distance = 0;           ///< in bytes
+  u8 puts = 0;                ///< how often it writes a register
+  u16 nodes = 0;              ///< operations of the meaning: how complicated it is
   bool unprivileged = false;  ///< an access as EL0's
-  bool foreign = false;  ///< uses what a translator does not write itself
+  bool foreign = false;       ///< uses what a translator does not write itself
 };
 
 /// The engine that takes notes (cpu/interp/interp.h has what an engine is).

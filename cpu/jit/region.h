@@ -79,7 +79,7 @@ struct RegionSource {
   const FeatureSet* features;
   const HostFeatures* host;
   StateKey key;
-  Handler not_decoded;  ///< of an operation that never ran
+  Handler not_decoded;                              ///< of an operation that never ran
   unsigned most = kMaxRegionInsns;                  ///< instructions of the region
   std::optional<std::pair<u32, u32>> mistake = {};  ///< TranslationOptions::mistake
 };

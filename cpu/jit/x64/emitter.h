@@ -69,7 +69,7 @@ struct Shared {
   /// RAX: a pointer, RDX: a modifier; RAX: signed, or authenticated and ZF. For keys IA and IB: twice the key, and one more
   /// to authenticate. Others than RAX, RCX and RDX stay.
   std::array<const u8*, 4> pac{};
-  const u8* small_call = nullptr;    ///< the same, and registers are kept
+  const u8* small_call = nullptr;  ///< the same, and registers are kept
 };
 
 /// What translated code has on the stack, from RSP.
@@ -343,7 +343,7 @@ class Emitter {
 
   // flags.cpp
   void eval_flags(Val v, const Reg64* to);
-  void clobber_flags();    ///< EFLAGS are about to change
+  void clobber_flags();  ///< EFLAGS are about to change
   /// That would put them into memory: they are nowhere else, and somebody looks at them.
   bool flags_would_be_saved() const;
   void save_flags();       ///< NZCV is in memory from here on
@@ -452,7 +452,7 @@ class Emitter {
   s8 pending_ = -1;         ///< a node that sets the flags and was not put anywhere yet
   s8 xmm_ = 0;              ///< the next one for what is loaded
   u64 pc_ = 0;              ///< in the page; code knows no address, for a page may be at several
-  u32 left_ = 0;  ///< of the block, from this instruction on
+  u32 left_ = 0;            ///< of the block, from this instruction on
   RegSet dirty_ = 0, v_dirty_ = 0;
   RegSet v_mapped_ = 0, v_written_ = 0;  ///< in registers of the host; and written in this region
   std::array<s8, 32> v_hosts_{};         ///< of guest vectors; -1: in memory

@@ -9,13 +9,13 @@ struct HostFeatures {
   bool bmi2 = false;       ///< BMI2: shifts and products that leave the flags alone
   bool fast_pext = false;  ///< and PEXT and PDEP are not microcode, as AMD's are before family 19h
   bool lzcnt = false;      ///< LZCNT
-  bool avx2 = false;    ///< AVX2 and FMA: without them vector rows stay calls
-  bool aes = false;     ///< AES-NI
-  bool pclmul = false;  ///< PCLMULQDQ
-  bool sha = false;     ///< SHA-NI
-  bool avx512 = false;  ///< AVX-512 F, BW, DQ and VL: forms of 128 bits
-  bool bitalg = false;  ///< AVX-512 BITALG
-  bool gfni = false;    ///< GFNI
+  bool avx2 = false;       ///< AVX2 and FMA: without them vector rows stay calls
+  bool aes = false;        ///< AES-NI
+  bool pclmul = false;     ///< PCLMULQDQ
+  bool sha = false;        ///< SHA-NI
+  bool avx512 = false;     ///< AVX-512 F, BW, DQ and VL: forms of 128 bits
+  bool bitalg = false;     ///< AVX-512 BITALG
+  bool gfni = false;       ///< GFNI
 };
 
 /// What this host has.  `limit` narrows it for tests: "floor" (nothing), "call" (no vector code), "avx2" (with AES,

@@ -14,12 +14,25 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/bits.h"
 
 namespace quince {
 
 namespace {
 
+constexpr u64 kHugePage = 2 * MiB;
+
 const char* why() { return std::strerror(errno); }
+
+/// Anonymous memory that begins where a transparent huge page may; MAP_FAILED with errno.
+void* map_aligned(u64 size, int flags) {
+  void* const p = ::mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (p == MAP_FAILED) return p;
+  const u64 at = reinterpret_cast<u64>(p), begin = align_up(at, kHugePage);
+  if (begin != at) ::munmap(p, begin - at);
+  ::munmap(reinterpret_cast<void*>(begin + size), at + kHugePage - begin);
+  return reinterpret_cast<void*>(begin);
+}
 
 /// The page size of the file system, when it is one of huge pages; else 4096.
 u64 page_size_of(int fd) {
@@ -116,7 +129,8 @@ Result<void> HostMemory::map(u64 size, const HostMemoryOptions& o) {
   // host does not have.
   int flags = (o.share ? MAP_SHARED : MAP_PRIVATE) | (huge ? 0 : MAP_NORESERVE);
   if (!fd_) flags |= MAP_ANONYMOUS;
-  void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd_.get(), 0);
+  void* const p = fd_ ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd_.get(), 0)
+                      : map_aligned(size, flags);
   if (p == MAP_FAILED && huge)
     return fail("{}: {} bytes in pages of {} KiB: {}, see /proc/sys/vm/nr_hugepages",
                 o.hugetlb ? "hugetlb" : "mem-path", size, page_size_ / KiB, why());

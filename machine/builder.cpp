@@ -123,7 +123,12 @@ Result<void> Machine::build_memory() {
       std::find_if(config_.memory_backends.begin(), config_.memory_backends.end(),
                    [&](const MemoryBackendOptions& m) { return m.id == config_.memory_backend; });
   const bool named = backend != config_.memory_backends.end();
-  auto ram = named ? create_memory(*backend) : hw::GuestRam::create("ram", config_.ram);
+  // Anonymous memory gets transparent huge pages where a memfd, on most hosts, does not.
+  auto ram = named
+                 ? create_memory(*backend)
+                 : hw::GuestRam::create(
+                       "ram", config_.ram,
+                       {.kind = HostMemoryOptions::Kind::Anonymous, .share = false, .seal = false});
   if (!ram) return tl::unexpected(ram.error().in(named ? "-object" : "-m"));
   ram_ = std::move(*ram);
   if (!ram_->host().warning().empty())

@@ -477,6 +477,7 @@ class Vcpu final : public hw::IrqSink {
   // What translated code uses (cpu/jit/native.h).
   static constexpr s64 kNeverBegun = std::numeric_limits<s64>::min();
   static constexpr unsigned kJumps = 4096;
+  static constexpr unsigned kPagePointers = 8;
   /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
   struct JumpEntry {
     u64 tag = ~u64{0};
@@ -573,6 +574,9 @@ class Vcpu final : public hw::IrqSink {
   const TlbEntry* unprivileged_base_ = nullptr;
   pauth::PacLayout pac_layout_;
   u8 fp_state_ = 0;      ///< StateKey::fp_state(), since translated code was entered
+  /// What translated code adds to addresses of pages that it has looked up (cpu/jit/page_pointers.cpp); 0: it is to
+  /// look again.
+  std::array<u64, kPagePointers> page_pointers_{};
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.

@@ -2,6 +2,8 @@
 // instruction's meaning (cpu/a64/sem) over an engine that does nothing but take notes.
 #pragma once
 
+#include <utility>
+
 #include "cpu/a64/sem/sem.h"
 #include "cpu/features.h"
 #include "cpu/vcpu.h"
@@ -20,6 +22,22 @@ enum class Flow : u8 {
   Indirect,     ///< to a register's value
 };
 
+/// Memory that an instruction reads or writes at a constant distance from a register as it finds it.
+struct NearAccess {
+  static constexpr u8 kNone = 0xff;
+  u8 base = kNone;  ///< the register: 31 is SP
+  bool write = false;
+  s32 distance = 0;  ///< bytes
+  u16 bytes = 0;     ///< all that it accesses, one behind the other
+};
+
+/// A register that an instruction writes, being another, or itself, and a constant.
+struct Moved {
+  static constexpr u8 kNone = 0xff;
+  u8 to = kNone, from = 0;
+  s32 by = 0;
+};
+
 struct Facts {
   RegSet reads = 0, writes = 0;
   RegSet v_reads = 0, v_writes = 0;  ///< V0 to V31
@@ -32,28 +50,48 @@ struct Facts {
   u16 nodes = 0;              ///< operations of the meaning: how complicated it is
   bool unprivileged = false;  ///< an access as EL0's
   bool foreign = false;       ///< uses what a translator does not write itself
+  NearAccess near;
+  Moved moved;
 };
 
 /// The engine that takes notes (cpu/interp/interp.h has what an engine is).
 class Scout {
  public:
-  struct Val {};
+  /// What is known of a value: a register and a distance from it, or a number.
+  struct Val {
+    enum class Kind : u8 { Any, Number, Register } kind = Kind::Any;
+    u8 r = 0;
+    s64 n = 0;
+  };
   struct Bool {};
   struct Vec {};
   Facts facts;
 
-  Val imm(u64) { return {}; }
-  Val get(u32 r, bool) { return read(r == 31 ? 32 : r); }
-  void put(u32 r, bool, Val) { write(r == 31 ? 32 : r); }
-  Val get_sp(u32 r, bool) { return read(r); }
-  void put_sp(u32 r, bool, Val) { write(r); }
+  Val imm(u64 n) { return {Val::Kind::Number, 0, static_cast<s64>(n)}; }
+  Val get(u32 r, bool sf) { return r == 31 ? imm(0) : get_sp(r, sf); }
+  void put(u32 r, bool sf, Val v) { write(r == 31 ? 32 : r, sf, v); }
+  Val get_sp(u32 r, bool sf) {
+    read(r);
+    return sf ? Val{Val::Kind::Register, static_cast<u8>(r), 0} : Val{};
+  }
+  void put_sp(u32 r, bool sf, Val v) { write(r, sf, v); }
   Val pc() { return {}; }
 
-  Val add(bool, Val, Val) { return op(); }
-  Val sub(bool, Val, Val) { return op(); }
+  Val add(bool sf, Val a, Val b) {
+    ++facts.nodes;
+    if (a.kind == Val::Kind::Number) std::swap(a, b);
+    return sf && b.kind == Val::Kind::Number ? moved(a, b.n) : Val{};
+  }
+  Val sub(bool sf, Val a, Val b) {
+    ++facts.nodes;
+    return sf && b.kind == Val::Kind::Number ? moved(a, -b.n) : Val{};
+  }
   Val mul(bool, Val, Val) { return op(); }
   Val and_(Val, Val) { return op(); }
-  Val orr(Val, Val) { return op(); }
+  Val orr(Val a, Val b) {
+    ++facts.nodes;
+    return a.kind == Val::Kind::Number && a.n == 0 ? b : Val{};  // MOV
+  }
   Val eor(Val, Val) { return op(); }
   Val not_(bool, Val) { return op(); }
   Val umulh(Val, Val) { return op(); }
@@ -105,18 +143,18 @@ class Scout {
   }
   bool in_guarded_page() { return false; }
   void branch_reg(Val, unsigned) { facts.flow = Flow::Indirect; }
-  void link() { write(30); }
+  void link() { write(30, true, {}); }
 
-  bool base(u32 rn, Val&) {
-    read(rn);
+  bool base(u32 rn, Val& out) {
+    out = get_sp(rn, true);
     return true;
   }
-  bool load(Val, unsigned, Val&, MemOp m = {}) { return access(m); }
-  bool store(Val, unsigned, Val, MemOp m = {}) { return access(m); }
-  bool load_pair(Val, unsigned, Val&, Val&) { return access({}); }
-  bool store_pair(Val, unsigned, Val, Val) { return access({}); }
-  bool load_v(Val, Vec&, MemOp m = {}) { return access(m); }
-  bool store_v(Val, Vec, MemOp m = {}) { return access(m); }
+  bool load(Val va, unsigned log2, Val&, MemOp m = {}) { return access(va, 1u << log2, false, m); }
+  bool store(Val va, unsigned log2, Val, MemOp m = {}) { return access(va, 1u << log2, true, m); }
+  bool load_pair(Val va, unsigned log2, Val&, Val&) { return access(va, 2u << log2, false, {}); }
+  bool store_pair(Val va, unsigned log2, Val, Val) { return access(va, 2u << log2, true, {}); }
+  bool load_v(Val va, Vec&, MemOp m = {}) { return access(va, 16, false, m); }
+  bool store_v(Val va, Vec, MemOp m = {}) { return access(va, 16, true, m); }
   void fence() {}
 
   Vec v(u32 r) {
@@ -138,9 +176,13 @@ class Scout {
     if (r < 32) facts.reads |= RegSet{1} << r;
     return {};
   }
-  void write(u32 r) {
+  void write(u32 r, bool sf, Val v) {
     ++facts.puts;
-    if (r < 32) facts.writes |= RegSet{1} << r;
+    if (r >= 32) return;
+    facts.writes |= RegSet{1} << r;
+    if (facts.moved.to == r) facts.moved = {};
+    if (sf && v.kind == Val::Kind::Register)
+      facts.moved = {static_cast<u8>(r), v.r, static_cast<s32>(v.n)};
   }
   Val op() {
     ++facts.nodes;
@@ -150,10 +192,22 @@ class Scout {
     facts.writes_flags = true;
     return op();
   }
-  bool access(MemOp m) {
+  static Val moved(Val v, s64 by) {
+    constexpr s64 kFar = 1 << 30;
+    v.n += by;
+    if (v.kind == Val::Kind::Register && (v.n < -kFar || v.n > kFar)) return {};
+    return v;
+  }
+  bool access(Val va, unsigned bytes, bool write, MemOp m) {
     facts.memory = true;
     facts.foreign |= m.aligned || m.atomic;
     facts.unprivileged |= m.unprivileged;
+    if (va.kind != Val::Kind::Register || m.unprivileged || m.ordered) return true;
+    NearAccess& near = facts.near;
+    if (near.base == NearAccess::kNone)
+      near = {va.r, write, static_cast<s32>(va.n), static_cast<u16>(bytes)};
+    else  // the second register of a pair
+      near.bytes = static_cast<u16>(near.bytes + bytes);
     return true;
   }
 };

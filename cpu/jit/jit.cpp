@@ -64,7 +64,8 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .l1_el0 = from(blind ? c.empty_l1_.data() : c.l1_[0].data()),
           .page = from(&c.native_page_),
           .pac = from(&c.pac_layout_),
-          .fp_state = from(&c.fp_state_)};
+          .fp_state = from(&c.fp_state_),
+          .page_pointers = from(c.page_pointers_.data())};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

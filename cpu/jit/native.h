@@ -12,13 +12,14 @@ struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
-    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state;
+    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
   static constexpr int kTlbRead = offsetof(Vcpu::TlbEntry, read);
   static constexpr int kTlbWrite = offsetof(Vcpu::TlbEntry, write);
   static constexpr int kTlbAddend = offsetof(Vcpu::TlbEntry, addend);
+  static constexpr unsigned kPagePointers = Vcpu::kPagePointers;
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
   static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }

@@ -364,6 +364,7 @@ void analyse(Region& r) {
   find_dirty(r);
   for (Block& b : r.blocks) b.live_in = 0;
   find_live(r);
+  find_page_pointers(r);
 }
 
 }  // namespace

@@ -15,6 +15,15 @@ namespace quince::cpu::jit {
 
 struct HostFeatures;
 
+/// How an access uses the page pointer of Vcpu::page_pointers_ that other accesses near it use, too.
+struct PagePointer {
+  s8 slot = -1;        ///< which one; -1: none
+  bool leads = false;  ///< it looks the page up, for the others
+  bool write = false;  ///< as one to be written
+  /// What has to be in that page: from `low` to `high`, bytes behind the access's address.
+  s16 low = 0, high = 0;
+};
+
 /// One instruction of a region.
 struct Insn {
   u32 word = 0;     ///< what is translated
@@ -40,6 +49,7 @@ struct Insn {
     ReadState,    ///< MRS of what is a member of CpuState
   } special = Special::No;
   u16 member = 0;  ///< ReadState: its offset
+  PagePointer page;
 };
 
 /// Where a block ends up.
@@ -88,5 +98,7 @@ struct RegionSource {
 Region form_region(const RegionSource& source, unsigned index);
 /// Makes one of its instructions a call.
 void make_call(Region& region, unsigned number);
+/// Which accesses use a page pointer (page_pointers.cpp).
+void find_page_pointers(Region& region);
 
 }  // namespace quince::cpu::jit

@@ -213,6 +213,7 @@ void Emitter::emit_insn(const Insn& i) {
   taken_ = 0;
   pending_ = -1;
   xmm_ = 0;
+  accesses_ = 0;
   if (i.bail) return bail();
   if (i.special == Insn::Special::Fence) return fence();
   if (i.special == Insn::Special::Synchronise) return synchronise();

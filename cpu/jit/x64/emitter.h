@@ -63,6 +63,8 @@ struct Shared {
   Native::Distances at;
   HostFeatures host;
   const u8* leave = nullptr;         ///< to the dispatcher; RAX: an ExitRecord or null
+  /// RDX: address, RCX: Site; ZF: the first-level TLB has it, and RCX is what to add to it. Others than RAX stay.
+  const u8 *find_read = nullptr, *find_write = nullptr;
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
   const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
@@ -286,6 +288,9 @@ class Emitter {
   void restore_btype();
   Xbyak::Address btype_state();
   void emit_missed(Stub& s);
+  void look_alone(Stub& s);
+  void address_to_rdx(const Stub& s);
+  void restore_rdx(const Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
   void check_loop(u64 target, Label& top);
   void jump_by_cache(unsigned btype);
@@ -361,6 +366,9 @@ class Emitter {
     int distance;
   };
   Address address_of(Val va);
+  void probe(const Reg64& reg, int low, int high, bool write, bool unprivileged);
+  Xbyak::Address tlb_entry(int member, bool unprivileged) const;
+  Xbyak::Address page_pointer(int slot);
   Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
   void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
                    unsigned element);
@@ -415,6 +423,10 @@ class Emitter {
       ArmFp
     } kind;
     Label label, back;
+    Label found;   ///< Store: with RCX as look_up() leaves it
+    s8 slot = -1;  ///< of a page pointer
+    bool leads = false;
+    bool maybe_unaligned = false;  ///< the access may be here for its alignment
     Site* site = nullptr;
     const Insn* insn = nullptr;  ///< Slow: what is called
     RegSet dirty = 0, v_dirty = 0;
@@ -451,6 +463,7 @@ class Emitter {
   u32 taken_ = 0;           ///< temporaries in use
   s8 pending_ = -1;         ///< a node that sets the flags and was not put anywhere yet
   s8 xmm_ = 0;              ///< the next one for what is loaded
+  u8 accesses_ = 0;         ///< of this instruction so far
   u64 pc_ = 0;              ///< in the page; code knows no address, for a page may be at several
   u32 left_ = 0;            ///< of the block, from this instruction on
   RegSet dirty_ = 0, v_dirty_ = 0;

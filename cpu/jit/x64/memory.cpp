@@ -35,6 +35,44 @@ Xbyak::Address Emitter::at_host(const Address& a, unsigned offset, unsigned byte
   return Xbyak::AddressFrame(bytes * 8)[rcx + a.reg + (a.distance + static_cast<int>(offset))];
 }
 
+/// Compares an entry of the first-level TLB with the page of the bytes from `low` to `high` behind a register: RAX is
+/// its place in the table, ZF whether it is that page's.
+void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unprivileged) {
+  constexpr unsigned kEntryShift = 5;
+  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
+  // Vcpu::l1_index()
+  Reg32 first = reg.cvt32();
+  if (low != 0) {
+    x_.lea(eax, ptr[reg + low]);
+    first = eax;
+  }
+  if (shared_.host.bmi2) {
+    x_.rorx(ecx, first, 20 - kEntryShift);
+    x_.rorx(eax, first, 12 - kEntryShift);
+  } else {
+    x_.mov(ecx, first);
+    if (first.getIdx() != eax.getIdx()) x_.mov(eax, first);
+    x_.shr(ecx, 20 - kEntryShift);
+    x_.shr(eax, 12 - kEntryShift);
+  }
+  x_.xor_(eax, ecx);
+  x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
+  if (high == 1)
+    x_.mov(rcx, reg);
+  else
+    x_.lea(rcx, ptr[reg + high - 1]);
+  x_.and_(rcx, -4096);
+  x_.cmp(rcx, tlb_entry(write ? Native::kTlbWrite : Native::kTlbRead, unprivileged));
+}
+
+Xbyak::Address Emitter::tlb_entry(int member, bool unprivileged) const {
+  return unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
+}
+
+Xbyak::Address Emitter::page_pointer(int slot) {
+  return qword[r15 + (shared_.at.page_pointers + 8 * slot)];
+}
+
 /// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.
 Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned elements,
                                 bool write, MemOp m) {
@@ -50,42 +88,40 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   s.site->unprivileged = m.unprivileged;
   if ((taken_ & 3) != 0) give_up();
   taken_ |= 2;
-  constexpr unsigned kEntryShift = 5;
-  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
-  // Vcpu::l1_index()
-  Reg32 low = address.reg.cvt32();
-  if (address.distance != 0) {
-    x_.lea(eax, ptr[address.reg + address.distance]);
-    low = eax;
-  }
   if ((key_.aligned || m.ordered) && size > 1) {
+    Reg32 low = address.reg.cvt32();
+    if (address.distance != 0) {
+      x_.lea(eax, ptr[address.reg + address.distance]);
+      low = eax;
+    }
     x_.test(low, size - 1);
     x_.jnz(s.label, x_.T_NEAR);
+    s.maybe_unaligned = true;
   }
-  if (shared_.host.bmi2) {
-    x_.rorx(ecx, low, 20 - kEntryShift);
-    x_.rorx(eax, low, 12 - kEntryShift);
+  const PagePointer& page = insn_->page;
+  const bool leads = page.leads && accesses_ == 0;
+  ++accesses_;
+  if (page.slot < 0) {
+    probe(address.reg, address.distance, address.distance + static_cast<int>(bytes), write,
+          m.unprivileged);
+    x_.jne(s.label, x_.T_NEAR);
+    x_.mov(rcx, tlb_entry(Native::kTlbAddend, m.unprivileged));
   } else {
-    x_.mov(ecx, low);
-    if (low.getIdx() != eax.getIdx()) x_.mov(eax, low);
-    x_.shr(ecx, 20 - kEntryShift);
-    x_.shr(eax, 12 - kEntryShift);
+    s.slot = page.slot;
+    s.leads = leads;
+    if (leads) {
+      probe(address.reg, address.distance + page.low, address.distance + page.high, page.write,
+            false);
+      x_.jne(s.label, x_.T_NEAR);
+      x_.mov(rcx, tlb_entry(Native::kTlbAddend, false));
+      x_.mov(page_pointer(page.slot), rcx);
+    } else {
+      x_.mov(rcx, page_pointer(page.slot));
+      x_.test(rcx, rcx);
+      x_.jz(s.label, x_.T_NEAR);
+    }
   }
-  x_.xor_(eax, ecx);
-  x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
-  const int last = address.distance + static_cast<int>(bytes - 1);
-  if (last == 0)
-    x_.mov(rcx, address.reg);
-  else
-    x_.lea(rcx, ptr[address.reg + last]);
-  x_.and_(rcx, -4096);
-  const auto entry = [&](int member) {
-    return m.unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
-  };
-  x_.cmp(rcx, entry(write ? Native::kTlbWrite : Native::kTlbRead));
-  x_.jne(s.label, x_.T_NEAR);
-  x_.mov(rcx, entry(Native::kTlbAddend));
-  if (!write) x_.L(s.back);
+  x_.L(write ? s.found : s.back);
   return s;
 }
 

@@ -7,9 +7,31 @@ using namespace Xbyak::util;
 
 constexpr u32 kFpsrQc = u32{1} << 27;
 
+/// The address of an access, in RDX.
+void Emitter::address_to_rdx(const Stub& s) {
+  if (s.address != 2 || s.distance != 0) x_.lea(rdx, ptr[Reg64(s.address) + s.distance]);
+}
+
+void Emitter::restore_rdx(const Stub& s) {
+  if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
+}
+
+/// An access whose page pointer says nothing: it may be in the TLB alone.
+void Emitter::look_alone(Stub& s) {
+  if (s.leads) x_.mov(page_pointer(s.slot), 0);
+  if (s.maybe_unaligned) return;
+  const bool write = s.kind == Stub::Kind::Store;
+  address_to_rdx(s);
+  load_constant(rcx, s.site);
+  x_.call(write ? shared_.find_write : shared_.find_read);
+  restore_rdx(s);
+  x_.jz(write ? s.found : s.back, x_.T_NEAR);
+}
+
 /// An access that the TLB does not let through, with an exception at its end.
 void Emitter::emit_missed(Stub& s) {
   taken_ = 4;
+  if (s.slot >= 0) look_alone(s);
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
   call_spill_vectors();
@@ -35,10 +57,10 @@ void Emitter::emit_missed(Stub& s) {
         }
     }
   }
-  if (s.address != 2 || s.distance != 0) x_.lea(rdx, ptr[Reg64(s.address) + s.distance]);
+  address_to_rdx(s);
   load_constant(rcx, s.site);
   x_.call(write ? shared_.store_missed : shared_.load_missed);
-  if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
+  restore_rdx(s);
   if (has_vectors()) {
     x_.test(eax, eax);
     Label redirected;

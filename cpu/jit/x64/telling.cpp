@@ -47,6 +47,8 @@ void Telling::name_state(const Native::Distances& at) {
   name(at.begun_btype, 1, "begun_btype");
   name(at.page, 8, "page");
   name(at.fp_state, 1, "fp_state");
+  for (unsigned n = 0; n < Native::kPagePointers; ++n)
+    name(at.page_pointers + static_cast<int>(8 * n), 8, fmt::format("page_pointer{}", n));
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)
@@ -58,6 +60,8 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
   names_.routines = {{thunks.enter, "enter"},
                      {shared.leave, "leave"},
                      {thunks.unknown, "unknown"},
+                     {shared.find_read, "find_read"},
+                     {shared.find_write, "find_write"},
                      {shared.load_missed, "load_missed"},
                      {shared.store_missed, "store_missed"},
                      {shared.small_call, "small_call"},

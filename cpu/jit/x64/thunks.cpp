@@ -80,6 +80,30 @@ const u8* plain_call(Xbyak::CodeGenerator& x, const Shared& s, const void* targe
   return at;
 }
 
+/// Looks into the first-level TLB as Emitter::probe() does, for one access: Shared::find_read.
+const u8* find_entry(Xbyak::CodeGenerator& x, int tag) {
+  constexpr unsigned kEntryShift = 5;
+  const u8* const at = x.getCurr();
+  x.movzx(eax, byte[rcx + static_cast<int>(offsetof(Site, elements))]);
+  x.movzx(ecx, byte[rcx + static_cast<int>(offsetof(Site, log2))]);
+  x.shl(eax, cl);
+  x.lea(rcx, ptr[rdx + rax - 1]);
+  x.and_(rcx, -4096);
+  // Vcpu::l1_index()
+  x.mov(eax, edx);
+  x.shr(eax, 8);
+  x.xor_(eax, edx);
+  x.shr(eax, 12 - kEntryShift);
+  x.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
+  Xbyak::Label out;
+  x.cmp(rcx, ptr[r14 + rax + tag]);
+  x.jne(out);
+  x.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
+  x.L(out);
+  x.ret();
+  return at;
+}
+
 }  // namespace
 
 Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets) {
@@ -126,6 +150,8 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   const auto keeping = [&](bool addend) {
     return [&x, &shared, addend](const void* f) { return keeping_call(x, shared, f, addend); };
   };
+  shared.find_read = find_entry(x, Native::kTlbRead);
+  shared.find_write = find_entry(x, Native::kTlbWrite);
   shared.load_missed = call(targets.load_missed, keeping(true));
   shared.store_missed = call(targets.store_missed, keeping(false));
   shared.small_call = call(targets.small_call, keeping(false));

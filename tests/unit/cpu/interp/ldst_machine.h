@@ -6,6 +6,7 @@
 #include <array>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "base/bits.h"
@@ -92,7 +93,7 @@ class LdstMachine final : private cpu::Siblings {
   }
 
   /// Places instructions and a UDF behind them.
-  void place(std::initializer_list<u32> code) {
+  void place(std::span<const u32> code) {
     u64 at = kCode;
     for (const u32 insn : code) put<u32>(at, insn), at += 4;
     put<u32>(at, 0);
@@ -117,10 +118,12 @@ class LdstMachine final : private cpu::Siblings {
             .elr = c.s.sys.elr_el1,
             .at_end = c.s.sys.elr_el1 == end_};
   }
-  Ending run(std::initializer_list<u32> code) {
+  Ending run(std::span<const u32> code) {
     place(code);
     return run_placed(vcpu());
   }
+  void place(std::initializer_list<u32> code) { place(std::span(code.begin(), code.size())); }
+  Ending run(std::initializer_list<u32> code) { return run(std::span(code.begin(), code.size())); }
 
  private:
   void broadcast(cpu::Vcpu& from, const cpu::Maintenance& m) override {

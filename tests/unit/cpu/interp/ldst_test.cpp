@@ -1,5 +1,8 @@
 // Loads and stores where the comparison with another implementation (tests/isa) cannot look:
 // faults, page crossings, privilege, alignment.
+#include <array>
+#include <vector>
+
 #include "tests/unit/cpu/interp/ldst_machine.h"
 
 namespace quince::test {
@@ -93,6 +96,103 @@ TEST_F(Ldst, ReservedStructureIsUndefined) {
   EXPECT_TRUE(m.run({0x0c408c20}).undefined());  // ld2 of .1d
   EXPECT_TRUE(m.run({0x0c000c20}).undefined());  // st4 of .1d
   EXPECT_TRUE(m.run({0x0c407c20}).fine());                     // ld1 of .1d
+}
+
+// ---- Accesses near each other, off one register
+
+/// Loads and stores off X1, X7 times.
+const std::initializer_list<u32> kNeighbours = {
+    0xa9000c22,  // stp x2, x3, [x1]
+    0xf9400424,  // ldr x4, [x1, #8]
+    0xb9002c24,  // str w4, [x1, #44]
+    0xad408420,  // ldp q0, q1, [x1, #16]
+    0x3940fc25,  // ldrb w5, [x1, #63]
+    0xf8438c26,  // ldr x6, [x1, #56]!
+    0xf81f0022,  // stur x2, [x1, #-16]
+    0xd100e021,  // sub x1, x1, #56
+    0xd10004e7,  // sub x7, x7, #1
+    0xb5fffee7,  // cbnz x7, .-36
+};
+
+TEST_F(Ldst, NeighboursWhereverThePageEnds) {
+  const u64 edge = M::kData + 0x1000;
+  for (u64 base = edge - 96; base < edge + 16; base += base < edge - 70 ? 8 : 1) {
+    std::array<u8, 64> expected;
+    for (unsigned i = 0; i < expected.size(); ++i) {
+      expected[i] = static_cast<u8>(base + i);
+      m.put<u8>(base + i, expected[i]);
+    }
+    s.x[1] = base, s.x[2] = ~base, s.x[3] = 3 * base, s.x[7] = 3;
+    ASSERT_TRUE(m.run(kNeighbours).fine()) << base;
+    store_le(&expected[0], s.x[2]);
+    store_le(&expected[8], s.x[3]);
+    store_le(&expected[44], static_cast<u32>(s.x[3]));
+    store_le(&expected[40], s.x[2]);
+    EXPECT_EQ(s.x[1], base);
+    EXPECT_EQ(s.x[4], s.x[3]);
+    EXPECT_EQ(s.x[5], expected[63]);
+    EXPECT_EQ(s.x[6], load_le<u64>(&expected[56]));
+    // As the third turn found it, what the second had stored among it.
+    EXPECT_EQ(s.v[0].d[1], load_le<u64>(&expected[24]));
+    EXPECT_EQ(s.v[1].d[0], load_le<u64>(&expected[32]));
+    for (unsigned i = 0; i < expected.size(); ++i)
+      EXPECT_EQ(m.get<u8>(base + i), expected[i]) << base << " " << i;
+  }
+}
+
+TEST_F(Ldst, NeighboursOfWhichOneFaults) {
+  s.x[1] = M::kEnd - 48, s.x[2] = 2, s.x[3] = 3, s.x[5] = 55, s.x[7] = 3, s.x[8] = M::kEnd - 512;
+  m.put<u64>(M::kEnd - 8, 88);
+  std::vector<u32> code = {0xf900011f};  // str xzr, [x8]: the page is known
+  code.insert(code.end(), kNeighbours);
+  const Ending e = m.run(code);
+  EXPECT_TRUE(e.abort());
+  EXPECT_EQ(e.far, M::kEnd + 15);
+  EXPECT_EQ(e.elr, M::kCode + 20);
+  EXPECT_FALSE(e.write);
+  EXPECT_EQ(s.x[1], M::kEnd - 48);
+  EXPECT_EQ(s.x[5], 55u);
+  EXPECT_EQ(m.get<u64>(M::kEnd - 48), 2u);
+  EXPECT_EQ(m.get<u32>(M::kEnd - 4), 3u);
+}
+
+TEST_F(Ldst, NeighboursInAPageThatIsReadOnly) {
+  s.x[1] = M::kReadOnly + 64, s.x[8] = M::kReadOnly;
+  m.put<u64>(M::kReadOnly + 64, 64), m.put<u64>(M::kReadOnly + 72, 72);
+  const Ending e = m.run({
+      0xf9400109,  // ldr x9, [x8]
+      0xf9400022,  // ldr x2, [x1]
+      0xf9400423,  // ldr x3, [x1, #8]
+      0xf9000822,  // str x2, [x1, #16]
+  });
+  EXPECT_TRUE(e.abort());
+  EXPECT_EQ(e.fsc, kPermissionL3);
+  EXPECT_TRUE(e.write);
+  EXPECT_EQ(e.far, M::kReadOnly + 80);
+  EXPECT_EQ(e.elr, M::kCode + 12);
+  EXPECT_EQ(s.x[2], 64u);
+  EXPECT_EQ(s.x[3], 72u);
+}
+
+// The second access is on another way than the first.
+TEST_F(Ldst, NeighboursInBranches) {
+  const u64 edge = M::kData + 0x1000;
+  for (const u64 taken : {0, 1}) {
+    s.x[1] = edge - 8, s.x[5] = taken;
+    m.put<u64>(edge - 8, 8), m.put<u64>(edge, 16), m.put<u64>(edge + 8, 24);
+    ASSERT_TRUE(m.run({
+                          0xb4000065,  // cbz x5, .+12
+                          0xf9400022,  // ldr x2, [x1]
+                          0x14000003,  // b .+12
+                          0xf9400422,  // ldr x2, [x1, #8]
+                          0xf9400823,  // ldr x3, [x1, #16]
+                          0xf9400424,  // ldr x4, [x1, #8]
+                      })
+                    .fine());
+    EXPECT_EQ(s.x[2], taken != 0 ? 8u : 16u);
+    if (taken == 0) EXPECT_EQ(s.x[3], 24u);
+    EXPECT_EQ(s.x[4], 16u);
+  }
 }
 
 // ---- Page crossings

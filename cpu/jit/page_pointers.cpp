@@ -1,0 +1,167 @@
+// Accesses near each other, off the same register: fields of an object, a frame on the stack. The first one of them
+// that runs looks up the page of all in the first-level TLB and keeps what to add to the address; the others find
+// that, or zero where they are not all in one page, or not in the TLB, and then look for themselves.
+//
+// It holds along a way on which the first always runs before the others: through a block, and on into blocks
+// that are reached from there only. Nothing has to end it: whatever drops entries of the first level clears the
+// page pointers (Vcpu::forget_page_pointers).
+#include <algorithm>
+#include <array>
+
+#include "cpu/jit/native.h"
+#include "cpu/jit/region.h"
+
+namespace quince::cpu::jit {
+
+namespace {
+
+constexpr s32 kMaxSpan = 256;  ///< bytes: the more, the more often a page ends among them
+constexpr unsigned kMaxGroups = 64;
+
+/// What a register has: an unknown number, and a constant.
+struct Symbol {
+  u16 number = 0;
+  s32 distance = 0;
+};
+using Symbols = std::array<Symbol, 32>;
+
+struct Group {
+  u16 symbol = 0;
+  s32 low = 0, high = 0;  ///< from the symbol's value
+  u16 first = 0, last = 0, members = 0;
+  u16 block = 0;  ///< of the first
+  bool write = false;
+  s8 slot = -1;
+};
+
+class Finder {
+ public:
+  explicit Finder(Region& r) : r_(r), before_(r.blocks.size()), ends_(r.blocks.size()) {}
+  void find();
+
+ private:
+  void run_block(std::size_t number);
+  void access(u16 insn, std::size_t block, const Symbols& symbols);
+  bool comes_before(std::size_t block, std::size_t other) const;
+  void move(const Insn& i, Symbols& symbols);
+  void give_slots();
+  u16 fresh() { return ++symbols_; }
+
+  struct Member {
+    u16 insn, group;
+    s32 at;  ///< from the symbol's value
+  };
+  Region& r_;
+  std::vector<std::size_t> before_;  ///< of blocks: the one that always runs before, or itself
+  std::vector<Symbols> ends_;        ///< of blocks
+  std::vector<Group> groups_;
+  std::vector<Member> members_;
+  std::vector<s16> open_;  ///< by symbol: its group
+  u16 symbols_ = 0;
+};
+
+void Finder::move(const Insn& i, Symbols& symbols) {
+  const Facts& f = i.facts;
+  const bool all = i.call && i.uses_x;  // writes nobody knows what
+  const Symbol from = symbols[f.moved.from & 31];
+  for (unsigned r = 0; r < 32; ++r)
+    if (all || (f.writes >> r & 1) != 0) symbols[r] = {fresh(), 0};
+  constexpr s32 kFar = 1 << 29;
+  if (all || f.moved.to == Moved::kNone) return;
+  const s64 distance = s64{from.distance} + f.moved.by;
+  if (distance > -kFar && distance < kFar)
+    symbols[f.moved.to] = {from.number, static_cast<s32>(distance)};
+}
+
+bool Finder::comes_before(std::size_t block, std::size_t other) const {
+  while (other > block && before_[other] != other) other = before_[other];
+  return other == block;
+}
+
+void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
+  const NearAccess& near = r_.insns[insn].facts.near;
+  const Symbol base = symbols[near.base];
+  const s32 low = base.distance + near.distance, high = low + near.bytes;
+  open_.resize(symbols_ + 1u, -1);
+  s16& open = open_[base.number];
+  if (open >= 0) {
+    Group& g = groups_[static_cast<std::size_t>(open)];
+    if (std::max(g.high, high) - std::min(g.low, low) <= kMaxSpan && comes_before(g.block, block)) {
+      g.low = std::min(g.low, low);
+      g.high = std::max(g.high, high);
+      g.last = insn;
+      g.write |= near.write;
+      ++g.members;
+      members_.push_back({insn, static_cast<u16>(open), low});
+      return;
+    }
+  }
+  if (groups_.size() == kMaxGroups) return;
+  open = static_cast<s16>(groups_.size());
+  groups_.push_back({.symbol = base.number,
+                     .low = low,
+                     .high = high,
+                     .first = insn,
+                     .last = insn,
+                     .members = 1,
+                     .block = static_cast<u16>(block),
+                     .write = near.write});
+  members_.push_back({insn, static_cast<u16>(open), low});
+}
+
+void Finder::run_block(std::size_t number) {
+  const Block& b = r_.blocks[number];
+  Symbols symbols;
+  const auto reaches = [&](const Block& from) {
+    return (from.has_taken && from.taken.block == static_cast<int>(number)) ||
+           (from.has_next && from.next.block == static_cast<int>(number));
+  };
+  std::size_t from = number;
+  if (b.predecessors == 1 && number != r_.entry)
+    for (from = 0; from < number && !reaches(r_.blocks[from]);) ++from;
+  before_[number] = from;
+  if (from < number)
+    symbols = ends_[from];
+  else
+    for (Symbol& s : symbols) s = {fresh(), 0};
+  for (u16 n = b.first; n < b.first + b.count; ++n) {
+    const Insn& i = r_.insns[n];
+    if (!i.call && !i.bail && i.facts.near.base != NearAccess::kNone) access(n, number, symbols);
+    move(i, symbols);
+  }
+  ends_[number] = symbols;
+}
+
+/// A slot is somebody else's when the last access of its group is over.
+void Finder::give_slots() {
+  std::array<int, Native::kPagePointers> until;
+  until.fill(-1);
+  for (Group& g : groups_) {
+    if (g.members < 2) continue;
+    const auto slot = std::ranges::find_if(until, [&](int last) { return last < g.first; });
+    if (slot == until.end()) continue;
+    *slot = g.last;
+    g.slot = static_cast<s8>(slot - until.begin());
+  }
+}
+
+void Finder::find() {
+  for (Insn& i : r_.insns) i.page = {};
+  for (std::size_t b = 0; b < r_.blocks.size(); ++b) run_block(b);
+  give_slots();
+  for (const Member& m : members_) {
+    const Group& g = groups_[m.group];
+    if (g.slot < 0) continue;
+    r_.insns[m.insn].page = {.slot = g.slot,
+                             .leads = m.insn == g.first,
+                             .write = g.write,
+                             .low = static_cast<s16>(g.low - m.at),
+                             .high = static_cast<s16>(g.high - m.at)};
+  }
+}
+
+}  // namespace
+
+void find_page_pointers(Region& region) { Finder(region).find(); }
+
+}  // namespace quince::cpu::jit

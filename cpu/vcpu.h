@@ -441,7 +441,7 @@ class Vcpu final : public hw::IrqSink {
   /// Always pending with a translator: every branch that is taken goes to go().
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
-  static constexpr unsigned kL1Entries = 256, kRecentEntries = 4096;
+  static constexpr unsigned kL1Entries = 256, kRecentEntries = 16384;
   static constexpr unsigned kFetchEntries = 256;
   static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;

@@ -50,7 +50,7 @@ class Tlb2 {
 
  private:
   static constexpr unsigned kWays = 4;
-  static constexpr unsigned kPageSets = 1024;
+  static constexpr unsigned kPageSets = 4096;
   static constexpr unsigned kBlockSets = 64;
   static constexpr unsigned kClasses = 7;  // page and block sizes
   static constexpr unsigned kPageClasses = 3;

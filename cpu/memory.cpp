@@ -92,9 +92,13 @@ const Translation* Vcpu::lookup_or_walk(u64 va, const Stage1Access& access, Faul
   return &last_walk_;
 }
 
+void Vcpu::forget_page_pointers() {
+  for (auto& level : page_pointers_) level.fill({});
+}
+
 void Vcpu::flush_l1() {
   ++l1_age_;
-  page_pointers_ = {};
+  forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   for (auto& table : fetch_)
@@ -108,7 +112,7 @@ void Vcpu::address_space_changed() {
   if (!private_pages_) return;
   private_pages_ = false;
   ++l1_age_;
-  page_pointers_ = {};
+  forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table)
       if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
@@ -126,7 +130,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (what.kind == TlbInvalidation::Kind::None) return;
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
   ++l1_age_;
-  page_pointers_ = {};
+  forget_page_pointers();
   const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
   const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
   const u64 first = what.first.raw(), last = what.last.raw();
@@ -162,7 +166,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
 
 void Vcpu::drop_l1(PhysAddr page) {
   ++l1_age_;
-  page_pointers_ = {};
+  forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table)
       if ((t.pa_page & ~kPageMask) == page.raw()) t = {};

@@ -139,6 +139,8 @@ void Vcpu::el_changed() {
   const u64 sctlr = s.sys.sctlr_el1;
   const bool el0 = s.pstate.el == 0;
   mmu_index_ = el0 ? 0 : s.pstate.pan != 0 ? 2 : 1;
+  // Those of EL1 are of pages as PSTATE.PAN lets them be seen.
+  if (!el0 && std::exchange(el1_index_, mmu_index_) != mmu_index_) page_pointers_[1].fill({});
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
   l1_base_ = blind_ ? empty_l1_.data() : l1_[mmu_index_].data();
   unprivileged_base_ = blind_ ? empty_l1_.data() : l1_[unprivileged_index_].data();
@@ -151,6 +153,7 @@ void Vcpu::el_changed() {
 
 void Vcpu::set_blind(bool blind) {
   blind_ = blind;
+  forget_page_pointers();
   el_changed();
 }
 

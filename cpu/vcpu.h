@@ -477,7 +477,12 @@ class Vcpu final : public hw::IrqSink {
   // What translated code uses (cpu/jit/native.h).
   static constexpr s64 kNeverBegun = std::numeric_limits<s64>::min();
   static constexpr unsigned kJumps = 4096;
-  static constexpr unsigned kPagePointers = 8;
+  /// A page that translated code has found, and what to add to its addresses; 0: it is to look again. The first one
+  /// is the stack's, to be written, and stays from region to region; the others are for one region's use.
+  struct PagePointer {
+    u64 page = kNoPage, addend = 0;
+  };
+  static constexpr unsigned kPagePointers = 9;
   /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
   struct JumpEntry {
     u64 tag = ~u64{0};
@@ -531,6 +536,7 @@ class Vcpu final : public hw::IrqSink {
   RecentEntry& recent(u64 key);
   /// Puts an entry that was displaced into the first level again: its addend, or 0 when there is none.
   u64 refill_l1(u64 va, bool write, MemOp op);
+  void forget_page_pointers();
   void flush_l1();
   void drop_l1(const TlbInvalidation& what);
   void drop_l1(PhysAddr page);
@@ -574,9 +580,8 @@ class Vcpu final : public hw::IrqSink {
   const TlbEntry* unprivileged_base_ = nullptr;
   pauth::PacLayout pac_layout_;
   u8 fp_state_ = 0;      ///< StateKey::fp_state(), since translated code was entered
-  /// What translated code adds to addresses of pages that it has looked up (cpu/jit/page_pointers.cpp); 0: it is to
-  /// look again.
-  std::array<u64, kPagePointers> page_pointers_{};
+  /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
+  std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
@@ -597,6 +602,7 @@ class Vcpu final : public hw::IrqSink {
 
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;           ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
+  unsigned el1_index_ = 1;           ///< mmu_index_ when EL1 ran last
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   bool blind_ = false;               ///< no access finds the first-level TLB
   AccessLog* access_log_ = nullptr;  ///< hears of accesses that do not

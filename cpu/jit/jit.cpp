@@ -65,7 +65,7 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .page = from(&c.native_page_),
           .pac = from(&c.pac_layout_),
           .fp_state = from(&c.fp_state_),
-          .page_pointers = from(c.page_pointers_.data())};
+          .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])}};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

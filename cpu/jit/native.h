@@ -12,7 +12,7 @@ struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
-    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers;
+    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2];
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
@@ -20,6 +20,10 @@ struct Native {
   static constexpr int kTlbWrite = offsetof(Vcpu::TlbEntry, write);
   static constexpr int kTlbAddend = offsetof(Vcpu::TlbEntry, addend);
   static constexpr unsigned kPagePointers = Vcpu::kPagePointers;
+  static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
+  static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
+  static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
+  static constexpr u64 kNoPage = Vcpu::kNoPage;
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
   static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }

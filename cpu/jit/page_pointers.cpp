@@ -1,10 +1,13 @@
 // Accesses near each other, off the same register: fields of an object, a frame on the stack. The first one of them
-// that runs looks up the page of all in the first-level TLB and keeps what to add to the address; the others find
+// that runs finds the page of all in the first-level TLB and keeps what to add to the address; the others find
 // that, or zero where they are not all in one page, or not in the TLB, and then look for themselves.
 //
 // It holds along a way on which the first always runs before the others: through a block, and on into blocks
 // that are reached from there only. Nothing has to end it: whatever drops entries of the first level clears the
 // page pointers (Vcpu::forget_page_pointers).
+//
+// On the stack the page is likely that of the last time, in whichever region: the first one compares with that before
+// it looks into the TLB. (The same for what moves on from turn to turn of a loop was not faster.)
 #include <algorithm>
 #include <array>
 
@@ -31,8 +34,11 @@ struct Group {
   u16 first = 0, last = 0, members = 0;
   u16 block = 0;  ///< of the first
   bool write = false;
+  bool kept = false;
   s8 slot = -1;
 };
+
+constexpr bool is_stack(unsigned r) { return r == kSp || r == 29; }
 
 class Finder {
  public:
@@ -105,7 +111,8 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
                      .last = insn,
                      .members = 1,
                      .block = static_cast<u16>(block),
-                     .write = near.write});
+                     .write = near.write,
+                     .kept = is_stack(near.base)});
   members_.push_back({insn, static_cast<u16>(open), low});
 }
 
@@ -132,16 +139,21 @@ void Finder::run_block(std::size_t number) {
   ends_[number] = symbols;
 }
 
-/// A slot is somebody else's when the last access of its group is over.
+/// A slot is somebody else's when the last access of its group is over. The first one is the stack's.
 void Finder::give_slots() {
   std::array<int, Native::kPagePointers> until;
   until.fill(-1);
+  const auto take = [&](Group& g, unsigned slot) {
+    if (until[slot] >= g.first) return false;
+    until[slot] = g.last;
+    g.slot = static_cast<s8>(slot);
+    return true;
+  };
   for (Group& g : groups_) {
-    if (g.members < 2) continue;
-    const auto slot = std::ranges::find_if(until, [&](int last) { return last < g.first; });
-    if (slot == until.end()) continue;
-    *slot = g.last;
-    g.slot = static_cast<s8>(slot - until.begin());
+    g.write |= g.kept;  // the stack can be written
+    g.kept = g.kept && take(g, 0);
+    if (g.kept || g.members < 2) continue;
+    for (unsigned slot = 1; slot < until.size() && !take(g, slot);) ++slot;
   }
 }
 
@@ -154,6 +166,7 @@ void Finder::find() {
     if (g.slot < 0) continue;
     r_.insns[m.insn].page = {.slot = g.slot,
                              .leads = m.insn == g.first,
+                             .kept = g.kept,
                              .write = g.write,
                              .low = static_cast<s16>(g.low - m.at),
                              .high = static_cast<s16>(g.high - m.at)};

@@ -15,10 +15,11 @@ namespace quince::cpu::jit {
 
 struct HostFeatures;
 
-/// How an access uses the page pointer of Vcpu::page_pointers_ that other accesses near it use, too.
+/// How an access uses one of Vcpu::page_pointers_, which other accesses near it use, too.
 struct PagePointer {
   s8 slot = -1;        ///< which one; -1: none
-  bool leads = false;  ///< it looks the page up, for the others
+  bool leads = false;  ///< it finds out about the page, for the others
+  bool kept = false;   ///< likely it is still the one of the last time: the stack's
   bool write = false;  ///< as one to be written
   /// What has to be in that page: from `low` to `high`, bytes behind the access's address.
   s16 low = 0, high = 0;

@@ -56,6 +56,8 @@ struct Site {
   /// Log2 of the accesses that the manual makes of an element, where they are smaller: what Device memory wants
   /// aligned, and what a fault is of.
   u8 piece_log2 = 0xff;
+  s16 low = 0, high = 0;  ///< of a page pointer, behind the access's address
+  s32 pointer = 0;        ///< where that is
 };
 
 /// Code that all regions share, and offsets of what they use.
@@ -65,6 +67,9 @@ struct Shared {
   const u8* leave = nullptr;         ///< to the dispatcher; RAX: an ExitRecord or null
   /// RDX: address, RCX: Site; ZF: the first-level TLB has it, and RCX is what to add to it. Others than RAX stay.
   const u8 *find_read = nullptr, *find_write = nullptr;
+  /// First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then for the access
+  /// alone as those two.
+  const u8 *find_kept_read = nullptr, *find_kept_write = nullptr;
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
   const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
@@ -368,7 +373,8 @@ class Emitter {
   Address address_of(Val va);
   void probe(const Reg64& reg, int low, int high, bool write, bool unprivileged);
   Xbyak::Address tlb_entry(int member, bool unprivileged) const;
-  Xbyak::Address page_pointer(int slot);
+  Xbyak::Address page_pointer(int slot, int member);
+  void use_page_pointer(const Address& address, bool write, unsigned bytes, Stub& s);
   Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
   void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
                    unsigned element);
@@ -425,7 +431,7 @@ class Emitter {
     Label label, back;
     Label found;   ///< Store: with RCX as look_up() leaves it
     s8 slot = -1;  ///< of a page pointer
-    bool leads = false;
+    bool leads = false, kept = false;
     bool maybe_unaligned = false;  ///< the access may be here for its alignment
     Site* site = nullptr;
     const Insn* insn = nullptr;  ///< Slow: what is called

@@ -69,8 +69,39 @@ Xbyak::Address Emitter::tlb_entry(int member, bool unprivileged) const {
   return unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
 }
 
-Xbyak::Address Emitter::page_pointer(int slot) {
-  return qword[r15 + (shared_.at.page_pointers + 8 * slot)];
+Xbyak::Address Emitter::page_pointer(int slot, int member) {
+  const int level = shared_.at.page_pointers[key_.el0 ? 0 : 1];
+  return qword[r15 + (level + slot * Native::kPointerBytes + member)];
+}
+
+/// look_up() of an access that has a page pointer.
+void Emitter::use_page_pointer(const Address& address, bool write, unsigned bytes, Stub& s) {
+  const PagePointer& page = insn_->page;
+  const auto addend = page_pointer(page.slot, Native::kPointerAddend);
+  s.slot = page.slot;
+  s.leads = page.leads && accesses_ == 0;
+  s.kept = s.leads && page.kept;
+  if (s.kept) {
+    s.site->low = page.low;
+    s.site->high = page.high;
+    s.site->pointer = static_cast<s32>(page_pointer(page.slot, 0).getDisp());
+    const auto known = page_pointer(page.slot, Native::kPointerPage);
+    const int span = page.high - page.low;
+    QUINCE_ASSERT(span >= static_cast<int>(bytes) && page.write >= write);
+    x_.lea(rcx, ptr[address.reg + address.distance + page.low]);
+    x_.sub(rcx, known);
+    x_.cmp(rcx, 4096 - span);
+    x_.ja(s.label, x_.T_NEAR);
+  } else if (s.leads) {
+    probe(address.reg, address.distance + page.low, address.distance + page.high, page.write,
+          false);
+    x_.jne(s.label, x_.T_NEAR);
+    x_.mov(rcx, tlb_entry(Native::kTlbAddend, false));
+    return x_.mov(addend, rcx);
+  }
+  x_.mov(rcx, addend);
+  x_.test(rcx, rcx);
+  x_.jz(s.label, x_.T_NEAR);
 }
 
 /// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.
@@ -98,29 +129,15 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
     x_.jnz(s.label, x_.T_NEAR);
     s.maybe_unaligned = true;
   }
-  const PagePointer& page = insn_->page;
-  const bool leads = page.leads && accesses_ == 0;
-  ++accesses_;
-  if (page.slot < 0) {
+  if (insn_->page.slot >= 0) {
+    use_page_pointer(address, write, bytes, s);
+  } else {
     probe(address.reg, address.distance, address.distance + static_cast<int>(bytes), write,
           m.unprivileged);
     x_.jne(s.label, x_.T_NEAR);
     x_.mov(rcx, tlb_entry(Native::kTlbAddend, m.unprivileged));
-  } else {
-    s.slot = page.slot;
-    s.leads = leads;
-    if (leads) {
-      probe(address.reg, address.distance + page.low, address.distance + page.high, page.write,
-            false);
-      x_.jne(s.label, x_.T_NEAR);
-      x_.mov(rcx, tlb_entry(Native::kTlbAddend, false));
-      x_.mov(page_pointer(page.slot), rcx);
-    } else {
-      x_.mov(rcx, page_pointer(page.slot));
-      x_.test(rcx, rcx);
-      x_.jz(s.label, x_.T_NEAR);
-    }
   }
+  ++accesses_;
   x_.L(write ? s.found : s.back);
   return s;
 }

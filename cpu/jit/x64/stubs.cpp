@@ -18,12 +18,18 @@ void Emitter::restore_rdx(const Stub& s) {
 
 /// An access whose page pointer says nothing: it may be in the TLB alone.
 void Emitter::look_alone(Stub& s) {
-  if (s.leads) x_.mov(page_pointer(s.slot), 0);
-  if (s.maybe_unaligned) return;
   const bool write = s.kind == Stub::Kind::Store;
+  if (s.leads && (!s.kept || s.maybe_unaligned)) {
+    x_.mov(page_pointer(s.slot, Native::kPointerPage), Native::kNoPage);
+    x_.mov(page_pointer(s.slot, Native::kPointerAddend), 0);
+  }
+  if (s.maybe_unaligned) return;
   address_to_rdx(s);
   load_constant(rcx, s.site);
-  x_.call(write ? shared_.find_write : shared_.find_read);
+  if (s.kept)
+    x_.call(write ? shared_.find_kept_write : shared_.find_kept_read);
+  else
+    x_.call(write ? shared_.find_write : shared_.find_read);
   restore_rdx(s);
   x_.jz(write ? s.found : s.back, x_.T_NEAR);
 }

@@ -47,8 +47,12 @@ void Telling::name_state(const Native::Distances& at) {
   name(at.begun_btype, 1, "begun_btype");
   name(at.page, 8, "page");
   name(at.fp_state, 1, "fp_state");
-  for (unsigned n = 0; n < Native::kPagePointers; ++n)
-    name(at.page_pointers + static_cast<int>(8 * n), 8, fmt::format("page_pointer{}", n));
+  for (int level = 0; level < 2; ++level)
+    for (int n = 0; n < static_cast<int>(Native::kPagePointers); ++n) {
+      const int place = at.page_pointers[level] + n * Native::kPointerBytes;
+      name(place + Native::kPointerPage, 8, fmt::format("page{}_el{}", n, level));
+      name(place + Native::kPointerAddend, 8, fmt::format("addend{}_el{}", n, level));
+    }
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)
@@ -62,6 +66,8 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
                      {thunks.unknown, "unknown"},
                      {shared.find_read, "find_read"},
                      {shared.find_write, "find_write"},
+                     {shared.find_kept_read, "find_kept_read"},
+                     {shared.find_kept_write, "find_kept_write"},
                      {shared.load_missed, "load_missed"},
                      {shared.store_missed, "store_missed"},
                      {shared.small_call, "small_call"},

@@ -86,7 +86,8 @@ Result<std::unique_ptr<Jit>> Jit::create(Vcpu& c, const TranslationOptions& opti
   return jit;
 }
 
-Jit::Jit(Vcpu& c, const TranslationOptions& options) : c_(c), options_(options) {
+Jit::Jit(Vcpu& c, const TranslationOptions& options)
+    : c_(c), options_(options), space_(std::make_unique<RegionSpace>()) {
   if (options.lockstep) lockstep_ = std::make_unique<Lockstep>(c);
   if (options.chaos != 0) {
     chaos_ = std::make_unique<Chaos>(options.chaos, c.index());
@@ -235,7 +236,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
                                         ? 1 + static_cast<unsigned>(chaos_->below(kMaxRegionInsns))
                                         : kMaxRegionInsns,
                             .mistake = options_.mistake};
-  Region region = form_region(source, index);
+  Region& region = form_region(source, index, *space_);
   if (region.insns.empty()) {
     op.heat = kNever;
     return nullptr;
@@ -246,7 +247,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
     if (telling_ != nullptr) emitter.take_notes(telling_->fresh_notes());
     code = emitter.translate(region);
     if (code || emitter.failed() < 0) break;
-    make_call(region, static_cast<unsigned>(emitter.failed()));
+    make_call(*space_, static_cast<unsigned>(emitter.failed()));
     ++counters_.calls_instead;
   }
   if (!code) {

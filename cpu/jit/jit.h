@@ -22,7 +22,7 @@ class Chaos;
 class CodeBuffer;
 class Lockstep;
 struct CodePiece;
-struct Region;
+struct RegionSpace;
 struct Shared;
 struct ExitRecord;
 struct TranslatedRegion;
@@ -105,6 +105,7 @@ class Jit {
   std::unique_ptr<Shared> shared_;
   std::unique_ptr<Telling> telling_;  ///< where somebody wants to hear of code
   void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
+  std::unique_ptr<RegionSpace> space_;
   std::vector<std::unique_ptr<Page>> pages_;
   /// Forgotten, perhaps by code of theirs that still runs.
   std::vector<std::unique_ptr<Page>> dropped_;

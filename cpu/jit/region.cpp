@@ -1,7 +1,7 @@
 #include "cpu/jit/region.h"
 
 #include <algorithm>
-#include <string_view>
+#include <bit>
 
 #include "cpu/jit/x64/host_rows.h"
 
@@ -55,146 +55,163 @@ bool is_data_operation(u32 word) {
 
 /// Whether a row that is a call leaves the flow alone: everything that may change how instructions
 /// are found, or what the translator took for granted, ends its block.
-bool call_goes_on(const a64::RowInfo& info, u32 word) {
-  static constexpr std::string_view kHarmless[] = {"MRS", "CFINV", "XAFLAG",   "AXFLAG",
-                                                   "SEV", "SEVL",  "MSR_SSBS", "MSR_DIT"};
-  const std::string_view group = info.group, id = info.id;
-  if (group != "system") return true;
-  if (id == "MSR_reg") return is_plain_register(word);
-  if (id == "SYS") return is_data_operation(word);
-  return std::find(std::begin(kHarmless), std::end(kHarmless), id) != std::end(kHarmless) ||
-         ((id.starts_with("PAC") || id.starts_with("AUT") || id.starts_with("XPAC")) &&
-          !id.starts_with("AUTIA_"));
+bool call_goes_on(RowTraits::Nature nature, u32 word) {
+  using Nature = RowTraits::Nature;
+  switch (nature) {
+    case Nature::Plain:
+    case Nature::PauthHint:
+    case Nature::Mrs:
+      return true;
+    case Nature::Msr:
+      return is_plain_register(word);
+    case Nature::Sys:
+      return is_data_operation(word);
+    default:
+      return false;
+  }
 }
 
 /// Instructions for which there is nothing to do, or no more than a fence or a look at what is pending.
-Insn::Special special_of(const a64::RowInfo& info, u32 word, const StateKey& key) {
-  static constexpr std::string_view kNothing[] = {"HINT",      "NOP",  "DGH", "ESB", "PSB_CSYNC",
-                                                  "TSB_CSYNC", "CSDB", "BTI", "SB"};
+Insn::Special special_of(RowTraits::Nature nature, u32 word, const RegionSource& source) {
+  using Nature = RowTraits::Nature;
   using Special = Insn::Special;
-  const std::string_view id = info.id;
-  if (std::string_view(info.group) != "system") return Special::No;
-  if (std::find(std::begin(kNothing), std::end(kNothing), id) != std::end(kNothing))
-    return Special::Nothing;
-  // Whatever changes the context has left translated code already; mail of other CPUs is pending.
-  if (id == "ISB") return Special::Synchronise;
-  // Nobody else's maintenance to wait for, nobody who sees the order of accesses.
-  if (id == "DSB" && !key.several) return Special::Nothing;
-  if (id != "DMB") return Special::No;
-  const u32 types = (word >> 8) & 3;  // loads only, stores only: the host has that order
-  return types == 1 || types == 2 ? Special::Nothing : Special::Fence;
+  switch (nature) {
+    case Nature::Nothing:
+      return Special::Nothing;
+    case Nature::PauthHint:
+      return has(*source.features, Feature::PAuth) ? Special::No : Special::Nothing;
+    case Nature::Isb:
+      // Whatever changes the context has left translated code already; mail of other CPUs is pending.
+      return Special::Synchronise;
+    case Nature::Dsb:
+      // Nobody else's maintenance to wait for, nobody who sees the order of accesses.
+      return source.key.several ? Special::No : Special::Nothing;
+    case Nature::Dmb: {
+      const u32 types = (word >> 8) & 3;  // loads only, stores only: the host has that order
+      return types == 1 || types == 2 ? Special::Nothing : Special::Fence;
+    }
+    default:
+      return Special::No;
+  }
 }
 
-Insn look(const RegionSource& source, unsigned index) {
-  Insn i;
-  i.index = static_cast<u16>(index);
-  i.word = i.fetched = load_le<u32>(source.page->host + 4 * index);
-  if (source.mistake && source.mistake->first == i.word) [[unlikely]]
-    i.word = source.mistake->second;
-  const int number = a64::decode_row(i.word);
-  const a64::RowInfo* const info =
-      number < 0 ? nullptr : &a64::rows()[static_cast<std::size_t>(number)];
-  if (info == nullptr || !has(*source.features, info->feature)) {
-    i.bail = i.ends = true;
-    return i;
-  }
-  i.row = &row(number);
-  const RowKind kind = i.row->kind;
-  i.fp = kind == RowKind::FpEngine || kind == RowKind::FpCall ||
-         (i.row->host != nullptr && (i.row->host->uses & HostRow::kGeneral) == 0);
-  if ((kind == RowKind::FpEngine || kind == RowKind::FpCall) && !source.key.fp_enabled) {
-    i.bail = i.ends = true;
-    return i;
-  }
-  if (kind == RowKind::Engine || kind == RowKind::FpEngine) {
-    Scout scout;
-    i.row->scout(scout, i.word);
-    i.facts = scout.facts;
-    if (i.facts.undefined) {
-      i.bail = i.ends = true;
-      return i;
-    }
-    i.call =
-        i.facts.foreign || i.facts.nodes > kMaxNodes || (i.facts.unprivileged && source.key.uao);
-    i.ends = i.facts.flow != Flow::Next;
-    return i;
-  }
-  i.special = special_of(*info, i.word, source.key);
+/// A row that is a call of its meaning, or has host code of its own.
+void look_at_call(const RegionSource& source, Insn& i) {
+  const RowTraits& traits = i.row->traits;
+  i.special = special_of(traits.nature, i.word, source);
   i.facts.memory = i.special == Insn::Special::Synchronise;  // an interrupt sees NZCV
   if (const std::size_t at =
-          std::string_view(info->id) == "MRS" ? member_of(i.word, source.key) : 0) {
+          traits.nature == RowTraits::Nature::Mrs ? member_of(i.word, source.key) : 0) {
     i.special = Insn::Special::ReadState;
     i.member = static_cast<u16>(at);
     i.facts.puts = 1;
     if ((i.word & 31) != 31) i.facts.writes = RegSet{1} << (i.word & 31);
   }
-  if (i.special != Insn::Special::No) return i;
+  if (i.special != Insn::Special::No) return;
   const HostRow* const own = i.row->host;
   if (own != nullptr && own->suits(i.word, *source.host, source.key)) {
     i.own_code = true;
     i.facts = own->facts(i.word);
-    return i;
+    return;
   }
   i.call = true;
-  if (kind == RowKind::FpCall) {
-    const std::string_view text = info->text, id = info->id;
-    i.uses_x = text.find("{w") != text.npos || text.find("{x") != text.npos ||
-               text.find("{r") != text.npos || text.find("{R5") != text.npos;
-    i.uses_nzcv = id.starts_with("FCMP") || id.starts_with("FCCMP") || id.starts_with("FCSEL");
+  i.uses_x = traits.uses_x;
+  i.uses_nzcv = traits.uses_nzcv;
+  if (i.row->kind == RowKind::Call) i.ends = !call_goes_on(traits.nature, i.word);
+}
+
+void look(const RegionSource& source, unsigned index, Insn& i) {
+  i.index = static_cast<u16>(index);
+  i.word = i.fetched = load_le<u32>(source.page->host + 4 * index);
+  if (source.mistake && source.mistake->first == i.word) [[unlikely]]
+    i.word = source.mistake->second;
+  const int number = a64::decode_row(i.word);
+  if (number >= 0) i.row = &row(number);
+  if (i.row == nullptr || !has(*source.features, i.row->traits.feature)) {
+    i.row = nullptr;
+    i.bail = i.ends = true;
+    return;
   }
-  if (kind == RowKind::Call) i.ends = !call_goes_on(*info, i.word);
-  return i;
+  const RowKind kind = i.row->kind;
+  i.fp = kind == RowKind::FpEngine || kind == RowKind::FpCall ||
+         (i.row->host != nullptr && (i.row->host->uses & HostRow::kGeneral) == 0);
+  if ((kind == RowKind::FpEngine || kind == RowKind::FpCall) && !source.key.fp_enabled) {
+    i.bail = i.ends = true;
+    return;
+  }
+  if (kind != RowKind::Engine && kind != RowKind::FpEngine) return look_at_call(source, i);
+  Scout scout;
+  i.row->scout(scout, i.word);
+  i.facts = scout.facts;
+  if (i.facts.undefined) {
+    i.bail = i.ends = true;
+    return;
+  }
+  i.call = i.facts.foreign || i.facts.nodes > kMaxNodes || (i.facts.unprivileged && source.key.uao);
+  i.ends = i.facts.flow != Flow::Next;
 }
 
 /// Finds the instructions: which are in the region, and which begin a block.
 class Former {
  public:
-  Former(const RegionSource& source, unsigned entry) : source_(source) { visit(entry); }
+  Former(const RegionSource& source, RegionSpace& space) : source_(source), s_(space) {}
 
-  Region finish(unsigned entry);
+  void form(unsigned entry) {
+    s_.in = s_.leaders = {};
+    s_.found.clear();
+    s_.work.clear();
+    visit(entry);
+    order();
+    split();
+    connect(entry);
+  }
 
  private:
-  enum : u8 { kIn = 1, kLeader = 2 };
+  using Bits = RegionSpace::Bits;
 
+  static bool test(const Bits& bits, unsigned n) { return (bits[n / 64] >> n % 64 & 1) != 0; }
+  static void set(Bits& bits, unsigned n) { bits[n / 64] |= u64{1} << n % 64; }
+  bool full() const { return s_.found.size() >= source_.most; }
   bool executed(unsigned index) const { return source_.page->ops[index].fn != source_.not_decoded; }
   void add(unsigned index) {
-    if (index >= CodePage::kOps || (marks_[index] & kLeader) != 0) return;
-    if ((marks_[index] & kIn) == 0 && (!executed(index) || count_ >= source_.most)) return;
-    marks_[index] |= kLeader;
-    if ((marks_[index] & kIn) == 0) work_.push_back(static_cast<u16>(index));
+    if (index >= CodePage::kOps || test(s_.leaders, index)) return;
+    const bool in = test(s_.in, index);
+    if (!in && (!executed(index) || full())) return;
+    set(s_.leaders, index);
+    if (!in) s_.work.push_back(static_cast<u16>(index));
   }
   void visit(unsigned entry);
   void run_from(unsigned index);
+  void order();
+  void split();
+  void connect(unsigned entry);
+  Successor successor(s64 index) const;
 
   const RegionSource& source_;
-  std::array<u8, CodePage::kOps> marks_{};
-  std::array<u16, CodePage::kOps> numbers_{};
-  std::vector<Insn> found_;
-  std::vector<u16> work_;
-  unsigned count_ = 0;
+  RegionSpace& s_;
 };
 
 void Former::visit(unsigned entry) {
-  marks_[entry] |= kLeader;
-  work_.push_back(static_cast<u16>(entry));
-  while (!work_.empty()) {
-    const unsigned index = work_.back();
-    work_.pop_back();
+  set(s_.leaders, entry);
+  s_.work.push_back(static_cast<u16>(entry));
+  while (!s_.work.empty()) {
+    const unsigned index = s_.work.back();
+    s_.work.pop_back();
     run_from(index);
   }
 }
 
 void Former::run_from(unsigned index) {
   for (; index < CodePage::kOps; ++index) {
-    if ((marks_[index] & kIn) != 0) {
-      marks_[index] |= kLeader;  // reached from two sides
+    if (test(s_.in, index)) {
+      set(s_.leaders, index);  // reached from two sides
       return;
     }
-    if (count_ >= source_.most) return;
-    marks_[index] |= kIn;
-    ++count_;
-    found_.push_back(look(source_, index));
-    const Insn& i = found_.back();
+    if (full()) return;
+    set(s_.in, index);
+    s_.numbers[index] = static_cast<u16>(s_.found.size());
+    Insn& i = s_.found.emplace_back();
+    look(source_, index, i);
     if (!i.ends) continue;
     if (i.bail || i.facts.flow == Flow::Indirect || i.facts.flow == Flow::Next) return;
     const s64 target = static_cast<s64>(index) + i.facts.distance / 4;
@@ -205,30 +222,46 @@ void Former::run_from(unsigned index) {
   }
 }
 
-Region Former::finish(unsigned entry) {
-  Region r;
-  std::sort(found_.begin(), found_.end(),
-            [](const Insn& a, const Insn& b) { return a.index < b.index; });
-  r.insns = std::move(found_);
-  for (const Insn& i : r.insns) r.uses_fp |= i.fp;
-  for (std::size_t n = 0; n < r.insns.size(); ++n) {
-    const Insn& i = r.insns[n];
-    const bool follows = n > 0 && r.insns[n - 1].index + 1 == i.index && !r.insns[n - 1].ends;
-    if (!follows || (marks_[i.index] & kLeader) != 0)
-      r.blocks.emplace_back().first = static_cast<u16>(n);
+/// By address.
+void Former::order() {
+  Region& r = s_.region;
+  r.insns.clear();
+  r.uses_fp = false;
+  for (unsigned word = 0; word < s_.in.size(); ++word)
+    for (u64 left = s_.in[word]; left != 0; left &= left - 1) {
+      const unsigned index = 64 * word + static_cast<unsigned>(std::countr_zero(left));
+      r.uses_fp |= r.insns.emplace_back(s_.found[s_.numbers[index]]).fp;
+    }
+}
+
+void Former::split() {
+  Region& r = s_.region;
+  r.blocks.clear();
+  const Insn* before = nullptr;
+  for (const Insn& i : r.insns) {
+    const bool follows = before != nullptr && before->index + 1 == i.index && !before->ends;
+    if (!follows || test(s_.leaders, i.index))
+      r.blocks.emplace_back().first = static_cast<u16>(&i - r.insns.data());
     ++r.blocks.back().count;
-    numbers_[i.index] = static_cast<u16>(r.blocks.size() - 1);
+    s_.numbers[i.index] = static_cast<u16>(r.blocks.size() - 1);
+    before = &i;
   }
-  const auto successor = [&](s64 index) {
-    Successor s;
-    s.in_page = index >= 0 && index < static_cast<s64>(CodePage::kOps);
-    if (!s.in_page) return s;
-    s.index = static_cast<u16>(index);
-    if ((marks_[s.index] & kIn) == 0) return s;
-    const u16 block = numbers_[s.index];
-    if (r.insns[r.blocks[block].first].index == s.index) s.block = static_cast<s16>(block);
-    return s;
-  };
+}
+
+Successor Former::successor(s64 index) const {
+  const Region& r = s_.region;
+  Successor s;
+  s.in_page = index >= 0 && index < static_cast<s64>(CodePage::kOps);
+  if (!s.in_page) return s;
+  s.index = static_cast<u16>(index);
+  if (!test(s_.in, s.index)) return s;
+  const u16 block = s_.numbers[s.index];
+  if (r.insns[r.blocks[block].first].index == s.index) s.block = static_cast<s16>(block);
+  return s;
+}
+
+void Former::connect(unsigned entry) {
+  Region& r = s_.region;
   for (std::size_t b = 0; b < r.blocks.size(); ++b) {
     Block& block = r.blocks[b];
     const Insn& last = r.insns[block.first + block.count - 1u];
@@ -245,9 +278,8 @@ Region Former::finish(unsigned entry) {
       if (static_cast<std::size_t>(s->block) <= b) to.loop_header = true;
     }
   }
-  r.entry = numbers_[entry];
+  r.entry = s_.numbers[entry];
   ++r.blocks[r.entry].predecessors;  // from outside
-  return r;
 }
 
 // ---- Analysis ----------------------------------------------------------------------------------
@@ -283,24 +315,29 @@ void find_needed_flags(Region& r) {
 }
 
 /// Counts uses of registers; those in loops weigh more.
-void count_uses(Region& r) {
-  std::vector<u8> depth(r.blocks.size(), 0);
+void count_uses(Region& r, std::vector<u8>& depth) {
+  depth.assign(r.blocks.size(), 0);
   for (std::size_t b = 0; b < r.blocks.size(); ++b)
     for (const Successor* s : {&r.blocks[b].taken, &r.blocks[b].next})
       if (s->block >= 0 && static_cast<std::size_t>(s->block) <= b)
         for (std::size_t k = static_cast<std::size_t>(s->block); k <= b; ++k)
           depth[k] = static_cast<u8>(std::min(depth[k] + 1, 3));
+  const auto add = [](std::array<u16, 32>& uses, RegSet set, unsigned weight) {
+    for (; set != 0; set &= set - 1) {
+      u16& n = uses[static_cast<unsigned>(std::countr_zero(set))];
+      n = static_cast<u16>(std::min<unsigned>(n + weight, 0xffff));
+    }
+  };
+  r.uses = r.v_uses = {};
   for (std::size_t b = 0; b < r.blocks.size(); ++b) {
-    const u16 weight = static_cast<u16>(1u << (3 * depth[b]));
+    const unsigned weight = 1u << (3 * depth[b]);
     for (unsigned k = 0; k < r.blocks[b].count; ++k) {
       const Insn& i = r.insns[r.blocks[b].first + k];
       if (i.call || i.bail) continue;
-      for (unsigned x = 0; x < 32; ++x) {
-        const unsigned n = ((i.facts.reads >> x) & 1) + ((i.facts.writes >> x) & 1);
-        r.uses[x] = static_cast<u16>(std::min<unsigned>(r.uses[x] + n * weight, 0xffff));
-        const unsigned v = ((i.facts.v_reads >> x) & 1) + ((i.facts.v_writes >> x) & 1);
-        r.v_uses[x] = static_cast<u16>(std::min<unsigned>(r.v_uses[x] + v * weight, 0xffff));
-      }
+      add(r.uses, i.facts.reads, weight);
+      add(r.uses, i.facts.writes, weight);
+      add(r.v_uses, i.facts.v_reads, weight);
+      add(r.v_uses, i.facts.v_writes, weight);
     }
   }
 }
@@ -356,10 +393,10 @@ void find_live(Region& r) {
   }
 }
 
-void analyse(Region& r) {
+void analyse(RegionSpace& space) {
+  Region& r = space.region;
   find_needed_flags(r);
-  r.uses = r.v_uses = {};
-  count_uses(r);
+  count_uses(r, space.depths);
   for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = 0;
   find_dirty(r);
   for (Block& b : r.blocks) b.live_in = 0;
@@ -369,22 +406,25 @@ void analyse(Region& r) {
 
 }  // namespace
 
-Region form_region(const RegionSource& source, unsigned index) {
-  Region r = Former(source, index).finish(index);
-  if (r.insns[r.blocks[r.entry].first].bail) return {};
-  analyse(r);
+Region& form_region(const RegionSource& source, unsigned index, RegionSpace& space) {
+  Former(source, space).form(index);
+  Region& r = space.region;
+  if (r.insns[r.blocks[r.entry].first].bail)
+    r.insns.clear();
+  else
+    analyse(space);
   return r;
 }
 
-void make_call(Region& region, unsigned number) {
-  Insn& i = region.insns[number];
+void make_call(RegionSpace& space, unsigned number) {
+  Insn& i = space.region.insns[number];
   i.call = true;
   if (i.own_code) {  // knows of general registers and NZCV what its row says
     i.uses_x = (i.facts.reads | i.facts.writes) != 0;
     i.uses_nzcv = i.facts.reads_flags || i.facts.writes_flags;
     i.own_code = false;
   }
-  analyse(region);
+  analyse(space);
 }
 
 }  // namespace quince::cpu::jit

@@ -95,10 +95,23 @@ struct RegionSource {
   std::optional<std::pair<u32, u32>> mistake = {};  ///< TranslationOptions::mistake
 };
 
-/// The region that begins at `index`; without instructions when there is nothing to translate.
-Region form_region(const RegionSource& source, unsigned index);
-/// Makes one of its instructions a call.
-void make_call(Region& region, unsigned number);
+/// What forming a region needs memory for, kept from one to the next.
+struct RegionSpace {
+  Region region;
+  using Bits = std::array<u64, CodePage::kOps / 64>;
+  Bits in{}, leaders{};  ///< instructions of the page: of the region, and those that begin a block
+  std::array<u16, CodePage::kOps>
+      numbers{};  ///< of those in the region: in `found`, then the block's
+  std::vector<Insn> found;
+  std::vector<u16> work;
+  std::vector<u8> depths;
+};
+
+/// The region that begins at `index`, in `space` until the next one is formed; without instructions when there is
+/// nothing to translate.
+Region& form_region(const RegionSource& source, unsigned index, RegionSpace& space);
+/// Makes one of the instructions of its region a call.
+void make_call(RegionSpace& space, unsigned number);
 /// Which accesses use a page pointer (page_pointers.cpp).
 void find_page_pointers(Region& region);
 

@@ -19,12 +19,32 @@ enum class RowKind : u8 {
   FpCall,    ///< likewise; it uses no memory, and CPACR_EL1 must let it through
 };
 
+/// What forming a region has to know of a row besides, and asks for each instruction.
+struct RowTraits {
+  enum class Nature : u8 {
+    Plain,      ///< what follows it runs next
+    Nothing,    ///< there is nothing to do
+    PauthHint,  ///< nothing without FEAT_PAuth
+    Isb,
+    Dsb,
+    Dmb,
+    Mrs,
+    Msr,   ///< of a register
+    Sys,   ///< DC, AT, IC, TLBI
+    Ends,  ///< may change how instructions are found, or what is taken for granted
+  } nature = Nature::Plain;
+  bool uses_x = true;     ///< a call that uses general registers
+  bool uses_nzcv = true;  ///< a call that uses NZCV
+  Feature feature = Feature::Base;
+};
+
 struct JitRow {
   RowKind kind;
   void (*scout)(Scout& e, u32 insn);   ///< Engine rows
   void (*emit)(Emitter& e, u32 insn);  ///< Engine rows
   void (*call)(Vcpu& c, u32 insn);     ///< one instruction, by the interpreter's meaning
   const HostRow* host = nullptr;       ///< calls that have code of their own, too
+  RowTraits traits = {};
 };
 
 /// By the number that a64::decode_row() gives.

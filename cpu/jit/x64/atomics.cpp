@@ -70,7 +70,7 @@ class AtomicCode {
   void lock() {
     if (e_.key_.several) x_.lock();
   }
-  Xbyak::Address place() const { return Xbyak::AddressFrame(8u << log2_)[rcx]; }
+  Mem place() const { return {.bits = static_cast<u16>(8u << log2_), .base = 1}; }
   Xbyak::Reg sized(const Xbyak::Reg64& r) const {
     switch (log2_) {
       case 0:
@@ -85,7 +85,7 @@ class AtomicCode {
   }
 
   Emitter& e_;
-  Xbyak::CodeGenerator& x_;
+  Assembler& x_;
   const unsigned log2_;
   const u32 rs_, rn_, rt_;
 
@@ -139,7 +139,7 @@ bool logic(Emitter& e, u32 insn) {
     apply(a.place(), a.sized(rax));
     return a.finish(31), true;
   }
-  Xbyak::Label again;
+  Label again;
   x.mov(a.sized(rax), a.place());
   x.L(again);
   a.load(rdx, a.rs_);

@@ -33,10 +33,6 @@ Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey&
   v_hosts_.fill(-1);
 }
 
-Xbyak::Address Emitter::state(std::size_t offset, unsigned bytes) {
-  return Xbyak::AddressFrame(bytes * 8)[r15 + static_cast<int>(offset)];
-}
-
 Emitter::Stub& Emitter::stub(Stub::Kind kind) {
   Stub& s = stubs_.emplace_back();
   s.kind = kind;
@@ -138,15 +134,15 @@ void Emitter::emit_vector_routines() {
 void Emitter::enter() {
   Stub& s = stub(Stub::Kind::Interrupt);
   s.spilled = s.entry = true;
-  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
-  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.mov(eax, dword[r15 + shared_.at.poll_mask]);
+  x_.test(dword[r15 + shared_.at.pending], eax);
   x_.jnz(s.label, x_.T_NEAR);
   x_.test(r13, r13);
   x_.jle(s.label, x_.T_NEAR);
   if (region_->uses_fp) {
     // There is another region for this place, or there will be.
     Stub& other = stub(Stub::Kind::Other);
-    x_.cmp(Xbyak::AddressFrame(8)[r15 + shared_.at.fp_state], key_.fp_state());
+    x_.cmp(byte[r15 + shared_.at.fp_state], key_.fp_state());
     x_.jne(other.label, x_.T_NEAR);
   }
   reload(region_->blocks[region_->entry].live_in);
@@ -172,7 +168,7 @@ std::optional<Translated> Emitter::translate(const Region& region) {
   begin_part(Kind::Data, "constants", 0);
   emit_literals();
   x_.ready();
-  const bool full = Xbyak::GetError() != Xbyak::ERR_NONE;
+  const bool full = Xbyak::GetError() != Xbyak::ERR_NONE || x_.incomplete();
   Xbyak::ClearError();
   if (full || failed_ >= 0) return std::nullopt;
   out_.code = x_.getCode();
@@ -368,8 +364,8 @@ void Emitter::synchronise() {
   Stub& stop = stub(Stub::Kind::Interrupt);
   stop.target = pc_ + 4;
   stop.undone = left_ - 1;
-  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
-  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.mov(eax, dword[r15 + shared_.at.poll_mask]);
+  x_.test(dword[r15 + shared_.at.pending], eax);
   x_.jnz(stop.label, x_.T_NEAR);
 }
 
@@ -378,8 +374,8 @@ void Emitter::check_loop(u64 target, Label& top) {
   if (!flags_.in_memory && !flags_.again) save_flags();
   Stub& stop = stub(Stub::Kind::Interrupt);
   stop.target = target;
-  x_.mov(eax, Xbyak::AddressFrame(32)[r15 + shared_.at.poll_mask]);
-  x_.test(Xbyak::AddressFrame(32)[r15 + shared_.at.pending], eax);
+  x_.mov(eax, dword[r15 + shared_.at.poll_mask]);
+  x_.test(dword[r15 + shared_.at.pending], eax);
   x_.jnz(stop.label, x_.T_NEAR);
   x_.test(r13, r13);
   x_.jg(top, x_.T_NEAR);
@@ -430,7 +426,7 @@ void Emitter::jump_by_cache(unsigned btype) {
   x_.cmp(rax, ptr[r15 + rcx * 4 + jumps]);
   x_.jne(miss.label, x_.T_NEAR);
   if (tagged) {  // for an exception of the next instruction
-    x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype], btype);
+    x_.mov(byte[r15 + shared_.at.begun_btype], btype);
     x_.mov(qword[r15 + shared_.at.begun], r13);
   }
   x_.and_(rax, -4096);

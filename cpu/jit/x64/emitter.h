@@ -20,17 +20,8 @@
 #include "cpu/jit/observer.h"
 #include "cpu/jit/region.h"
 #include "cpu/jit/state_key.h"
+#include "cpu/jit/x64/assembler.h"
 #include "cpu/jit/x64/host_features.h"
-
-// The assembler's headers have their own opinions about conversions.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#define XBYAK_NO_EXCEPTION
-#include <xbyak/xbyak.h>
-#include <xbyak/xbyak_util.h>
-#pragma GCC diagnostic pop
 
 namespace quince::cpu::jit {
 
@@ -259,7 +250,6 @@ class Emitter {
   };
   using Reg64 = Xbyak::Reg64;
   using Reg32 = Xbyak::Reg32;
-  using Label = Xbyak::Label;
 
   struct Stub;
 
@@ -291,7 +281,7 @@ class Emitter {
   void emit_later();
   void emit_stubs();
   void restore_btype();
-  Xbyak::Address btype_state();
+  static Mem btype_state();
   void emit_missed(Stub& s);
   void look_alone(Stub& s);
   void address_to_rdx(const Stub& s);
@@ -336,7 +326,7 @@ class Emitter {
   void eval_divide(const Node& n, const Reg64& to);
   void eval_select(const Node& n, const Reg64& to);
   void eval_loaded(const Node& n, const Reg64& to, bool sign);
-  Xbyak::Address loaded_from(const Node& n, unsigned bytes);
+  static Mem loaded_from(const Node& n, unsigned bytes);
   /// The register that has a value: its own, or a temporary that is `taken` from here on.
   Reg64 in_register(Val v);
   Reg64 temporary();
@@ -380,17 +370,21 @@ class Emitter {
                    unsigned element);
   /// Where a pair waits that came in one access. XMM2 moves vectors meanwhile.
   static Xbyak::Xmm lanes() { return Xbyak::Xmm(3); }
-  Xbyak::Address at_host(const Address& a, unsigned offset, unsigned bytes);
+  static Mem at_host(const Address& a, unsigned offset, unsigned bytes);
 
-  Xbyak::Address state(std::size_t offset, unsigned bytes = 8);
+  static Mem state(std::size_t offset, unsigned bytes = 8) {
+    return {.bits = static_cast<u16>(8 * bytes), .base = 15, .distance = static_cast<s32>(offset)};
+  }
   int host_of(unsigned guest) const { return hosts_[guest]; }
   Reg64 host(unsigned guest) const { return Reg64(hosts_[guest]); }
-  Xbyak::Address guest_memory(unsigned guest);
+  static Mem guest_memory(unsigned guest) {
+    return state(guest == kSp ? offsetof(CpuState, sp) : offsetof(CpuState, x) + 8 * guest);
+  }
   void spill(RegSet dirty, bool with_sp);
   void reload(RegSet live);
   // Vector registers.  C++ code keeps none of the host's: they are in memory during a call.
   bool has_vectors() const { return v_mapped_ != 0; }
-  Xbyak::Address v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }
+  static Mem v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }
   Xbyak::Xmm v_host(unsigned r) const { return Xbyak::Xmm(v_hosts_[r]); }
   void spill_vectors(RegSet dirty);
   void call_spill_vectors();  ///< all that the region writes
@@ -457,7 +451,7 @@ class Emitter {
   Stub& stub(Stub::Kind kind);
   static const char* name_of(Stub::Kind kind);
 
-  Xbyak::CodeGenerator x_;
+  Assembler x_;
   const Shared& shared_;
   const StateKey& key_;
   Notes* notes_ = nullptr;
@@ -479,7 +473,7 @@ class Emitter {
   bool spills_all_ = false, reloads_all_ = false;
   struct Literal {
     u64 low, high;
-    Label label;
+    Xbyak::Label label;
   };
   std::deque<Literal> literals_;  ///< constants behind the region's code
   /// Vectors known, in this block, to be zero above the low 8 and the low 4 bytes.

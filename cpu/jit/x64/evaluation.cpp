@@ -146,7 +146,7 @@ void Emitter::eval_binary(const Node& node, const Reg64& to) {
   }
   if (!(is_to(n.a) && (at(n.a).sf || w))) eval(n.a, to);
   clobber_flags();
-  const auto apply = [&](const Xbyak::Operand& operand, const Xbyak::Operand& narrow_operand) {
+  const auto apply = [&](const auto& operand, const auto& narrow_operand) {
     switch (n.op) {
       case Op::And:
         return w ? x_.and_(to.cvt32(), narrow_operand) : x_.and_(to, operand);
@@ -483,9 +483,10 @@ void Emitter::eval_select(const Node& n, const Reg64& to) {
   release(result);
 }
 
-Xbyak::Address Emitter::loaded_from(const Node& n, unsigned bytes) {
-  const Xbyak::AddressFrame size(bytes * 8);
-  return n.address >= 0 ? size[rcx + Reg64(n.address) + n.distance] : size[rcx + n.distance];
+Mem Emitter::loaded_from(const Node& n, unsigned bytes) {
+  Mem m = n.address >= 0 ? rcx + Reg64(n.address) + n.distance : rcx + n.distance;
+  m.bits = static_cast<u16>(8 * bytes);
+  return m;
 }
 
 void Emitter::eval_loaded(const Node& n, const Reg64& to, bool sign) {

@@ -32,7 +32,7 @@ void Emitter::flags_to_eflags() {
   if (keep) x_.push(rax);
   if (shared_.host.fast_pext) {
     x_.mov(eax, state(offsetof(CpuState, nzcv), 4));
-    x_.pdep(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+    x_.pdep(eax, eax, dword[r15 + shared_.at.flag_mask]);
   } else {
     // No two of the products meet in a bit, so that nothing is carried.
     x_.imul(eax, state(offsetof(CpuState, nzcv), 4), 1 << 12 | 1 << 7 | 1);
@@ -57,7 +57,7 @@ void Emitter::save_flags() {
   x_.lahf();
   x_.seto(al);
   if (shared_.host.fast_pext) {
-    x_.pext(eax, eax, Xbyak::AddressFrame(32)[r15 + shared_.at.flag_mask]);
+    x_.pext(eax, eax, dword[r15 + shared_.at.flag_mask]);
   } else {
     // SF, ZF, CF and OF get to bits 15 to 12; what else the product has there is nothing, and
     // below them no two bits meet.
@@ -386,36 +386,7 @@ void Emitter::jump_if_flags(unsigned cc, Label& label) {
   flags_to_eflags();
   unsigned x86 = 0;
   condition_of(cc, x86);
-  switch (x86) {
-    case kO:
-      return x_.jo(label, x_.T_NEAR);
-    case kNo:
-      return x_.jno(label, x_.T_NEAR);
-    case kB:
-      return x_.jb(label, x_.T_NEAR);
-    case kAe:
-      return x_.jae(label, x_.T_NEAR);
-    case kE:
-      return x_.je(label, x_.T_NEAR);
-    case kNe:
-      return x_.jne(label, x_.T_NEAR);
-    case kBe:
-      return x_.jbe(label, x_.T_NEAR);
-    case kA:
-      return x_.ja(label, x_.T_NEAR);
-    case kS:
-      return x_.js(label, x_.T_NEAR);
-    case kNs:
-      return x_.jns(label, x_.T_NEAR);
-    case kL:
-      return x_.jl(label, x_.T_NEAR);
-    case kGe:
-      return x_.jge(label, x_.T_NEAR);
-    case kLe:
-      return x_.jle(label, x_.T_NEAR);
-    default:
-      return x_.jg(label, x_.T_NEAR);
-  }
+  x_.jcc(x86, label, x_.T_NEAR);
 }
 
 void Emitter::jump_if(Bool b, Label& label) {

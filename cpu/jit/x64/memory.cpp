@@ -31,8 +31,10 @@ Emitter::Address Emitter::address_of(Val va) {
   return {rdx, 0};
 }
 
-Xbyak::Address Emitter::at_host(const Address& a, unsigned offset, unsigned bytes) {
-  return Xbyak::AddressFrame(bytes * 8)[rcx + a.reg + (a.distance + static_cast<int>(offset))];
+Mem Emitter::at_host(const Address& a, unsigned offset, unsigned bytes) {
+  Mem m = rcx + a.reg + (a.distance + static_cast<int>(offset));
+  m.bits = static_cast<u16>(8 * bytes);
+  return m;
 }
 
 /// Compares an entry of the first-level TLB with the page of the bytes from `low` to `high` behind a register: RAX is
@@ -328,7 +330,7 @@ void Emitter::fence() {
   if (!key_.several) return;
   clobber_flags();
   x_.lock();
-  x_.or_(Xbyak::util::dword[rsp], 0);
+  x_.or_(dword[rsp], 0);
 }
 
 }  // namespace quince::cpu::jit

@@ -148,7 +148,7 @@ class PauthCode {
   }
 
   Emitter& e_;
-  Xbyak::CodeGenerator& x_;
+  Assembler& x_;
   const u32 rd_;
   Emitter::Stub* stub_ = nullptr;
 };

@@ -118,7 +118,7 @@ void Emitter::emit_atomic_call(Stub& s) {
   x_.xor_(eax, eax);
 }
 
-Xbyak::Address Emitter::btype_state() {
+Mem Emitter::btype_state() {
   return state(offsetof(CpuState, pstate) + offsetof(PState, btype), 1);
 }
 
@@ -127,7 +127,7 @@ void Emitter::restore_btype() {
   Label other;
   x_.cmp(r13, qword[r15 + shared_.at.begun]);
   x_.jne(other);
-  x_.mov(al, Xbyak::AddressFrame(8)[r15 + shared_.at.begun_btype]);
+  x_.mov(al, byte[r15 + shared_.at.begun_btype]);
   x_.mov(btype_state(), al);
   x_.L(other);
 }
@@ -193,7 +193,7 @@ void Emitter::emit_stubs() {
         spill_vectors(s.v_dirty);
         mov_pc(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
-        x_.mov(Xbyak::AddressFrame(8)[r15 + shared_.at.interpret_one], 1);
+        x_.mov(byte[r15 + shared_.at.interpret_one], 1);
         x_.xor_(eax, eax);
         leave(s.undone);
         break;

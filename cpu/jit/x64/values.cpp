@@ -198,10 +198,6 @@ void Emitter::release(const Reg64& r) {
   if (r.getIdx() < 3) taken_ &= ~(1u << r.getIdx());
 }
 
-Xbyak::Address Emitter::guest_memory(unsigned guest) {
-  return state(guest == kSp ? offsetof(CpuState, sp) : offsetof(CpuState, x) + 8 * guest);
-}
-
 /// EFLAGS stay as they are.
 void Emitter::mov_imm(const Reg64& to, u64 v) {
   if (v <= 0xffff'ffff)

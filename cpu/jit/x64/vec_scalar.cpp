@@ -236,7 +236,7 @@ bool fccmp(Emitter& e, u32 insn) {
   const u32 cond = insn >> 12 & 15;
   v.begin_fp();
   const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
-  Xbyak::Label otherwise, end;
+  Label otherwise, end;
   v.flags_to_eflags();
   v.jump_unless(cond, otherwise);
   compare_to_image<D>(v, a, b, (insn >> 4 & 1) != 0);

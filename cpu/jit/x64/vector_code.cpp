@@ -55,7 +55,7 @@ void VectorCode::load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned 
   const Emitter::Address address = e_.address_of(at);
   e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, false, {});
   e_.out_.sites.back().piece_log2 = static_cast<u8>(element);
-  const Xbyak::Address place = e_.at_host(address, 0, bytes);
+  const Mem place = e_.at_host(address, 0, bytes);
   switch (bytes) {
     case 1:
       x.movzx(eax, place);
@@ -103,7 +103,7 @@ void VectorCode::splat(const Xmm& to, unsigned size, u64 n) {
   constant(to, (n & kMask[size]) * kRepeat[size]);
 }
 
-Xbyak::Label& VectorCode::slow() {
+Label& VectorCode::slow() {
   if (slow_ == nullptr) {
     slow_ = &e_.stub(Emitter::Stub::Kind::Slow);
     slow_->site = &e_.site();

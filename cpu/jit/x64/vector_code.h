@@ -31,7 +31,7 @@ class VectorCode {
 
   explicit VectorCode(Emitter& e) : x(e.x_), host(e.shared_.host), e_(e) {}
 
-  Xbyak::CodeGenerator& x;
+  Assembler& x;
   const HostFeatures& host;
 
   // ---- Vectors
@@ -97,7 +97,7 @@ class VectorCode {
     return n;
   }
   /// To `label` unless the condition holds.
-  void jump_unless(u32 cond, Xbyak::Label& label) {
+  void jump_unless(u32 cond, Label& label) {
     if (cond < 14) e_.jump_if_flags(cond ^ 1, label);
   }
 
@@ -137,7 +137,7 @@ class VectorCode {
   // ---- Ways out
 
   /// A place that the code jumps to where it does not hold, and which calls the instruction's meaning.
-  Xbyak::Label& slow();
+  Label& slow();
   /// Where the code goes on behind that: once, at the end.
   void slow_ends() {
     if (slow_ != nullptr) x.L(slow_->back);

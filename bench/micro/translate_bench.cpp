@@ -111,14 +111,15 @@ class Translating {
     for (std::size_t p = 0; p < code.entries.size(); ++p) {
       page_->host = code.bytes.data() + kPageBytes * p;
       done.assign(CodePage::kOps, false);
+      Records records;  // what Jit keeps for a page
       for (const unsigned index : code.entries[p])
-        if (!done[index]) one(index, done, hashes, sums);
+        if (!done[index]) one(index, done, hashes, records, sums);
     }
     return sums;
   }
 
  private:
-  void one(unsigned index, std::vector<bool>& done, bool hashes, Sums& sums) {
+  void one(unsigned index, std::vector<bool>& done, bool hashes, Records& records, Sums& sums) {
     const RegionSource source{.page = page_.get(),
                               .features = &model_.features,
                               .host = &shared_.host,
@@ -134,14 +135,11 @@ class Translating {
     Notes notes;
     std::optional<Translated> made;
     for (;;) {
-      Emitter emitter(buffer_->next(), buffer_->room(), shared_, key_);
-      if (hashes) {
-        notes = {};
-        emitter.take_notes(notes);
-      }
-      made = emitter.translate(region);
-      if (made || emitter.failed() < 0) break;
-      make_call(space_, static_cast<unsigned>(emitter.failed()));
+      notes = {};
+      emitter_.take_notes(hashes ? &notes : nullptr);
+      made = emitter_.translate(region, key_, buffer_->next(), buffer_->room(), records);
+      if (made || emitter_.failed() < 0) break;
+      make_call(space_, static_cast<unsigned>(emitter_.failed()));
       ++sums.calls;
     }
     sums.emitting += Clock::now() - formed;
@@ -167,6 +165,7 @@ class Translating {
   Vcpu vcpu_;
   StateKey key_;
   Shared shared_;
+  Emitter emitter_{shared_};
   std::unique_ptr<CodeBuffer> buffer_;
   std::size_t kept_ = 0;
   std::unique_ptr<CodePage> page_;

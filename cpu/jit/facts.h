@@ -2,6 +2,7 @@
 // instruction's meaning (cpu/a64/sem) over an engine that does nothing but take notes.
 #pragma once
 
+#include <bit>
 #include <utility>
 
 #include "cpu/a64/sem/sem.h"
@@ -13,6 +14,12 @@ namespace quince::cpu::jit {
 /// Registers as bits: X0 to X30, and SP as bit 31.  XZR is none of them.
 using RegSet = u32;
 inline constexpr unsigned kSp = 31;
+
+/// Calls `f` with the number of each, the lowest first.
+template <class F>
+void for_each(RegSet set, F f) {
+  for (; set != 0; set &= set - 1) f(static_cast<unsigned>(std::countr_zero(set)));
+}
 
 /// How control leaves an instruction.
 enum class Flow : u8 {

@@ -40,6 +40,7 @@ struct TranslatedRegion {
 
 struct Page {
   CodePage* code = nullptr;
+  Records records;
   std::vector<std::unique_ptr<TranslatedRegion>> regions;
 };
 
@@ -125,6 +126,7 @@ Result<void> Jit::prepare(std::size_t bytes) {
   shared_ = std::make_unique<Shared>();
   shared_->at = Native::distances(c_, lockstep_ != nullptr);
   shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
+  emitter_ = std::make_unique<Emitter>(*shared_);
   const ThunkTargets targets = Native::Calls::targets(chaos_ != nullptr);
   Thunks thunks(buffer_->next(), buffer_->room(), *shared_,
                 lockstep_ != nullptr ? Lockstep::targets(targets) : targets);
@@ -243,11 +245,10 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   }
   std::optional<Translated> code;
   while (!code) {
-    Emitter emitter(buffer_->next(), buffer_->room(), *shared_, key);
-    if (telling_ != nullptr) emitter.take_notes(telling_->fresh_notes());
-    code = emitter.translate(region);
-    if (code || emitter.failed() < 0) break;
-    make_call(*space_, static_cast<unsigned>(emitter.failed()));
+    if (telling_ != nullptr) emitter_->take_notes(&telling_->fresh_notes());
+    code = emitter_->translate(region, key, buffer_->next(), buffer_->room(), page.records);
+    if (code || emitter_->failed() < 0) break;
+    make_call(*space_, static_cast<unsigned>(emitter_->failed()));
     ++counters_.calls_instead;
   }
   if (!code) {

@@ -20,6 +20,7 @@ namespace quince::cpu::jit {
 
 class Chaos;
 class CodeBuffer;
+class Emitter;
 class Lockstep;
 struct CodePiece;
 struct RegionSpace;
@@ -103,6 +104,7 @@ class Jit {
   std::unique_ptr<Chaos> chaos_;
   std::unique_ptr<CodeBuffer> buffer_;
   std::unique_ptr<Shared> shared_;
+  std::unique_ptr<Emitter> emitter_;
   std::unique_ptr<Telling> telling_;  ///< where somebody wants to hear of code
   void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
   std::unique_ptr<RegionSpace> space_;

@@ -323,10 +323,9 @@ void count_uses(Region& r, std::vector<u8>& depth) {
         for (std::size_t k = static_cast<std::size_t>(s->block); k <= b; ++k)
           depth[k] = static_cast<u8>(std::min(depth[k] + 1, 3));
   const auto add = [](std::array<u16, 32>& uses, RegSet set, unsigned weight) {
-    for (; set != 0; set &= set - 1) {
-      u16& n = uses[static_cast<unsigned>(std::countr_zero(set))];
-      n = static_cast<u16>(std::min<unsigned>(n + weight, 0xffff));
-    }
+    for_each(set, [&](unsigned reg) {
+      uses[reg] = static_cast<u16>(std::min<unsigned>(uses[reg] + weight, 0xffff));
+    });
   };
   r.uses = r.v_uses = {};
   for (std::size_t b = 0; b < r.blocks.size(); ++b) {

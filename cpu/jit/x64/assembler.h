@@ -131,6 +131,18 @@ class Assembler : public Xbyak::CodeGenerator {
     put([&](u8* p) { return mem(opcode(p, 64, to.getIdx(), from, 0x63), to.getIdx(), from); });
   }
 
+  // ---- Moves of vectors
+
+#define QUINCE_X64_VMOV(name, prefix, from_memory, to_prefix, to_memory)             \
+  using CodeGenerator::name;                                                         \
+  void name(const Xbyak::Xmm& to, const Mem& m) { vex(prefix, from_memory, to, m); } \
+  void name(const Mem& m, const Xbyak::Xmm& from) { vex(to_prefix, to_memory, from, m); }
+  QUINCE_X64_VMOV(vmovdqa, 1, 0x6f, 1, 0x7f)
+  QUINCE_X64_VMOV(vmovdqu, 2, 0x6f, 2, 0x7f)
+  QUINCE_X64_VMOV(vmovq, 2, 0x7e, 1, 0xd6)
+  QUINCE_X64_VMOV(vmovd, 1, 0x6e, 1, 0x7e)
+#undef QUINCE_X64_VMOV
+
   // ---- Arithmetic and logic: the numbers are bits 5:3 of their opcodes
 
 #define QUINCE_X64_ALU(name, number)                                     \
@@ -281,6 +293,23 @@ class Assembler : public Xbyak::CodeGenerator {
     }
     if (mod == 1) *p++ = static_cast<u8>(m.distance);
     return mod == 2 ? number(p, m.distance) : p;
+  }
+  /// VEX.128.0F.W0, of two bytes where that does. `prefix`: 1 for 66, 2 for F3.
+  void vex(int prefix, int op, const Xbyak::Xmm& x, const Mem& m) {
+    put([&](u8* p) {
+      const int r = x.getIdx(), reg = r < 8 ? 0x80 : 0;
+      const int rest = 0x78 | prefix;  // vvvv = 1111, L = 0
+      if (m.base < 8 && m.index < 8) {
+        *p++ = 0xc5;
+        *p++ = static_cast<u8>(reg | rest);
+      } else {
+        *p++ = 0xc4;
+        *p++ = static_cast<u8>(reg | (m.index < 8 ? 0x40 : 0) | (m.base < 8 ? 0x20 : 0) | 1);
+        *p++ = static_cast<u8>(rest);
+      }
+      *p++ = static_cast<u8>(op);
+      return mem(p, r, m);
+    });
   }
   static bool low_byte(const Reg& r) { return r.getBit() == 8 && r.getIdx() >= 4; }
 

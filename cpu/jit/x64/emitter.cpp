@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <span>
 
 #include "base/assert.h"
 #include "cpu/jit/x64/host_rows.h"
@@ -19,6 +21,20 @@ constexpr int kHosts[] = {3, 5, 6, 7, 8, 9, 10, 11, 12};  // rbx rbp rsi rdi r8-
 constexpr unsigned kMinUses = 2;
 constexpr int kFirstVectorHost = 4, kVectorHosts = 12;
 
+/// Those that are used most, at most `most` of them, first: of the same number the lower ones.
+template <std::size_t N>
+std::span<const u8> most_used(const std::array<u16, 32>& uses, std::array<u8, N>& chosen) {
+  std::array<u32, 32> keys;
+  auto end = keys.begin();
+  for (u32 r = 0; r < 32; ++r)
+    if (uses[r] >= kMinUses) *end++ = static_cast<u32>(uses[r]) << 5 | (31 - r);
+  const std::size_t n = std::min<std::size_t>(N, static_cast<std::size_t>(end - keys.begin()));
+  std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(n), end,
+                    std::greater());
+  for (std::size_t i = 0; i < n; ++i) chosen[i] = static_cast<u8>(31 - (keys[i] & 31));
+  return {chosen.data(), n};
+}
+
 }  // namespace
 
 /// Both ends are in one buffer, which is smaller than 2 GiB.
@@ -27,10 +43,30 @@ void ExitRecord::patch(const u8* code) const {
   std::memcpy(jump + 1, &distance, sizeof distance);
 }
 
-Emitter::Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key)
-    : x_(room, at), shared_(shared), key_(key) {
+Emitter::Emitter(const Shared& shared) : x_(1, &nowhere_), shared_(shared) {}
+
+/// Everything as for the first region, in memory that the last ones have left.
+void Emitter::begin(const Region& region, const StateKey& key, u8* at, std::size_t room) {
+  x_.restart(at, room);
+  key_ = key;
+  region_ = &region;
+  insn_ = nullptr;
+  failed_ = -1;
   hosts_.fill(-1);
   v_hosts_.fill(-1);
+  v_mapped_ = v_written_ = dirty_ = v_dirty_ = 0;
+  spill_all_vectors_ = reload_all_vectors_ = {};
+  spills_all_ = reloads_all_ = absorbed_ = false;
+  left_ = taken_ = 0;
+  flags_ = {};
+  labels_.assign(region.blocks.size(), {});
+  flags_in_.assign(region.blocks.size(), std::nullopt);
+  stubs_.shrink(0);
+  later_.shrink(0);
+  if (literals_.empty()) return;
+  literals_.clear();
+  x_.reset();  // of the labels that xbyak knows
+  x_.restart(at, room);
 }
 
 Emitter::Stub& Emitter::stub(Stub::Kind kind) {
@@ -46,7 +82,7 @@ Emitter::Stub& Emitter::stub(Stub::Kind kind) {
 }
 
 Site& Emitter::site() {
-  return out_.sites.emplace_back(Site{
+  return out_->sites.emplace_back(Site{
       .pc = static_cast<u32>(pc_), .left = left_, .insn = insn_->word, .call = insn_->row->call});
 }
 
@@ -61,28 +97,25 @@ void Emitter::mov_pc(const Reg64& to, u64 offset) {
 }
 
 void Emitter::spill(RegSet dirty, bool with_sp) {
-  for (unsigned r = 0; r < 32; ++r)
-    if ((dirty >> r & 1) != 0 && hosts_[r] >= 0 && (with_sp || r != kSp))
-      x_.mov(guest_memory(r), host(r));
+  for_each(dirty, [&](unsigned r) {
+    if (hosts_[r] >= 0 && (with_sp || r != kSp)) x_.mov(guest_memory(r), host(r));
+  });
 }
 
 void Emitter::reload(RegSet live) {
-  for (unsigned r = 0; r < 32; ++r)
-    if (hosts_[r] >= 0 && (live >> r & 1) != 0) x_.mov(host(r), guest_memory(r));
+  for_each(live, [&](unsigned r) {
+    if (hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
+  });
 }
 
 void Emitter::choose_registers(const Region& r) {
-  std::array<u8, 32> order{};
-  for (u8 i = 0; i < 32; ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](u8 a, u8 b) { return r.uses[a] > r.uses[b]; });
-  for (std::size_t i = 0; i < std::size(kHosts); ++i)
-    if (r.uses[order[i]] >= kMinUses) hosts_[order[i]] = static_cast<s8>(kHosts[i]);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](u8 a, u8 b) { return r.v_uses[a] > r.v_uses[b]; });
-  for (int i = 0; i < kVectorHosts; ++i) {
-    const u8 v = order[static_cast<std::size_t>(i)];
-    if (r.v_uses[v] < kMinUses) break;
-    v_hosts_[v] = static_cast<s8>(kFirstVectorHost + i);
+  std::array<u8, std::size(kHosts)> general;
+  const int* host = kHosts;
+  for (const u8 g : most_used(r.uses, general)) hosts_[g] = static_cast<s8>(*host++);
+  std::array<u8, kVectorHosts> vectors;
+  int vector_host = kFirstVectorHost;
+  for (const u8 v : most_used(r.v_uses, vectors)) {
+    v_hosts_[v] = static_cast<s8>(vector_host++);
     v_mapped_ |= RegSet{1} << v;
   }
   for (const Insn& i : r.insns) v_written_ |= i.facts.v_writes;
@@ -90,8 +123,7 @@ void Emitter::choose_registers(const Region& r) {
 }
 
 void Emitter::spill_vectors(RegSet dirty) {
-  for (unsigned r = 0; r < 32; ++r)
-    if ((dirty & v_mapped_) >> r & 1) x_.vmovdqa(v_memory(r), v_host(r));
+  for_each(dirty & v_mapped_, [&](unsigned r) { x_.vmovdqa(v_memory(r), v_host(r)); });
 }
 
 void Emitter::call_spill_vectors() {
@@ -125,8 +157,7 @@ void Emitter::emit_vector_routines() {
   }
   if (!reloads_all_) return;
   x_.L(reload_all_vectors_);
-  for (unsigned r = 0; r < 32; ++r)
-    if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
+  for_each(v_mapped_, [&](unsigned r) { x_.vmovdqa(v_host(r), v_memory(r)); });
   x_.ret();
 }
 
@@ -146,16 +177,16 @@ void Emitter::enter() {
     x_.jne(other.label, x_.T_NEAR);
   }
   reload(region_->blocks[region_->entry].live_in);
-  for (unsigned r = 0; r < 32; ++r)
-    if (v_hosts_[r] >= 0) x_.vmovdqa(v_host(r), v_memory(r));
+  for_each(v_mapped_, [&](unsigned r) { x_.vmovdqa(v_host(r), v_memory(r)); });
 }
 
-std::optional<Translated> Emitter::translate(const Region& region) {
+std::optional<Translated> Emitter::translate(const Region& region, const StateKey& key, u8* at,
+                                             std::size_t room, Records& records) {
   using Kind = CodePart::Kind;
-  region_ = &region;
+  const std::size_t exits = records.exits.size(), sites = records.sites.size();
+  out_ = &records;
+  begin(region, key, at, room);
   choose_registers(region);
-  for (std::size_t i = 0; i < region.blocks.size(); ++i) labels_.emplace_back();
-  flags_in_.resize(region.blocks.size());
   pc_ = 4ull * region.insns[region.blocks[region.entry].first].index;
   begin_part(Kind::Line, "enter", pc_);
   enter();
@@ -167,13 +198,14 @@ std::optional<Translated> Emitter::translate(const Region& region) {
   emit_vector_routines();
   begin_part(Kind::Data, "constants", 0);
   emit_literals();
-  x_.ready();
   const bool full = Xbyak::GetError() != Xbyak::ERR_NONE || x_.incomplete();
   Xbyak::ClearError();
-  if (full || failed_ >= 0) return std::nullopt;
-  out_.code = x_.getCode();
-  out_.bytes = x_.getSize();
-  return std::move(out_);
+  if (full || failed_ >= 0) {
+    records.exits.shrink(exits);
+    records.sites.shrink(sites);
+    return std::nullopt;
+  }
+  return Translated{x_.getCode(), x_.getSize()};
 }
 
 void Emitter::emit_block(const Block& b, std::size_t number) {
@@ -398,7 +430,7 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
   save_flags();
   spill(dirty_, true);
   spill_vectors(v_dirty_);
-  ExitRecord& exit = out_.exits.emplace_back(ExitRecord{.target = target, .key = key_.bits()});
+  ExitRecord& exit = out_->exits.emplace_back(ExitRecord{.target = target, .key = key_.bits()});
   if (s.in_page) {
     Stub& out = stub(Stub::Kind::Exit);
     out.exit = &exit;

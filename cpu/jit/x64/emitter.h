@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "cpu/jit/native.h"
 #include "cpu/jit/observer.h"
@@ -22,6 +23,7 @@
 #include "cpu/jit/state_key.h"
 #include "cpu/jit/x64/assembler.h"
 #include "cpu/jit/x64/host_features.h"
+#include "cpu/jit/x64/pool.h"
 
 namespace quince::cpu::jit {
 
@@ -82,11 +84,15 @@ struct Frame {
       0x1f80;  ///< Intel SDM, volume 1, 10.2.3: all masked, to nearest
 };
 
+/// What code has the addresses of: it lives as long as the code.
+struct Records {
+  Pool<ExitRecord> exits;
+  Pool<Site> sites;
+};
+
 struct Translated {
   const u8* code = nullptr;
   std::size_t bytes = 0;
-  std::deque<ExitRecord> exits;  ///< do not move: code has their addresses
-  std::deque<Site> sites;
 };
 
 /// What an observer is told of a region's code.
@@ -116,11 +122,12 @@ class Emitter {
     u8 r = 0;     ///< else a guest's register
   };
 
-  /// Translates into `room` bytes at `at`; nothing when they are too few.
-  Emitter(u8* at, std::size_t room, const Shared& shared, const StateKey& key);
-  std::optional<Translated> translate(const Region& region);
-  /// Has translate() take notes.
-  void take_notes(Notes& notes) { notes_ = &notes; }
+  explicit Emitter(const Shared& shared);
+  /// Translates into `room` bytes at `at`, and adds to `records`; nothing when the bytes are too few.
+  std::optional<Translated> translate(const Region& region, const StateKey& key, u8* at,
+                                      std::size_t room, Records& records);
+  /// Has translate() take notes, unless it is null.
+  void take_notes(Notes* notes) { notes_ = notes; }
   /// After that failed: the number of the instruction that must be a call, or -1.
   int failed() const { return failed_; }
 
@@ -270,6 +277,7 @@ class Emitter {
   };
 
   // emitter.cpp: regions, blocks
+  void begin(const Region& region, const StateKey& key, u8* at, std::size_t room);
   void choose_registers(const Region& r);
   void enter();
   void emit_block(const Block& b, std::size_t number);
@@ -421,7 +429,7 @@ class Emitter {
       Atomic,
       Saturated,
       ArmFp
-    } kind;
+    } kind = Kind::Load;
     Label label, back;
     Label found;   ///< Store: with RCX as look_up() leaves it
     s8 slot = -1;  ///< of a page pointer
@@ -451,12 +459,13 @@ class Emitter {
   Stub& stub(Stub::Kind kind);
   static const char* name_of(Stub::Kind kind);
 
+  u8 nowhere_ = 0;
   Assembler x_;
   const Shared& shared_;
-  const StateKey& key_;
+  StateKey key_;
   Notes* notes_ = nullptr;
   const Region* region_ = nullptr;
-  Translated out_;
+  Records* out_ = nullptr;
   std::array<s8, 33> hosts_{};  ///< of guest registers; -1: in memory
   std::array<Node, 64> nodes_{};
   u8 used_ = 0, dead_ = 0;  ///< nodes; nobody wants those below `dead_` any more
@@ -491,8 +500,8 @@ class Emitter {
   const Insn* insn_ = nullptr;
   FlagState flags_;
   std::vector<std::optional<FlagState>> flags_in_;
-  std::deque<Label> labels_;
-  std::deque<Stub> stubs_;
+  std::vector<Label> labels_;  ///< of blocks
+  Pool<Stub> stubs_;
   /// Ways out of the region that the code before them does not fall into.
   struct Later {
     Label label = {};
@@ -501,7 +510,7 @@ class Emitter {
     RegSet dirty = 0, v_dirty = 0;
     FlagState flags = {};
   };
-  std::deque<Later> later_;
+  Pool<Later> later_;
   // How the block ends.
   struct End {
     enum class Kind : u8 { None, Direct, Conditional, Indirect, Bailed } kind = Kind::None;

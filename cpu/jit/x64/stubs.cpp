@@ -168,7 +168,8 @@ void Emitter::emit_stubs() {
     if (undone != 0) x_.add(r13, static_cast<int>(undone));
     x_.jmp(shared_.leave, x_.T_NEAR);
   };
-  for (Stub& s : stubs_) {
+  for (std::size_t n = 0; n < stubs_.size(); ++n) {
+    Stub& s = stubs_[n];
     begin_part(CodePart::Kind::Away, name_of(s.kind), s.pc);
     x_.L(s.label);
     flags_ = s.flags;

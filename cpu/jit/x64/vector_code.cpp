@@ -54,7 +54,7 @@ void VectorCode::load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned 
   const Emitter::Val at = offset == 0 ? va : e_.add(true, va, e_.imm(offset));
   const Emitter::Address address = e_.address_of(at);
   e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, false, {});
-  e_.out_.sites.back().piece_log2 = static_cast<u8>(element);
+  e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
   const Mem place = e_.at_host(address, 0, bytes);
   switch (bytes) {
     case 1:
@@ -80,7 +80,7 @@ void VectorCode::load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned 
 void VectorCode::store(u32 r, Emitter::Val va, unsigned offset, bool q, unsigned element) {
   const Emitter::Val at = offset == 0 ? va : e_.add(true, va, e_.imm(offset));
   q ? static_cast<void>(e_.store_v(at, e_.v(r))) : static_cast<void>(e_.store(at, 3, e_.get_fp(r)));
-  e_.out_.sites.back().piece_log2 = static_cast<u8>(element);
+  e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
 }
 
 Xbyak::Address VectorCode::literal(u64 low, u64 high) {

@@ -127,6 +127,23 @@ TEST(Assembler, ReachesMemory) {
                   });
 }
 
+TEST(Assembler, MovesVectors) {
+  for (const Mem& m : places())
+    for (int r = 0; r < 16; ++r)
+      expect_same(fmt::format("[{} {} {} {}] {}", m.base, m.index, m.scale, m.distance, r),
+                  [&](auto& x) {
+                    const Xbyak::Xmm v(r);
+                    x.vmovdqa(v, sized(m, 128));
+                    x.vmovdqa(sized(m, 128), v);
+                    x.vmovdqu(v, sized(m, 128));
+                    x.vmovdqu(sized(m, 128), v);
+                    x.vmovq(v, sized(m, 64));
+                    x.vmovq(sized(m, 64), v);
+                    x.vmovd(v, sized(m, 32));
+                    x.vmovd(sized(m, 32), v);
+                  });
+}
+
 TEST(Assembler, PutsNumbersIntoMemory) {
   for (const Mem& m : places())
     for (const u32 n : kNumbers)

@@ -1,0 +1,34 @@
+// Things that stay where they are while others come, in memory that is kept when they go.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace quince::cpu::jit {
+
+template <class T>
+class Pool {
+ public:
+  T& emplace_back(T value = {}) {
+    if (size_ == kChunk * chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
+    T& place = (*this)[size_++];
+    place = std::move(value);
+    return place;
+  }
+  T& operator[](std::size_t n) { return (*chunks_[n / kChunk])[n % kChunk]; }
+  T& back() { return (*this)[size_ - 1]; }
+  std::size_t size() const { return size_; }
+  /// Those behind the first `n` go.
+  void shrink(std::size_t n) { size_ = n; }
+
+ private:
+  static constexpr std::size_t kChunk = 16;
+  using Chunk = std::array<T, kChunk>;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace quince::cpu::jit

@@ -70,6 +70,9 @@ const SysRegRow* find_sysreg(hw::SysRegId id);
 bool sysreg_read(Vcpu& c, hw::SysRegId id, unsigned rt, u64& out);
 bool sysreg_write(Vcpu& c, hw::SysRegId id, unsigned rt, u64 in);
 
+/// The bits of SPSR_EL1 that a CPU with these features has.
+u64 spsr_writable(const FeatureSet& features);
+
 /// Gives every register its reset value.  Where the architecture leaves it UNKNOWN, it is 0.
 void reset_sysregs(Vcpu& c);
 

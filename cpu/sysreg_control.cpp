@@ -76,18 +76,25 @@ void write_mair(Vcpu& c, u64 v) { set_context(c, &SysRegs::mair_el1, v); }
 u64 read_apkey(Vcpu& c, unsigned n) { return c.s.sys.apkeys[n]; }
 void write_apkey(Vcpu& c, unsigned n, u64 v) { c.s.sys.apkeys[n] = v; }
 
-void write_spsr(Vcpu& c, u64 v) {
-  u64 m = 0xf000'0000 | b(21) | b(20) | 0x3c0 | 0x1f;  // NZCV, SS, IL, DAIF, M
-  if (c.has(Feature::DIT)) m |= b(24);
-  if (c.has(Feature::UAO)) m |= b(23);
-  if (c.has(Feature::PAN)) m |= b(22);
-  if (c.has(Feature::SSBS)) m |= b(12);
-  if (c.has(Feature::BTI)) m |= b(11) | b(10);
-  c.s.sys.spsr_el1 = v & m;
-}
+void write_spsr(Vcpu& c, u64 v) { c.s.sys.spsr_el1 = v & spsr_writable(c.model().features); }
 
 u64 read_isr(Vcpu& c) {
   return (c.line_pending(0) ? b(7) : 0) | (c.line_pending(1) ? b(6) : 0);  // I, F
 }
 
 }  // namespace quince::cpu::sr
+
+namespace quince::cpu {
+
+u64 spsr_writable(const FeatureSet& features) {
+  using sr::b;
+  u64 m = 0xf000'0000 | b(21) | b(20) | 0x3c0 | 0x1f;  // NZCV, SS, IL, DAIF, M
+  if (has(features, Feature::DIT)) m |= b(24);
+  if (has(features, Feature::UAO)) m |= b(23);
+  if (has(features, Feature::PAN)) m |= b(22);
+  if (has(features, Feature::SSBS)) m |= b(12);
+  if (has(features, Feature::BTI)) m |= b(11) | b(10);
+  return m;
+}
+
+}  // namespace quince::cpu

@@ -172,9 +172,14 @@ void Vcpu::context_changed() {
                              .fpac = has(Feature::FPAC),
                              .qarma5 = has(Feature::PACQARMA5)};
   pac_layout_ = pauth::instruction_layout(regime);
-  const bool computable = has(Feature::PAuth) && regime.pauth2 && !regime.qarma5;
-  pac_layout_.usable[0] = computable && bit(s.sys.sctlr_el1, 31);  // EnIA
-  pac_layout_.usable[1] = computable && bit(s.sys.sctlr_el1, 30);  // EnIB
+  using pauth::PacLayout;
+  const auto how = [&](unsigned enable) {
+    if (!bit(s.sys.sctlr_el1, enable)) return PacLayout::kOff;
+    return has(Feature::PAuth) && regime.pauth2 && !regime.qarma5 ? PacLayout::kUsable
+                                                                  : PacLayout::kAsk;
+  };
+  pac_layout_.usable[0] = how(31);  // EnIA
+  pac_layout_.usable[1] = how(30);  // EnIB
   flush_l1();
   el_changed();
 }

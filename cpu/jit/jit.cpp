@@ -66,7 +66,8 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .page = from(&c.native_page_),
           .pac = from(&c.pac_layout_),
           .fp_state = from(&c.fp_state_),
-          .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])}};
+          .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])},
+          .all_mask = from(&c.poll_mask_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -230,14 +231,15 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
     return nullptr;  // `page` is gone, and made again when it is next run
   }
   const RegionSource source{.page = page.code,
-                            .features = &c_.model().features,
+                            .model = &c_.model(),
                             .host = &shared_->host,
                             .key = key,
                             .not_decoded = not_decoded(),
                             .most = chaos_ != nullptr
                                         ? 1 + static_cast<unsigned>(chaos_->below(kMaxRegionInsns))
                                         : kMaxRegionInsns,
-                            .mistake = options_.mistake};
+                            .mistake = options_.mistake,
+                            .judged = lockstep_ != nullptr};
   Region& region = form_region(source, index, *space_);
   if (region.insns.empty()) {
     op.heat = kNever;

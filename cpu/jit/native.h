@@ -12,7 +12,7 @@ struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
-    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2];
+    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
@@ -24,6 +24,10 @@ struct Native {
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
   static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
   static constexpr u64 kNoPage = Vcpu::kNoPage;
+  /// What may be pending: kinds of interrupts, what is looked for whatever their masks are, and besides by the
+  /// interpreter.
+  static constexpr u32 kIrq = Vcpu::kIrq, kFiq = Vcpu::kFiq;
+  static constexpr u32 kAlways = Vcpu::kExit | Vcpu::kMaintenance, kTranslate = Vcpu::kTranslate;
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
   static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }

@@ -48,9 +48,13 @@ struct Insn {
     Fence,
     Synchronise,  ///< ISB
     ReadState,    ///< MRS of what is a member of CpuState
+    WriteState,   ///< MSR of such a one
+    Constant,     ///< MRS of what never changes
+    System,       ///< has code in x64/system.cpp
   } special = Special::No;
-  u16 member = 0;  ///< ReadState: its offset
   PagePointer page;
+  u16 member = 0;  ///< ReadState, WriteState: its offset
+  u64 number = 0;  ///< WriteState: bits that are written; Constant: the value
 };
 
 /// Where a block ends up.
@@ -87,12 +91,13 @@ inline constexpr unsigned kMaxRegionInsns = 160;
 /// What forming a region may look at.
 struct RegionSource {
   const CodePage* page;
-  const FeatureSet* features;
+  const CpuModel* model;
   const HostFeatures* host;
   StateKey key;
   Handler not_decoded;                              ///< of an operation that never ran
   unsigned most = kMaxRegionInsns;                  ///< instructions of the region
   std::optional<std::pair<u32, u32>> mistake = {};  ///< TranslationOptions::mistake
+  bool judged = false;  ///< in lockstep, where only the interpreter changes system registers
 };
 
 /// What forming a region needs memory for, kept from one to the next.

@@ -17,7 +17,7 @@ bool is_one_of(std::string_view id, std::initializer_list<std::string_view> all)
 RowTraits::Nature nature_of(const a64::RowInfo& info) {
   using Nature = RowTraits::Nature;
   const std::string_view id = info.id;
-  if (std::string_view(info.group) != "system") return Nature::Plain;
+  if (std::string_view(info.group) != "system") return Nature::None;
   if (is_one_of(id, {"HINT", "NOP", "DGH", "ESB", "PSB_CSYNC", "TSB_CSYNC", "CSDB", "BTI", "SB"}))
     return Nature::Nothing;
   if (is_one_of(id, {"XPACLRI", "PACIA1716", "PACIB1716", "AUTIA1716", "AUTIB1716", "PACIAZ",

@@ -22,6 +22,7 @@ enum class RowKind : u8 {
 /// What forming a region has to know of a row besides, and asks for each instruction.
 struct RowTraits {
   enum class Nature : u8 {
+    None,       ///< no system instruction
     Plain,      ///< what follows it runs next
     Nothing,    ///< there is nothing to do
     PauthHint,  ///< nothing without FEAT_PAuth
@@ -32,7 +33,7 @@ struct RowTraits {
     Msr,   ///< of a register
     Sys,   ///< DC, AT, IC, TLBI
     Ends,  ///< may change how instructions are found, or what is taken for granted
-  } nature = Nature::Plain;
+  } nature = Nature::None;
   bool uses_x = true;     ///< a call that uses general registers
   bool uses_nzcv = true;  ///< a call that uses NZCV
   Feature feature = Feature::Base;

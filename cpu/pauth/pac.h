@@ -17,12 +17,16 @@ struct Regime {
   bool qarma5 = false;  ///< else the implementation-defined hash
 };
 
-/// Signed instruction addresses, for code that computes them with compute_pac_impdef() itself; `usable`: for keys IA and IB,
-/// whether it may (they are enabled, FEAT_PAuth2, that hash).
+/// Signed instruction addresses, for code that computes them with compute_pac_impdef() itself.
 struct PacLayout {
   u64 extension[2] = {};  ///< by half: bits of the code, and 55
   u8 half_bit = 55;       ///< that tells the halves apart where a code is added
-  u8 usable[2] = {};
+  enum : u8 {
+    kAsk,     ///< that code is not for it
+    kUsable,  ///< it is: the key is enabled, FEAT_PAuth2, that hash
+    kOff,     ///< the key is not enabled, and pointers stay as they are
+  };
+  u8 usable[2] = {};  ///< keys IA and IB
 };
 PacLayout instruction_layout(const Regime& r);
 

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cpu/jit/x64/host_rows.h"
+#include "cpu/jit/x64/system.h"
 
 namespace quince::cpu::jit {
 
@@ -248,6 +249,9 @@ void Emitter::emit_insn(const Insn& i) {
   if (i.special == Insn::Special::Nothing) return;
   if (i.special == Insn::Special::ReadState)
     return put(i.word & 31, true, node(Op::State, true, {}, {}, i.member));
+  if (i.special == Insn::Special::WriteState) return write_state(i);
+  if (i.special == Insn::Special::Constant) return put(i.word & 31, true, imm(i.number));
+  if (i.special == Insn::Special::System) return emit_system(*this, i.word);
   if (i.call) return emit_call(i);
   if (absorbed_) {
     absorbed_ = false;
@@ -259,6 +263,22 @@ void Emitter::emit_insn(const Insn& i) {
   }
   i.row->emit(*this, i.word);
   if (pending_ >= 0) eval_flags({static_cast<u8>(pending_)}, nullptr);
+}
+
+/// MSR of a register that is a member of CpuState.
+void Emitter::write_state(const Insn& i) {
+  const u32 rt = i.word & 31;
+  const auto member = state(i.member);
+  if (rt == 31) return x_.mov(member, 0);
+  const bool all = i.number == ~u64{0};
+  if (all && hosts_[rt] >= 0) return x_.mov(member, host(rt));
+  if (!all) clobber_flags();
+  if (hosts_[rt] >= 0)
+    x_.mov(rax, host(rt));
+  else
+    x_.mov(rax, guest_memory(rt));
+  if (!all) x_.and_(eax, static_cast<u32>(i.number));  // no such register has more
+  x_.mov(member, rax);
 }
 
 /// Leaves this instruction to the interpreter.

@@ -116,6 +116,7 @@ class Emitter {
   };
   friend class AtomicCode;
   friend class PauthCode;
+  friend class SystemCode;
   friend class VectorCode;
   struct Vec {
     s8 xmm = -1;  ///< loaded
@@ -298,6 +299,7 @@ class Emitter {
   void check_loop(u64 target, Label& top);
   void jump_by_cache(unsigned btype);
   void synchronise();
+  void write_state(const Insn& i);
   void bail();
   /// This instruction is too much for the emitter: what comes out is not to be used.
   void give_up() {
@@ -448,6 +450,7 @@ class Emitter {
     bool spilled = false;  ///< everything is in memory already
     bool entry = false;    ///< Interrupt: where the region begins
     u8 btype = 0;          ///< Cached: PSTATE.BTYPE of what comes next
+    s8 key = -1;           ///< Atomic: pointer authentication with this key
     // What a store that missed writes: guest registers, numbers or vectors.
     struct Value {
       enum class Kind : u8 { None, Guest, Number, Vector } kind = Kind::None;

@@ -103,21 +103,20 @@ class PauthCode {
   PauthCode(Emitter& e, u32 rd) : e_(e), x_(e.x_), rd_(rd) {
     e.forget_operand(e.insn_->facts.writes);  // while a comparison with it can still be repeated
     e.clobber_flags();
-    stub_ = &e.stub(Emitter::Stub::Kind::Atomic);
-    stub_->site = &e.site();
-    stub_->insn = e.insn_;
   }
 
   bool call() {
-    x_.jmp(stub_->label, x_.T_NEAR);
+    x_.jmp(slow().label, x_.T_NEAR);
     return finish();
   }
 
   /// `modifier`: a register of the guest's, kSp, or -1 for 0.
   bool code(unsigned key, bool authenticates, int modifier) {
     const int layout = e_.shared_.at.pac;
-    x_.cmp(byte[r15 + layout + static_cast<int>(offsetof(PacLayout, usable) + key)], 0);
-    x_.je(stub_->label, x_.T_NEAR);
+    slow().key = static_cast<s8>(key);
+    x_.cmp(byte[r15 + layout + static_cast<int>(offsetof(PacLayout, usable) + key)],
+           PacLayout::kUsable);
+    x_.jne(stub_->label, x_.T_NEAR);
     load(rax, rd_);
     if (modifier < 0)
       x_.xor_(edx, edx);
@@ -125,15 +124,40 @@ class PauthCode {
       load(rdx, static_cast<unsigned>(modifier));
     x_.call(e_.shared_.pac[2 * key + authenticates]);
     if (authenticates) x_.jne(stub_->label, x_.T_NEAR);
-    if (rd_ == 31) return finish();
-    if (e_.hosts_[rd_] >= 0)
-      x_.mov(e_.host(rd_), rax);
-    else
-      x_.mov(e_.guest_memory(rd_), rax);
+    store();
+    return finish();
+  }
+
+  /// XPACI and XPACLRI: the bits of the code become like bit 55.
+  bool strip() {
+    load(rax, rd_);
+    x_.mov(rcx, rax);
+    x_.shr(rcx, kHalfBit);
+    x_.and_(ecx, 1);
+    x_.mov(rdx, ptr[r15 + rcx * 8 + e_.shared_.at.pac + static_cast<int>(offsetof(PacLayout, extension))]);
+    x_.neg(rcx);
+    x_.and_(rcx, rdx);
+    x_.not_(rdx);
+    x_.and_(rax, rdx);
+    x_.or_(rax, rcx);
+    store();
     return finish();
   }
 
  private:
+  /// The call of the meaning, out of line.
+  Emitter::Stub& slow() {
+    stub_ = &e_.stub(Emitter::Stub::Kind::Atomic);
+    stub_->site = &e_.site();
+    stub_->insn = e_.insn_;
+    return *stub_;
+  }
+  void store() {
+    if (e_.hosts_[rd_] >= 0)
+      x_.mov(e_.host(rd_), rax);
+    else
+      x_.mov(e_.guest_memory(rd_), rax);
+  }
   void load(const Xbyak::Reg64& to, unsigned r) {
     if (e_.hosts_[r] >= 0)
       x_.mov(to, e_.host(r));
@@ -141,7 +165,7 @@ class PauthCode {
       x_.mov(to, e_.guest_memory(r));
   }
   bool finish() {
-    x_.L(stub_->back);
+    if (stub_ != nullptr) x_.L(stub_->back);
     for (unsigned r = 0; r < 31; ++r)
       if ((e_.insn_->facts.writes >> r & 1) != 0 && e_.hosts_[r] >= 0) e_.dirty_ |= RegSet{1} << r;
     return true;
@@ -181,10 +205,16 @@ bool instruction_key(Emitter& e, u32 insn) {
   return false;
 }
 
+bool strip_link(Emitter& e, u32) { return PauthCode(e, 30).strip(); }
+bool strip_register(Emitter& e, u32 insn) {
+  PauthCode code(e, insn & 31);
+  return (insn & 31) == 31 ? code.call() : code.strip();
+}
+
 bool meaning(Emitter& e, u32 insn) { return PauthCode(e, insn & 31).call(); }
 
 constexpr HostRow kRows[] = {
-    {"XPACLRI", meaning, R::kLink},
+    {"XPACLRI", strip_link, R::kLink},
     {"PACIA1716", instruction_key<0, false, Form::X17>, R::kX17},
     {"PACIB1716", instruction_key<1, false, Form::X17>, R::kX17},
     {"AUTIA1716", instruction_key<0, true, Form::X17>, R::kX17},
@@ -213,7 +243,7 @@ constexpr HostRow kRows[] = {
     {"PACDZB", meaning, R::kPointer},
     {"AUTDZA", meaning, R::kPointer},
     {"AUTDZB", meaning, R::kPointer},
-    {"XPACI", meaning, R::kPointer},
+    {"XPACI", strip_register, R::kPointer},
     {"XPACD", meaning, R::kPointer},
 };
 

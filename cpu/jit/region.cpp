@@ -23,7 +23,8 @@ constexpr std::size_t kSys = offsetof(CpuState, sys);
 
 /// The row of a register that MRS or MSR names, if this CPU has it.
 const SysRegRow* row_of(u32 word, const FeatureSet& features) {
-  const SysRegRow* const row = find_sysreg(hw::SysRegId(static_cast<u16>(0x8000 | sysreg_of(word))));
+  const SysRegRow* const row =
+      find_sysreg(hw::SysRegId(static_cast<u16>(0x8000 | sysreg_of(word))));
   return row != nullptr && has(features, row->feature) && row->limit == nullptr ? row : nullptr;
 }
 
@@ -91,7 +92,7 @@ bool find_written(u32 word, const RegionSource& source, Insn& i) {
     return true;
   }
   for (const u32 plain :
-       {sysreg(3, 13, 0, 3), sysreg(0, 13, 0, 4), sysreg(0, 4, 0, 1),   // TPIDRRO, TPIDR_EL1, ELR
+       {sysreg(3, 13, 0, 3), sysreg(0, 13, 0, 4), sysreg(0, 4, 0, 1),    // TPIDRRO, TPIDR_EL1, ELR
         sysreg(0, 5, 2, 0), sysreg(0, 6, 0, 0), sysreg(0, 13, 0, 1)}) {  // ESR, FAR, CONTEXTIDR
     if (reg != plain) continue;
     i.member = static_cast<u16>(offset_of(row->member));

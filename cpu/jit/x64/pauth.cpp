@@ -134,7 +134,9 @@ class PauthCode {
     x_.mov(rcx, rax);
     x_.shr(rcx, kHalfBit);
     x_.and_(ecx, 1);
-    x_.mov(rdx, ptr[r15 + rcx * 8 + e_.shared_.at.pac + static_cast<int>(offsetof(PacLayout, extension))]);
+    x_.mov(
+        rdx,
+        ptr[r15 + rcx * 8 + e_.shared_.at.pac + static_cast<int>(offsetof(PacLayout, extension))]);
     x_.neg(rcx);
     x_.and_(rcx, rdx);
     x_.not_(rdx);

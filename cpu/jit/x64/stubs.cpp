@@ -212,8 +212,8 @@ void Emitter::emit_stubs() {
         break;
       case Stub::Kind::Atomic:
         if (s.key >= 0) {  // NZCV is not in EFLAGS here
-          x_.cmp(byte[r15 + shared_.at.pac +
-                      static_cast<int>(offsetof(pauth::PacLayout, usable)) + s.key],
+          x_.cmp(byte[r15 + shared_.at.pac + static_cast<int>(offsetof(pauth::PacLayout, usable)) +
+                      s.key],
                  pauth::PacLayout::kOff);
           x_.je(s.back, x_.T_NEAR);
         }

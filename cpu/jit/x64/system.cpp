@@ -42,9 +42,7 @@ class SystemCode {
   }
 
  private:
-  Xbyak::Address daif() {
-    return e_.state(offsetof(CpuState, pstate) + offsetof(PState, daif), 1);
-  }
+  Xbyak::Address daif() { return e_.state(offsetof(CpuState, pstate) + offsetof(PState, daif), 1); }
   Xbyak::Address mask() { return dword[r15 + e_.shared_.at.poll_mask]; }
   Xbyak::Address interpreter_mask() { return dword[r15 + e_.shared_.at.all_mask]; }
   /// The kinds of interrupts that these bits of DAIF mask.

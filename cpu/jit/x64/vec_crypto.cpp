@@ -1,8 +1,8 @@
 // Cryptographic instructions (Arm ARM DDI 0487, C7.2 and the functions of J1.3; Intel SDM, volume 2).
 //
 // AESE and AESMC are the two halves of AESENC with the key added first instead of last, so that a pair of them is one
-// AESENC with the key zero.  SHA-NI keeps the words of a state in the other order and pairs them differently.  SHA512H,
-// SHA512H2 and PMULL of bytes stay calls.
+// AESENC with the key zero.  SHA-NI keeps the words of a state in the other order and pairs them differently.  SM3 and SM4
+// and PMULL of bytes stay calls.
 #include "cpu/jit/x64/vector_lanes.h"
 
 namespace quince::cpu::jit {
@@ -173,42 +173,125 @@ bool sha256su1(Emitter& e, u32 insn) {
 
 // ---- SHA-512 and SHA-3 -------------------------------------------------------------------------
 
-/// d = (a ror A) ^ (a ror B) ^ (a >> C); VPTERNLOG 0x96 is the sum of three.
-template <u8 A, u8 B, u8 C>
-void sigma(VectorCode& v, const Xmm& d, const Xmm& a) {
-  v.x.vprorq(kT2, a, A);
-  v.x.vprorq(kT3, a, B);
-  v.x.vpsrlq(d, a, C);
-  v.x.vpternlogq(d, kT2, kT3, 0x96);
-}
-bool sha512su0(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  const Xmm old = v.in(f.rd, 1), d = v.target(f.rd, 1);
-  v.x.vpalignr(kT0, v.in(f.rn, 0), old, 8);
-  sigma<1, 8, 7>(v, kT0, kT0);
-  v.x.vpaddq(d, old, kT0);
-  v.finish(true, f.rd, d);
-  return true;
-}
-bool sha512su1(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  sigma<19, 61, 6>(v, kT0, v.in(f.rn, 0));
-  v.x.vpaddq(kT0, kT0, v.in(f.rm, 1));
-  const Xmm d = v.target(f.rd, 1);
-  v.x.vpaddq(d, kT0, v.in(f.rd, 1));
-  v.finish(true, f.rd, d);
-  return true;
-}
-
-/// d = a rotated right by n, which may be 0.
+/// d = a rotated right by n, which may be 0.  Uses xmm3 without AVX-512.
 void rotate_right(VectorCode& v, const Xmm& d, const Xmm& a, unsigned n) {
   if (v.host.avx512) return v.x.vprorq(d, a, static_cast<u8>(n));
   v.x.vpsllq(kT3, a, static_cast<u8>(64 - n));
   v.x.vpsrlq(d, a, static_cast<u8>(n));
   v.x.vpor(d, d, kT3);
 }
+/// xmm2 = (a ror A) ^ (a ror B) ^ (a >> C).  Uses xmm1 and xmm3.
+template <u8 A, u8 B, u8 C>
+void sigma(VectorCode& v, const Xmm& a) {
+  rotate_right(v, kT2, a, A);
+  rotate_right(v, kT1, a, B);
+  v.x.vpsrlq(kT3, a, C);
+  if (v.host.avx512) return v.x.vpternlogq(kT2, kT1, kT3, 0x96);  // the sum of three
+  v.x.vpxor(kT1, kT1, kT3);
+  v.x.vpxor(kT2, kT2, kT1);
+}
+/// Vd = xmm2 + Vd (+ Vm).
+void finish_schedule(VectorCode& v, const VectorFields& f, bool with_m) {
+  const auto add = [&](const Xbyak::Operand& old) { v.x.vpaddq(kT2, kT2, old); };
+  if (with_m) v.with(f.rm, add);
+  v.with(f.rd, add);
+  v.finish(true, f.rd, kT2);
+}
+bool sha512su0(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  v.x.vpalignr(kT0, v.in(f.rn, 0), v.in(f.rd, 1), 8);
+  sigma<1, 8, 7>(v, kT0);
+  finish_schedule(v, f, false);
+  return true;
+}
+bool sha512su1(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  sigma<19, 61, 6>(v, v.in(f.rn, 0));
+  finish_schedule(v, f, true);
+  return true;
+}
+
+/// d += (a ror A) ^ (a ror B) ^ (a ror C).  Uses xmm2 and xmm3.
+template <u8 A, u8 B, u8 C>
+void add_rotations(VectorCode& v, const Xmm& d, const Xmm& a) {
+  if (v.host.avx512) {
+    v.x.vprorq(kT2, a, A);
+    v.x.vprorq(kT3, a, B);
+    v.x.vpxor(kT2, kT2, kT3);
+    v.x.vprorq(kT3, a, C);
+    v.x.vpxor(kT2, kT2, kT3);
+  } else {
+    rotate_right(v, kT2, a, C - B);
+    v.x.vpxor(kT2, kT2, a);
+    rotate_right(v, kT2, kT2, B - A);
+    v.x.vpxor(kT2, kT2, a);
+    rotate_right(v, kT2, kT2, A);
+  }
+  v.x.vpaddq(d, d, kT2);
+}
+/// The low element of t = the high one of Vr.
+void high_element(VectorCode& v, const Xmm& t, u32 r) {
+  v.with(r, [&](const Xbyak::Operand& o) { v.x.vpshufd(t, o, 0xee); });
+}
+/// yes = a ? yes : no, bit by bit.  `t` is used.
+void choose(VectorCode& v, const Xmm& yes, const Xmm& a, const Xbyak::Operand& no, const Xmm& t) {
+  if (v.host.avx512) return v.x.vpternlogq(yes, a, no, 0xe2);
+  v.x.vpand(yes, yes, a);
+  v.x.vpandn(t, a, no);
+  v.x.vpor(yes, yes, t);
+}
+/// a = the majority of a, b and c, bit by bit.  `t` is used.
+void majority(VectorCode& v, const Xmm& a, const Xmm& b, const Xbyak::Operand& c, const Xmm& t) {
+  if (v.host.avx512) return v.x.vpternlogq(a, b, c, 0xe8);
+  v.x.vpand(t, a, b);
+  v.x.vpor(a, a, b);
+  v.x.vpand(a, a, c);
+  v.x.vpor(a, a, t);
+}
+
+/// Two rounds' sums, of which the second needs the first: in the low elements, one after the other.
+bool sha512h(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  auto& x = v.x;
+  high_element(v, kT0, f.rd);
+  high_element(v, kT1, f.rm);
+  add_rotations<14, 18, 41>(v, kT0, kT1);
+  v.with(f.rn, [&](const Xbyak::Operand& n) { x.vmovdqa(kT2, n); });
+  high_element(v, kT3, f.rn);
+  choose(v, kT2, kT1, kT3, kT3);
+  x.vpaddq(kT0, kT0, kT2);
+  // With the low element of Vm, which is taken off again at the end.
+  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vpaddq(kT0, kT0, m); });
+  v.with(f.rn, [&](const Xbyak::Operand& n) { choose(v, kT1, kT0, n, kT2); });
+  v.with(f.rd, [&](const Xbyak::Operand& d) { x.vpaddq(kT1, kT1, d); });
+  add_rotations<14, 18, 41>(v, kT1, kT0);
+  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vpsubq(kT0, kT0, m); });
+  x.vpunpcklqdq(kT0, kT1, kT0);
+  v.finish(true, f.rd, kT0);
+  return true;
+}
+bool sha512h2(Emitter& e, u32 insn) {
+  VectorCode v(e);
+  const VectorFields f(insn);
+  auto& x = v.x;
+  high_element(v, kT0, f.rd);
+  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vmovdqa(kT1, m); });
+  add_rotations<28, 34, 39>(v, kT0, kT1);
+  high_element(v, kT2, f.rm);
+  v.with(f.rn, [&](const Xbyak::Operand& n) { majority(v, kT2, kT1, n, kT3); });
+  x.vpaddq(kT0, kT0, kT2);
+  high_element(v, kT2, f.rm);
+  majority(v, kT1, kT0, kT2, kT3);
+  v.with(f.rd, [&](const Xbyak::Operand& d) { x.vpaddq(kT1, kT1, d); });
+  add_rotations<28, 34, 39>(v, kT1, kT0);
+  x.vpunpcklqdq(kT0, kT1, kT0);
+  v.finish(true, f.rd, kT0);
+  return true;
+}
+
 bool rax1(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
@@ -271,8 +354,10 @@ const R kRows[] = {
     {"SHA256H2", sha256_rounds<false>, kDdnm, kAll, R::kSha},
     {"SHA256SU0", sha256su0, kDdn, kAll, R::kSha},
     {"SHA256SU1", sha256su1, kDdnm, kAll, R::kSha},
-    {"SHA512SU0", sha512su0, kDdn, kAll, R::kAvx512},
-    {"SHA512SU1", sha512su1, kDdnm, kAll, R::kAvx512},
+    {"SHA512H", sha512h, kDdnm},
+    {"SHA512H2", sha512h2, kDdnm},
+    {"SHA512SU0", sha512su0, kDdn},
+    {"SHA512SU1", sha512su1, kDdnm},
     {"RAX1", rax1, kDnm},
     {"XAR", xar, kDnm},
     {"EOR3", three_xor<false>, kDnma},

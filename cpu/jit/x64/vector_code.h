@@ -42,7 +42,15 @@ class VectorCode {
     x.vmovdqa(Xmm(t), e_.v_memory(r));
     return Xmm(t);
   }
-  /// The same with everything above the low 8 bytes cleared, in the temporary: for floating point, where what other
+  /// Has `use` take it where it is, as an operand that may be in memory.
+  template <class Use>
+  void with(u32 r, Use use) {
+    if (e_.v_hosts_[r] >= 0)
+      use(e_.v_host(r));
+    else
+      use(e_.v_memory(r));
+  }
+  /// The same as in() with everything above the low 8 bytes cleared, in the temporary: for floating point, where what other
   /// elements hold could set flags.  For `q` the register as it is.
   Xmm in_part(bool q, u32 r, int t) {
     if (q) return in(r, t);

@@ -109,6 +109,34 @@ u32 adr(u32 rd, s32 offset) {
   return 0x1000'0000 | (imm & 3) << 29 | (imm >> 2 & 0x7ffff) << 5 | rd;
 }
 
+/// FCMP or FCMPE, which seldom meets its user by chance, and one that looks at the flags: a translator fuses them.
+void compare_and_use(std::vector<u32>& code, unsigned limit, Operands& random) {
+  const bool zero = random.one_in(3);
+  const u32 doubles = random.below(2) << 22, r = random.below(3);
+  const u32 cond = random.below(14) << 12, rn = random.below(19) << 5, rm = random.below(19) << 16;
+  const u32 rd = random.below(4);
+  code.push_back(0x1e20'2000 | doubles | (zero ? 0 : random.below(3) << 16) | r << 5 |
+                 random.below(2) << 4 | (zero ? 8u : 0u));
+  const auto here = static_cast<u32>(code.size());
+  if (here + 1 >= limit) return;
+  switch (random.below(8)) {
+    case 0:
+      return code.push_back(0x9a80'0000 | rm | cond | rn | rd);  // CSEL
+    case 1:
+      return code.push_back(0x1a9f'07e0 | cond | rd);  // CSET
+    case 2:
+      return code.push_back(0x1e20'0c00 | doubles | rm | cond | rn | rd);  // FCSEL
+    case 3:
+      return code.push_back(0x1e20'0400 | doubles | rm | cond | rn | random.below(16));  // FCCMP
+    case 4:
+      return code.push_back(0xfa40'0800 | rm | cond | rn | random.below(16));  // CCMP
+    case 5:
+      return code.push_back(0x9a00'0000 | rm | rn | rd);  // ADC
+    default:
+      return code.push_back(0x5400'0000 | (1 + random.below(limit - here)) << 5 | cond >> 12);
+  }
+}
+
 }  // namespace
 
 bool Blocks::has_row(const a64::RowInfo& row, const Scope& scope) {
@@ -171,6 +199,7 @@ void Blocks::append(std::vector<u32>& code, unsigned limit, Operands& random) {
     code.push_back(0xd503'241f | random.below(4) << 6);  // BTI, c, j, jc
     return;
   }
+  if (random.one_in(24)) return compare_and_use(code, limit, random);
   const Entry& e = draw(random);
   const a64::RowInfo& row = info(e.row);
   u32 insn = e.insn;

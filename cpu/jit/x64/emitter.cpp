@@ -20,6 +20,8 @@ namespace {
 /// Registers of the host for those of the guest, best first: short encodings.
 constexpr int kHosts[] = {3, 5, 6, 7, 8, 9, 10, 11, 12};  // rbx rbp rsi rdi r8-r12
 constexpr unsigned kMinUses = 2;
+/// Of so many instructions one computes with floating point: MXCSR is the guest's from the entry on.
+constexpr std::size_t kDense = 16;
 constexpr int kFirstVectorHost = 4, kVectorHosts = 12;
 
 /// Those that are used most, at most `most` of them, first: of the same number the lower ones.
@@ -119,8 +121,13 @@ void Emitter::choose_registers(const Region& r) {
     v_hosts_[v] = static_cast<s8>(vector_host++);
     v_mapped_ |= RegSet{1} << v;
   }
-  for (const Insn& i : r.insns) v_written_ |= i.facts.v_writes;
+  std::size_t computing = 0;
+  for (const Insn& i : r.insns) {
+    v_written_ |= i.facts.v_writes;
+    computing += i.own_code && (i.row->host->uses & HostRow::kFpPlain) != 0;
+  }
   v_written_ &= v_mapped_;
+  fp_dense_ = computing * kDense >= r.insns.size() && computing != 0;
 }
 
 void Emitter::spill_vectors(RegSet dirty) {
@@ -177,8 +184,17 @@ void Emitter::enter() {
     x_.cmp(byte[r15 + shared_.at.fp_state], key_.fp_state());
     x_.jne(other.label, x_.T_NEAR);
   }
+  if (fp_dense_) arm_fp();
   reload(region_->blocks[region_->entry].live_in);
   for_each(v_mapped_, [&](unsigned r) { x_.vmovdqa(v_host(r), v_memory(r)); });
+}
+
+/// Makes MXCSR the guest's, unless it is.  It stays so until C++ code is called, which gives it back, or the region is left.
+void Emitter::arm_fp() {
+  Stub& s = stub(Stub::Kind::ArmFp);
+  x_.cmp(dword[rsp + Frame::kFpLive], 0);
+  x_.je(s.label, x_.T_NEAR);
+  x_.L(s.back);
 }
 
 std::optional<Translated> Emitter::translate(const Region& region, const StateKey& key, u8* at,
@@ -215,7 +231,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
   flags_ = flags_in_[number].value_or(FlagState{});
   dirty_ = b.dirty_in;
   v_dirty_ = b.v_dirty_in;
-  fp_armed_ = false;
+  fp_armed_ = fp_dense_;
   v_double_ = v_single_ = 0;
   sp_aligned_ = false;
   end_ = {};
@@ -257,6 +273,7 @@ void Emitter::emit_insn(const Insn& i) {
     absorbed_ = false;
     return;
   }
+  forget_vector_operand();
   if (i.own_code) {
     if (!i.row->host->emit(*this, i.word)) give_up();
     return;

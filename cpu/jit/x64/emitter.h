@@ -10,7 +10,7 @@
 //   xmm0-xmm3  temporary
 //   the others the guest's registers that the region uses most, the same from its begin to its end
 // NZCV is in one of three forms (FlagState): in memory, in EFLAGS, or as a comparison that can be done
-// again because its operands are still there.
+// again because its operands are still there.  Behind FCMP, EFLAGS are as COMISD leaves them (fp_flags.cpp).
 #pragma once
 
 #include <deque>
@@ -211,7 +211,7 @@ class Emitter {
     Imm,
     Reg,
     Host,
-    Fp,
+    Fp,  ///< also of FlagState: a comparison of vectors
     State,
     Lane,
     Pc,
@@ -243,6 +243,8 @@ class Emitter {
     LogicS,
     Select,
   };
+  /// Condition numbers of x86 (Intel SDM, volume 2, appendix B.1.4).
+  enum : unsigned { kO = 0, kNo, kB, kAe, kE, kNe, kBe, kA, kS, kNs, kP, kNp, kL, kGe, kLe, kG };
   /// Of a Crc32c node's number: CRC32, not CRC32C.
   static constexpr u64 kCrc32Ieee = 16;
   struct Node {
@@ -263,16 +265,18 @@ class Emitter {
 
   /// Where NZCV is.
   struct FlagState {
-    enum class Eflags : u8 { No, Arm, Borrow };  ///< Borrow: CF is C inverted, as x86 compares
+    /// Borrow: CF is C inverted, as x86 compares.  Fp: as COMISD leaves them; FpSwapped: with its operands swapped.
+    enum class Eflags : u8 { No, Arm, Borrow, Fp, FpSwapped };
     bool in_memory = true;
     Eflags eflags = Eflags::No;
-    // A comparison that gives the flags again: op with a guest's register and a register or number.
+    // A comparison that gives the flags again: op with a guest's register and a register or number; Op::Fp: vectors,
+    // doubles where `sf`, the second one zero where `with_imm`.
     bool again = false;
     Op op = Op::SubS;
     bool sf = true, with_imm = false;
     u8 a = 0, b = 0;
     u64 imm = 0;
-    RegSet uses = 0;
+    RegSet uses = 0, v_uses = 0;
     // SUBS and ADDS whose result replaced an operand: that is got back first.
     s8 undo = 0;  ///< 1: a is the result plus imm, -1: minus
   };
@@ -358,12 +362,25 @@ class Emitter {
   bool flags_would_be_saved() const;
   void save_flags();       ///< NZCV is in memory from here on
   void compare_again();    ///< into EFLAGS
-  void flags_to_eflags();  ///< whatever they are in now
+  void flags_to_eflags();  ///< as Arm or Borrow, whatever they are in now
   void forget_operand(RegSet written);
+  void forget_vector_operand();  ///< the same for vectors that this instruction writes
+  // fp_flags.cpp
+  bool in_fp_form() const {
+    return flags_.eflags == FlagState::Eflags::Fp || flags_.eflags == FlagState::Eflags::FpSwapped;
+  }
+  void fp_flags_to_nzcv(bool image);
+  void compare_fp_again();
+  bool jump_if_fp_flags(unsigned cc, Label& label);
+  bool fp_condition(unsigned cc, unsigned& x86) const;
+  bool wants_swapped_fp() const;
+  void flags_to_any_eflags();  ///< in the form that costs least
   void remember(const Node& n, int rd);
   void jump_if(Bool b, Label& label);
   void jump_if_flags(unsigned cc, Label& label);
+  void jump_if_host(unsigned x86, Label& label);
   void condition_of(unsigned cc, unsigned& x86);
+  void flags_for(unsigned cc, unsigned& x86);
 
   // memory.cpp
   struct Address {
@@ -401,6 +418,7 @@ class Emitter {
   void call_reload_vectors();
   void emit_vector_routines();
   void emit_slow(Stub& s);
+  void arm_fp();
   void emit_atomic_call(Stub& s);
   void emit_literals();
   Site& site();
@@ -439,6 +457,7 @@ class Emitter {
     bool maybe_unaligned = false;  ///< the access may be here for its alignment
     Site* site = nullptr;
     const Insn* insn = nullptr;  ///< Slow: what is called
+    s8 restored = -1;            ///< Slow: a register of the host whose old value is in xmm2
     RegSet dirty = 0, v_dirty = 0;
     FlagState flags;
     int address = 0;   ///< a host register
@@ -498,6 +517,7 @@ class Emitter {
   }
   bool absorbed_ = false;  ///< the next instruction is part of the last one
   bool fp_armed_ = false;  ///< in this block: MXCSR is the guest's
+  bool fp_dense_ = false;  ///< everywhere in this region, from its entry on
   int failed_ = -1;
   bool sp_aligned_ = false;  ///< known to be, in this block
   const Insn* insn_ = nullptr;

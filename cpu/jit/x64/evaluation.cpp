@@ -434,8 +434,7 @@ void Emitter::eval_select(const Node& n, const Reg64& to) {
     const unsigned cc = b.n ^ (b.invert ? 1u : 0u);
     unsigned x86 = 0;
     if (y.op == Op::Imm && z.op == Op::Imm && ((y.n == 1 && z.n == 0) || (y.n == 0 && z.n == 1))) {
-      flags_to_eflags();
-      condition_of(y.n == 1 ? cc : cc ^ 1, x86);
+      flags_for(y.n == 1 ? cc : cc ^ 1, x86);
       // SETcc and CMOVcc by their numbers (Intel SDM, volume 2, appendix B).
       x_.db(to.getIdx() >= 8 ? 0x41 : 0x40);
       x_.db(0x0f);
@@ -453,8 +452,7 @@ void Emitter::eval_select(const Node& n, const Reg64& to) {
     const bool clash = chosen.getIdx() == to.getIdx();
     const Reg64 result = clash ? temporary() : to;
     if (!is_to(no) || clash) eval(no, result);
-    flags_to_eflags();
-    condition_of(other_way ? cc ^ 1 : cc, x86);
+    flags_for(other_way ? cc ^ 1 : cc, x86);
     const int d = result.getIdx(), s = chosen.getIdx();
     x_.db(static_cast<u8>(0x48 | (d >= 8 ? 4 : 0) | (s >= 8 ? 1 : 0)));
     x_.db(0x0f);

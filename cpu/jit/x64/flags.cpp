@@ -14,9 +14,6 @@ using namespace Xbyak::util;
 
 namespace {
 
-/// Condition numbers of x86 (Intel SDM, volume 2, appendix B.1.4).
-enum : unsigned { kO = 0, kNo, kB, kAe, kE, kNe, kBe, kA, kS, kNs, kL = 12, kGe, kLe, kG };
-
 /// SF, ZF, CF and OF where LAHF and SETO AL put them (Vcpu::flag_mask_).
 constexpr u32 kFlagImage = 1u << 15 | 1u << 14 | 1u << 8 | 1u;
 
@@ -24,8 +21,12 @@ constexpr u32 kFlagImage = 1u << 15 | 1u << 14 | 1u << 8 | 1u;
 
 /// Puts NZCV into EFLAGS, unless it is there.
 void Emitter::flags_to_eflags() {
+  if (flags_.eflags == FlagState::Eflags::No && flags_.again) compare_again();
+  if (in_fp_form()) {
+    fp_flags_to_nzcv(true);
+    flags_.eflags = FlagState::Eflags::Arm;
+  }
   if (flags_.eflags != FlagState::Eflags::No) return;
-  if (flags_.again) return compare_again();
   if (!flags_.in_memory) give_up();
   // Bits 15, 14, 8 and 0 of AX: where LAHF has SF, ZF and CF, and OF.
   const bool keep = (taken_ & 1) != 0;
@@ -48,6 +49,7 @@ void Emitter::flags_to_eflags() {
 void Emitter::save_flags() {
   if (flags_.in_memory) return;
   if (flags_.eflags == FlagState::Eflags::No) compare_again();
+  if (in_fp_form()) return fp_flags_to_nzcv(false);
   if (flags_.eflags == FlagState::Eflags::Borrow) {
     x_.cmc();
     flags_.eflags = FlagState::Eflags::Arm;
@@ -95,6 +97,7 @@ void Emitter::forget_operand(RegSet written) {
 void Emitter::compare_again() {
   if (!flags_.again) give_up();
   const FlagState& f = flags_;
+  if (f.op == Op::Fp) return compare_fp_again();
   std::optional<Reg64> t;
   const auto need_temporary = [&] {
     if (!t) t = temporary();
@@ -369,6 +372,16 @@ void Emitter::set_nzcv(Val v) {
   flags_ = {};
 }
 
+/// Puts NZCV into EFLAGS, in whichever form; gives the number of the host's condition for `cc`.
+void Emitter::flags_for(unsigned cc, unsigned& x86) {
+  flags_to_any_eflags();
+  if (in_fp_form()) {
+    if (fp_condition(cc, x86)) return;
+    flags_to_eflags();
+  }
+  condition_of(cc, x86);
+}
+
 /// The number of the host's condition for `cc`, with CF the right way round.
 void Emitter::condition_of(unsigned cc, unsigned& x86) {
   const bool higher = (cc & ~1u) == 8, carry = (cc & ~1u) == 2;
@@ -383,9 +396,10 @@ void Emitter::condition_of(unsigned cc, unsigned& x86) {
 }
 
 void Emitter::jump_if_flags(unsigned cc, Label& label) {
-  flags_to_eflags();
+  flags_to_any_eflags();
+  if (jump_if_fp_flags(cc, label)) return;
   unsigned x86 = 0;
-  condition_of(cc, x86);
+  flags_for(cc, x86);
   x_.jcc(x86, label, x_.T_NEAR);
 }
 

@@ -85,6 +85,7 @@ void Emitter::emit_missed(Stub& s) {
 /// A case that the code in line does not have: the instruction's meaning, with everything kept.
 void Emitter::emit_slow(Stub& s) {
   const Facts& f = s.insn->facts;
+  if (s.restored >= 0) x_.vmovapd(Xbyak::Xmm(s.restored), xmm2);
   call_spill_vectors();
   for (unsigned r = 0; r < 32; ++r)
     if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));

@@ -79,30 +79,30 @@ bool done(VectorCode& v, const FpFields& f, const Xmm& r) {
 
 enum class Arithmetic : u8 { Add, Sub, Mul, Div, Abd };
 template <bool D, Arithmetic A>
-void arithmetic_code(VectorCode& v, const FpFields& f, const Xmm& a, Xmm b) {
+void arithmetic_code(VectorCode& v, const FpFields& f, const Xmm& d, const Xmm& a, Xmm b) {
   using F = FpFormat<D>;
   switch (A) {
     case Arithmetic::Add:
-      op<D, &G::vaddpd, &G::vaddps>(v, kT2, a, b);
+      op<D, &G::vaddpd, &G::vaddps>(v, d, a, b);
       break;
     case Arithmetic::Mul:
-      op<D, &G::vmulpd, &G::vmulps>(v, kT2, a, b);
+      op<D, &G::vmulpd, &G::vmulps>(v, d, a, b);
       break;
     case Arithmetic::Div:
       if (!f.q) {  // zero divided by one
         v.x.vorpd(kT1, b, v.literal(0, F::kOne));
         b = kT1;
       }
-      op<D, &G::vdivpd, &G::vdivps>(v, kT2, a, b);
+      op<D, &G::vdivpd, &G::vdivps>(v, d, a, b);
       break;
     default:
-      op<D, &G::vsubpd, &G::vsubps>(v, kT2, a, b);
+      op<D, &G::vsubpd, &G::vsubps>(v, d, a, b);
   }
   if (A == Arithmetic::Mul || A == Arithmetic::Div)
-    tiny_goes_slow<D>(v, kT2);
+    tiny_goes_slow<D>(v, d);
   else
-    nan_goes_slow<D>(v, kT2, kT2);
-  if (A == Arithmetic::Abd) v.x.vandpd(kT2, kT2, v.literal(F::kMagnitude));
+    nan_goes_slow<D>(v, d, d);
+  if (A == Arithmetic::Abd) v.x.vandpd(d, d, v.literal(F::kMagnitude));
 }
 template <bool D, Arithmetic A>
 bool arithmetic(Emitter& e, u32 insn) {
@@ -110,8 +110,9 @@ bool arithmetic(Emitter& e, u32 insn) {
   const FpFields f(insn, D);
   v.begin_fp();
   const Xmm a = operand<D>(v, f, f.rn, 0), b = operand<D>(v, f, f.rm, 1);
-  arithmetic_code<D, A>(v, f, a, b);
-  return done<D>(v, f, kT2);
+  const Xmm d = v.fresh(f.rd, {f.rn, f.rm});
+  arithmetic_code<D, A>(v, f, d, a, b);
+  return done<D>(v, f, d);
 }
 
 /// The element of Vm that an instruction names, in every element that takes part of xmm1.
@@ -130,8 +131,9 @@ bool mul_element(Emitter& e, u32 insn) {
   const FpFields f(insn, D);
   v.begin_fp();
   element_operand<D>(v, f, insn);
-  arithmetic_code<D, Arithmetic::Mul>(v, f, operand<D>(v, f, f.rn, 0), kT1);
-  return done<D>(v, f, kT2);
+  const Xmm d = v.fresh(f.rd, {f.rn, element_of(insn, D ? 3 : 2).r});
+  arithmetic_code<D, Arithmetic::Mul>(v, f, d, operand<D>(v, f, f.rn, 0), kT1);
+  return done<D>(v, f, d);
 }
 
 /// FMLA and FMLS; `Element`: of one element of Vm.
@@ -142,14 +144,14 @@ bool mul_add(Emitter& e, u32 insn) {
   v.begin_fp();
   if (Element) element_operand<D>(v, f, insn);
   const Xmm b = Element ? kT1 : operand<D>(v, f, f.rm, 1), a = operand<D>(v, f, f.rn, 0);
-  const Xmm old = operand<D>(v, f, f.rd, 2);
-  if (old.getIdx() != 2) v.x.vmovapd(kT2, old);
+  // What does not take part is not to be computed with.
+  const Xmm d = f.q ? v.in_place(f.rd) : operand<D>(v, f, f.rd, 2);
   if (Subtract)
-    op<D, &G::vfnmadd231pd, &G::vfnmadd231ps>(v, kT2, a, b);
+    op<D, &G::vfnmadd231pd, &G::vfnmadd231ps>(v, d, a, b);
   else
-    op<D, &G::vfmadd231pd, &G::vfmadd231ps>(v, kT2, a, b);
-  tiny_goes_slow<D>(v, kT2);
-  return done<D>(v, f, kT2);
+    op<D, &G::vfmadd231pd, &G::vfmadd231ps>(v, d, a, b);
+  tiny_goes_slow<D>(v, d);
+  return done<D>(v, f, d);
 }
 
 template <bool D>
@@ -158,9 +160,10 @@ bool square_root(Emitter& e, u32 insn) {
   const FpFields f(insn, D);
   v.begin_fp();
   const Xmm a = operand<D>(v, f, f.rn, 0);
-  op<D, &G::vsqrtpd, &G::vsqrtps>(v, kT2, a);
-  nan_goes_slow<D>(v, kT2, kT2);
-  return done<D>(v, f, kT2);
+  const Xmm d = v.fresh(f.rd, {f.rn});
+  op<D, &G::vsqrtpd, &G::vsqrtps>(v, d, a);
+  nan_goes_slow<D>(v, d, d);
+  return done<D>(v, f, d);
 }
 
 template <bool D, bool Flip>

@@ -59,11 +59,11 @@ bool arithmetic(Emitter& e, u32 insn) {
   const bool n_clean = v.is_scalar(FpFormat<D>::kLog2, f.rn),
              m_clean = v.is_scalar(FpFormat<D>::kLog2, f.rm);
   const bool swap = Commutes && !n_clean && m_clean;
-  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
-  op3<D, Double, Single>(v, kT2, swap ? b : a, swap ? a : b);
-  A == After::Sum ? nan_goes_slow<D>(v, kT2) : tiny_goes_slow<D>(v, kT2);
-  if (A == After::Negate) v.x.vxorpd(kT2, kT2, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
-  return done<D>(v, f.rd, kT2, n_clean || swap);
+  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1), d = v.fresh(f.rd, {f.rn, f.rm});
+  op3<D, Double, Single>(v, d, swap ? b : a, swap ? a : b);
+  A == After::Sum ? nan_goes_slow<D>(v, d) : tiny_goes_slow<D>(v, d);
+  if (A == After::Negate) v.x.vxorpd(d, d, v.literal(D ? u64{1} << 63 : 0x8000'0000, 0));
+  return done<D>(v, f.rd, d, n_clean || swap);
 }
 
 /// Two forms of the instruction: the destination is the addend, or a factor.  Whichever has zeros above it is best.
@@ -74,17 +74,24 @@ bool mul_add(Emitter& e, u32 insn) {
   v.begin_fp();
   constexpr unsigned kLog2 = FpFormat<D>::kLog2;
   const bool n_clean = v.is_scalar(kLog2, f.rn), m_clean = v.is_scalar(kLog2, f.rm);
-  const bool as_addend = v.is_scalar(kLog2, f.ra) || !(n_clean || m_clean);
-  const Xmm n = v.in(f.rn, 0), m = v.in(f.rm, 1), addend = v.in(f.ra, 3);
-  if (as_addend) {
-    v.x.vmovapd(kT2, addend);
-    op3<D, Double, Single>(v, kT2, n, m);
-  } else {
-    v.x.vmovapd(kT2, n_clean ? n : m);
-    op3<D, DoubleFactor, SingleFactor>(v, kT2, n_clean ? m : n, addend);
+  const bool a_clean = v.is_scalar(kLog2, f.ra), as_addend = a_clean || !(n_clean || m_clean);
+  const Xmm n = v.in(f.rn, 0), m = v.in(f.rm, 1);
+  if (f.rd == f.ra && as_addend) {
+    const Xmm d = v.in_place(f.rd);
+    op3<D, Double, Single>(v, d, n, m);
+    tiny_goes_slow<D>(v, d);
+    return done<D>(v, f.rd, d, a_clean);
   }
-  tiny_goes_slow<D>(v, kT2);
-  return done<D>(v, f.rd, kT2, v.is_scalar(kLog2, f.ra) || n_clean || m_clean);
+  const Xmm addend = v.in(f.ra, 3), d = v.fresh(f.rd, {f.rn, f.rm, f.ra});
+  if (as_addend) {
+    v.x.vmovapd(d, addend);
+    op3<D, Double, Single>(v, d, n, m);
+  } else {
+    v.x.vmovapd(d, n_clean ? n : m);
+    op3<D, DoubleFactor, SingleFactor>(v, d, n_clean ? m : n, addend);
+  }
+  tiny_goes_slow<D>(v, d);
+  return done<D>(v, f.rd, d, a_clean || n_clean || m_clean);
 }
 
 template <bool D>
@@ -93,9 +100,11 @@ bool square_root(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   v.begin_fp();
   const Xmm a = v.in(f.rn, 0);
-  op3<D, &G::vsqrtsd, &G::vsqrtss>(v, kT2, a, a);
-  nan_goes_slow<D>(v, kT2);
-  return done<D>(v, f.rd, kT2, v.is_scalar(FpFormat<D>::kLog2, f.rn));
+  const bool clean = v.is_scalar(FpFormat<D>::kLog2, f.rn);
+  const Xmm d = v.fresh(f.rd, {f.rn});
+  op3<D, &G::vsqrtsd, &G::vsqrtss>(v, d, a, a);
+  nan_goes_slow<D>(v, d);
+  return done<D>(v, f.rd, d, clean);
 }
 
 /// x86 gives the second operand where both are zeros; taken both ways, the signs decide.
@@ -222,10 +231,18 @@ bool fcmp(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
-  const Xmm a = v.in(f.rn, 0);
-  if (Zero) v.zero(kT1);
-  compare_to_image<D>(v, a, Zero ? kT1 : v.in(f.rm, 1), (insn >> 4 & 1) != 0);
-  image_to_flags(v);
+  Xmm a = v.in(f.rn, 0), b = kT1;
+  if (Zero)
+    v.zero(kT1);
+  else
+    b = v.in(f.rm, 1);
+  const bool swapped = v.wants_swapped_fp();
+  if (swapped) std::swap(a, b);
+  if ((insn >> 4 & 1) != 0)
+    D ? v.x.vcomisd(a, b) : v.x.vcomiss(a, b);
+  else
+    compare<D>(v, a, b);
+  v.compared_fp(D, swapped, f.rn, Zero ? -1 : static_cast<int>(f.rm));
   return true;
 }
 
@@ -237,7 +254,6 @@ bool fccmp(Emitter& e, u32 insn) {
   v.begin_fp();
   const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
   Label otherwise, end;
-  v.flags_to_eflags();
   v.jump_unless(cond, otherwise);
   compare_to_image<D>(v, a, b, (insn >> 4 & 1) != 0);
   if (cond < 14) {
@@ -260,7 +276,6 @@ bool fcsel(Emitter& e, u32 insn) {
     v.finish_scalar(FpFormat<D>::kLog2, f.rd, a);
     return true;
   }
-  v.flags_to_eflags();
   const unsigned x86 = v.host_condition(cond);
   v.x.vmovq(rcx, b);
   v.x.vmovq(rax, a);
@@ -279,34 +294,37 @@ bool single_to_double(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   v.begin_fp();
   const Xmm a = v.in(f.rn, 0);
-  v.x.vcvtss2sd(kT2, a, a);
-  nan_goes_slow<true>(v, kT2);
-  return done<true>(v, f.rd, kT2, v.is_scalar(3, f.rn));
+  const bool clean = v.is_scalar(3, f.rn);
+  const Xmm d = v.fresh(f.rd, {f.rn});
+  v.x.vcvtss2sd(d, a, a);
+  nan_goes_slow<true>(v, d);
+  return done<true>(v, f.rd, d, clean);
 }
 bool double_to_single(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
   const Xmm a = v.in(f.rn, 0);
-  v.x.vcvtsd2ss(kT2, a, a);
-  tiny_goes_slow<false>(v, kT2);
-  return done<false>(v, f.rd, kT2);
+  const Xmm d = v.fresh(f.rd, {f.rn});
+  v.x.vcvtsd2ss(d, a, a);
+  tiny_goes_slow<false>(v, d);
+  return done<false>(v, f.rd, d);
 }
 
-/// xmm2 = the integer in RAX or EAX as a number.
+/// d = the integer in RAX or EAX as a number.
 template <bool D, bool Unsigned>
-void from_integer(VectorCode& v, bool sf, const Xbyak::Reg64& n) {
+void from_integer(VectorCode& v, const Xmm& d, bool sf, const Xbyak::Reg64& n) {
   auto& x = v.x;
-  v.zero(kT2);
+  v.zero(d);
   const auto convert = [&](const Xbyak::Reg& r) {
-    D ? x.vcvtsi2sd(kT2, kT2, r) : x.vcvtsi2ss(kT2, kT2, r);
+    D ? x.vcvtsi2sd(d, d, r) : x.vcvtsi2ss(d, d, r);
   };
   if (!Unsigned) return sf ? convert(n) : convert(n.cvt32());
   if (!sf) {
     x.mov(eax, n.cvt32());
     return convert(rax);
   }
-  if (v.host.avx512) return D ? x.vcvtusi2sd(kT2, kT2, n) : x.vcvtusi2ss(kT2, kT2, n);
+  if (v.host.avx512) return D ? x.vcvtusi2sd(d, d, n) : x.vcvtusi2ss(d, d, n);
   x.test(n, n);
   x.js(v.slow(), x.T_NEAR);
   convert(n);
@@ -316,8 +334,9 @@ bool int_to_fp(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
-  from_integer<D, Unsigned>(v, insn >> 31 != 0, v.in_x(f.rn, rax));
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
+  const Xmm d = v.target(f.rd, 2);
+  from_integer<D, Unsigned>(v, d, insn >> 31 != 0, v.in_x(f.rn, rax));
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   v.slow_ends();
   return true;
 }
@@ -328,8 +347,9 @@ bool int_to_fp_scalar(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   v.begin_fp();
   D ? v.x.vmovq(rax, v.in(f.rn, 0)) : v.x.vmovd(eax, v.in(f.rn, 0));
-  from_integer<D, Unsigned>(v, D, rax);
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, kT2, true);
+  const Xmm d = v.fresh(f.rd, {f.rn});
+  from_integer<D, Unsigned>(v, d, D, rax);
+  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   v.slow_ends();
   return true;
 }

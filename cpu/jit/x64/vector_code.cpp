@@ -112,6 +112,37 @@ Label& VectorCode::slow() {
   return slow_->label;
 }
 
+void VectorCode::compared_fp(bool doubles, bool swapped, u32 rn, int rm) {
+  using Flags = Emitter::FlagState;
+  Flags& f = e_.flags_ = {};
+  const bool zero = rm < 0;
+  const u32 b = zero ? rn : static_cast<u32>(rm);
+  f.in_memory = false;
+  f.eflags = swapped ? Flags::Eflags::FpSwapped : Flags::Eflags::Fp;
+  f.again = e_.v_hosts_[rn] >= 0 && e_.v_hosts_[b] >= 0;
+  f.op = Emitter::Op::Fp;
+  f.sf = doubles;
+  f.with_imm = zero;
+  f.a = static_cast<u8>(rn);
+  f.b = static_cast<u8>(b);
+  f.v_uses = RegSet{1} << rn | RegSet{1} << b;
+}
+
+VectorCode::Xmm VectorCode::fresh(u32 rd, std::initializer_list<u32> sources) const {
+  for (const u32 r : sources)
+    if (r == rd) return Xmm(2);
+  return target(rd, 2);
+}
+
+VectorCode::Xmm VectorCode::in_place(u32 rd) {
+  const Xmm d = in(rd, 2);
+  if (d.getIdx() == 2) return d;  // memory has the old value
+  x.vmovapd(Xmm(2), d);
+  slow();
+  slow_->restored = static_cast<s8>(d.getIdx());
+  return d;
+}
+
 void VectorCode::saturated_unless_zero(const Xmm& v) {
   clobber_flags();
   Emitter::Stub& s = e_.stub(Emitter::Stub::Kind::Saturated);
@@ -124,10 +155,7 @@ void VectorCode::begin_fp() {
   clobber_flags();
   if (e_.fp_armed_) return;
   e_.fp_armed_ = true;
-  Emitter::Stub& s = e_.stub(Emitter::Stub::Kind::ArmFp);
-  x.cmp(dword[rsp + Frame::kFpLive], 0);
-  x.je(s.label, x.T_NEAR);
-  x.L(s.back);
+  e_.arm_fp();
 }
 
 }  // namespace quince::cpu::jit

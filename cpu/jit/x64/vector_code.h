@@ -59,6 +59,10 @@ class VectorCode {
   }
   /// Where a result may be computed: the register itself or a temporary.
   Xmm target(u32 r, int t = 0) const { return e_.v_hosts_[r] >= 0 ? e_.v_host(r) : Xmm(t); }
+  /// Where the result of an instruction with slow() may be computed: not over one of its operands.
+  Xmm fresh(u32 rd, std::initializer_list<u32> sources) const;
+  /// The same for one that reads Rd, to be changed in place; its old value is in xmm2, which is to stay as it is.
+  Xmm in_place(u32 rd);
   /// The result is complete in `v`.  Without `q` the upper half becomes zero.
   void finish(bool q, u32 r, const Xmm& v) {
     const Xmm to = result(r, v);
@@ -91,17 +95,19 @@ class VectorCode {
   void finish_x(u32 r, const Reg64& v);
   /// EFLAGS are about to change.
   void clobber_flags() { e_.clobber_flags(); }
-  void flags_to_eflags() { e_.flags_to_eflags(); }
   /// NZCV is in EFLAGS, C as the carry flag.
   void flags_set_in_eflags() {
     e_.flags_ = {};
     e_.flags_.in_memory = false;
     e_.flags_.eflags = Emitter::FlagState::Eflags::Arm;
   }
-  /// The number of the host's condition for `cond`, below 14, as EFLAGS are.
+  /// EFLAGS are those of COMISD of Vn and Vm, or zero where `rm` is negative.
+  void compared_fp(bool doubles, bool swapped, u32 rn, int rm);
+  bool wants_swapped_fp() const { return e_.wants_swapped_fp(); }
+  /// The number of the host's condition for `cond`, below 14.  RAX and RCX are used.
   unsigned host_condition(u32 cond) {
     unsigned n = 0;
-    e_.condition_of(cond, n);
+    e_.flags_for(cond, n);
     return n;
   }
   /// To `label` unless the condition holds.

@@ -121,7 +121,7 @@ class Translating {
  private:
   void one(unsigned index, std::vector<bool>& done, bool hashes, Records& records, Sums& sums) {
     const RegionSource source{.page = page_.get(),
-                              .features = &model_.features,
+                              .model = &model_,
                               .host = &shared_.host,
                               .key = key_,
                               .not_decoded = has_not_run};

@@ -334,6 +334,8 @@ void Emitter::emit_call(const Insn& i) {
     sp_aligned_ = false;
   }
   flags_.eflags = FlagState::Eflags::No;
+  // What a call writes of vectors, nobody says.
+  if (flags_.op == Op::Fp) flags_.again = false;
   if (i.uses_nzcv || !small) flags_ = {};
 }
 

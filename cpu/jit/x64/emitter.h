@@ -378,7 +378,6 @@ class Emitter {
   void remember(const Node& n, int rd);
   void jump_if(Bool b, Label& label);
   void jump_if_flags(unsigned cc, Label& label);
-  void jump_if_host(unsigned x86, Label& label);
   void condition_of(unsigned cc, unsigned& x86);
   void flags_for(unsigned cc, unsigned& x86);
 
@@ -389,8 +388,8 @@ class Emitter {
   };
   Address address_of(Val va);
   void probe(const Reg64& reg, int low, int high, bool write, bool unprivileged);
-  Xbyak::Address tlb_entry(int member, bool unprivileged) const;
-  Xbyak::Address page_pointer(int slot, int member);
+  Mem tlb_entry(int member, bool unprivileged) const;
+  Mem page_pointer(int slot, int member);
   void use_page_pointer(const Address& address, bool write, unsigned bytes, Stub& s);
   Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
   void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,

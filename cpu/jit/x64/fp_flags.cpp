@@ -100,12 +100,12 @@ bool Emitter::jump_if_fp_flags(unsigned cc, Label& label) {
   constexpr u32 kHold = 1u << 1 | 1u << 2 | 1u << 5 | 1u << 8 | 1u << 11 | 1u << 13;
   if ((kHold >> cc & 1) != 0) {
     x_.jp(label, x_.T_NEAR);
-    jump_if_host(x86, label);
+    x_.jcc(x86, label, x_.T_NEAR);
     return true;
   }
   Label over;
   x_.jp(over);
-  jump_if_host(x86, label);
+  x_.jcc(x86, label, x_.T_NEAR);
   x_.L(over);
   return true;
 }

@@ -67,11 +67,11 @@ void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unpriv
   x_.cmp(rcx, tlb_entry(write ? Native::kTlbWrite : Native::kTlbRead, unprivileged));
 }
 
-Xbyak::Address Emitter::tlb_entry(int member, bool unprivileged) const {
+Mem Emitter::tlb_entry(int member, bool unprivileged) const {
   return unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
 }
 
-Xbyak::Address Emitter::page_pointer(int slot, int member) {
+Mem Emitter::page_pointer(int slot, int member) {
   const int level = shared_.at.page_pointers[key_.el0 ? 0 : 1];
   return qword[r15 + (level + slot * Native::kPointerBytes + member)];
 }
@@ -86,7 +86,7 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
   if (s.kept) {
     s.site->low = page.low;
     s.site->high = page.high;
-    s.site->pointer = static_cast<s32>(page_pointer(page.slot, 0).getDisp());
+    s.site->pointer = page_pointer(page.slot, 0).distance;
     const auto known = page_pointer(page.slot, Native::kPointerPage);
     const int span = page.high - page.low;
     QUINCE_ASSERT(span >= static_cast<int>(bytes) && page.write >= write);

@@ -103,8 +103,10 @@ class SystemCode {
     const bool mapped = e_.hosts_[rt_] >= 0;
     const Xbyak::Reg64 to = mapped ? e_.host(rt_) : rax;
     x_.movzx(to.cvt32(), daif());
-    x_.lea(to.cvt32(), ptr[to * 8]);
-    x_.lea(to.cvt32(), ptr[to * 8]);
+    // By 64, and the flags stay.
+    const auto eight_times = Xbyak::AddressFrame(0)[Xbyak::RegExp(to, 8)];
+    x_.lea(to.cvt32(), eight_times);
+    x_.lea(to.cvt32(), eight_times);
     if (mapped)
       e_.dirty_ |= RegSet{1} << rt_;
     else

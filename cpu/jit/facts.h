@@ -72,7 +72,9 @@ class Scout {
   };
   struct Bool {};
   struct Vec {};
-  Facts facts;
+  Facts& facts;
+
+  explicit Scout(Facts& notes) : facts(notes) {}
 
   Val imm(u64 n) { return {Val::Kind::Number, 0, static_cast<s64>(n)}; }
   Val get(u32 r, bool sf) { return r == 31 ? imm(0) : get_sp(r, sf); }

@@ -236,9 +236,8 @@ void look(const RegionSource& source, unsigned index, Insn& i) {
     return;
   }
   if (kind != RowKind::Engine && kind != RowKind::FpEngine) return look_at_call(source, i);
-  Scout scout;
+  Scout scout(i.facts);
   i.row->scout(scout, i.word);
-  i.facts = scout.facts;
   if (i.facts.undefined) {
     i.bail = i.ends = true;
     return;

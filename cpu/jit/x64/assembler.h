@@ -165,6 +165,11 @@ class Assembler : public Xbyak::CodeGenerator {
   void test(const Reg& a, const Reg& b) { op_rr(0x84, b, a); }
   void test(const Mem& a, const Reg& b) { op_rm(0x84, b, a); }
   void test(const Reg& a, u32 n);
+  void test(const Mem& a, u32 n) {
+    put([&](u8* p) {
+      return immediate(mem(opcode(p, a.bits, 0, a, a.bits == 8 ? 0xf6 : 0xf7), 0, a), a.bits, n);
+    });
+  }
   using CodeGenerator::imul;
   void imul(const Reg& to, const Reg& by) {
     put([&](u8* p) {
@@ -192,6 +197,9 @@ class Assembler : public Xbyak::CodeGenerator {
   using CodeGenerator::L;
   void jmp(Label& label, LabelType type = T_AUTO) { jump(kAlways, label, type); }
   void jmp(const u8* to, LabelType = T_NEAR) { absolute(0xe9, to); }
+  void jmp(const Mem& m) {
+    put([&](u8* p) { return mem(opcode(p, 32, 4, m, 0xff), 4, m); });
+  }
   using CodeGenerator::call;
   void call(Label& label) { jump(kCall, label, T_NEAR); }
   void call(const u8* to) { absolute(0xe8, to); }

@@ -152,7 +152,10 @@ TEST(Assembler, PutsNumbersIntoMemory) {
                     for (const unsigned bits : {32u, 64u}) {
                       x.cmp(sized(m, bits), n);
                       x.or_(sized(m, bits), n);
+                      x.test(sized(m, bits), n);
                     }
+                    x.test(sized(m, 8), n & 0xff);
+                    x.jmp(sized(m, 64));
                     x.mov(sized(m, 32), u64{n & 0x7fff'ffff});
                     x.mov(sized(m, 64), u64{n & 0x7fff'ffff});
                     x.mov(sized(m, 16), u64{n & 0x7fff});

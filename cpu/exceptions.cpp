@@ -1,5 +1,6 @@
 // Exception entry and return (Arm ARM DDI 0487, D1.3; pseudocode AArch64.TakeException and
 // AArch64.ExceptionReturn).  EL1 is the only target.
+#include "cpu/jit/jit.h"
 #include "cpu/vcpu.h"
 
 namespace quince::cpu {
@@ -136,8 +137,14 @@ void Vcpu::exception_return(u64 target) {
   p.ssbs = has(Feature::SSBS) && bit(spsr, 12);
   p.btype = has(Feature::BTI) ? static_cast<u8>(bits(spsr, 11, 10)) : 0;
   s.excl_valid = false;
-  set_event();
+  // Nobody waits for it: this CPU runs.
+  if ((pending_.load(std::memory_order_relaxed) & kEvent) == 0)
+    pending_.fetch_or(kEvent, std::memory_order_acq_rel);
   el_changed();
+  if (space_changed_ && p.el == 0) [[unlikely]] {
+    jit_->enter_space(s.sys.ttbr0_el1, current_asid());
+    space_changed_ = false;
+  }
   s.pc = target;
   redirect_ = true;
 }

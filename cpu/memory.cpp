@@ -103,12 +103,19 @@ void Vcpu::flush_l1() {
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   for (auto& table : fetch_)
     for (FetchEntry& f : table) f.va = kNoPage;
-  code_log2_size_ = 12;
+  code_log2_size_ = {12, 12};
   pieces_.reset();
   if (jit_ != nullptr) jit_->forget_jumps();
 }
 
 void Vcpu::address_space_changed() {
+  drop_private();
+  if (jit_ == nullptr) return;
+  jit_->leave_space();
+  space_changed_ = true;
+}
+
+void Vcpu::drop_private() {
   if (!private_pages_) return;
   private_pages_ = false;
   ++l1_age_;
@@ -119,12 +126,13 @@ void Vcpu::address_space_changed() {
   for (auto& table : fetch_)
     for (FetchEntry& f : table)
       if (f.is_private) f.va = kNoPage;
-  if (jit_ != nullptr) jit_->forget_private_jumps();
 }
 
 void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (what.kind == TlbInvalidation::Kind::Asid) {
-    if (what.asid == current_asid()) address_space_changed();
+    const bool here = what.asid == current_asid();
+    if (here) drop_private();
+    if (jit_ != nullptr) jit_->forget_space(what.asid, here);
     return;
   }
   if (what.kind == TlbInvalidation::Kind::None) return;
@@ -160,7 +168,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
         if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
   }
   if (jit_ == nullptr) return;
-  const u64 block = u64{1} << code_log2_size_;
+  const u64 block = u64{1} << code_log2_size_[bit(what.first.raw(), 55)];
   jit_->forget_jumps(what.first.raw() & ~(block - 1), what.last.raw() | (block - 1));
 }
 

@@ -141,7 +141,8 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
        .log2_size = log2_size};
   private_pages_ |= is_private;
   note_piece(pc, log2_size);
-  code_log2_size_ = std::max(code_log2_size_, f.log2_size);
+  u8& largest = code_log2_size_[bit(pc, 55)];
+  largest = std::max(largest, f.log2_size);
   return true;
 }
 

@@ -52,7 +52,16 @@ u64 sctlr_res1(const Vcpu& c) {
 }
 
 void write_sctlr(Vcpu& c, u64 v) {
-  set_context(c, &SysRegs::sctlr_el1, (v & sctlr_writable(c)) | sctlr_res1(c));
+  // Looked at where they count, or derived without the TLBs: UMA, DZE, UCT, nTWI, nTWE, UCI, and the enables of pointer
+  // authentication, which kernels change from thread to thread.
+  constexpr u64 kElsewhere =
+      b(9) | b(14) | b(15) | b(16) | b(18) | b(26) | b(13) | b(27) | b(30) | b(31);
+  const u64 fresh = (v & sctlr_writable(c)) | sctlr_res1(c);
+  const u64 old = std::exchange(c.s.sys.sctlr_el1, fresh);
+  if (((old ^ fresh) & ~kElsewhere) != 0)
+    c.context_changed();
+  else if (old != fresh)
+    c.controls_changed();
 }
 void write_cpacr(Vcpu& c, u64 v) { set_context(c, &SysRegs::cpacr_el1, v & (u64{3} << 20)); }
 void write_ttbr0(Vcpu& c, u64 v) {

@@ -158,6 +158,11 @@ void Vcpu::set_blind(bool blind) {
 }
 
 void Vcpu::context_changed() {
+  controls_changed();
+  flush_l1();
+}
+
+void Vcpu::controls_changed() {
   alignment_mask_ = bit(s.sys.sctlr_el1, 1) ? ~u64{0} : 0;
   const bool locked = s.sys.oslar_locked != 0 || bit(s.sys.osdlr_el1, 0);
   bool breakpoints = false;
@@ -180,7 +185,6 @@ void Vcpu::context_changed() {
   };
   pac_layout_.usable[0] = how(31);  // EnIA
   pac_layout_.usable[1] = how(30);  // EnIB
-  flush_l1();
   el_changed();
 }
 

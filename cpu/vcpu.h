@@ -354,6 +354,8 @@ class Vcpu final : public hw::IrqSink {
   u64 spsr() const;  ///< PSTATE as SPSR_EL1 would save it
   /// Recomputes what is derived from SCTLR, TCR, TTBR, CPACR, MDSCR, debug registers and PSTATE.
   void context_changed();
+  /// The same where address translation stays as it is.
+  void controls_changed();
   /// TTBR0_EL1 or the ASID has another value: what is not of every address space is forgotten.
   void address_space_changed();
 
@@ -538,6 +540,7 @@ class Vcpu final : public hw::IrqSink {
   u64 refill_l1(u64 va, bool write, MemOp op);
   void forget_page_pointers();
   void flush_l1();
+  void drop_private();
   void drop_l1(const TlbInvalidation& what);
   void drop_l1(PhysAddr page);
   bool store_watched(u64 va, unsigned size, const void* in, MemOp op);
@@ -592,6 +595,7 @@ class Vcpu final : public hw::IrqSink {
   u32 flag_mask_ = 0xc101;      ///< SF, ZF, CF and OF, as LAHF and SETO have them
   std::array<u8, 32> bounce_{};
   std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
+  const void* far_jumps_ = nullptr;                       ///< jit::FarJumps, behind those
   std::unique_ptr<jit::Jit> jit_;
 
   const unsigned index_;
@@ -606,9 +610,11 @@ class Vcpu final : public hw::IrqSink {
   unsigned unprivileged_index_ = 1;  ///< the same for LDTR and STTR
   bool blind_ = false;               ///< no access finds the first-level TLB
   AccessLog* access_log_ = nullptr;  ///< hears of accesses that do not
-  u8 code_log2_size_ = 12;  ///< the largest page or block that code was in since flush_l1()
+  /// The largest page or block that code was in since flush_l1(), in either half.
+  std::array<u8, 2> code_log2_size_{12, 12};
   /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
   std::bitset<4096> pieces_;
+  bool space_changed_ = false;   ///< jit_ is to hear of it when EL0 runs next
   bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL

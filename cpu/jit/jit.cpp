@@ -13,6 +13,7 @@
 #include "cpu/interp/rows.h"
 #include "cpu/jit/chaos.h"
 #include "cpu/jit/code_buffer.h"
+#include "cpu/jit/far_jumps.h"
 #include "cpu/jit/lockstep.h"
 #include "cpu/jit/native_calls.h"
 #include "cpu/jit/region.h"
@@ -68,7 +69,8 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .pac = from(&c.pac_layout_),
           .fp_state = from(&c.fp_state_),
           .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])},
-          .all_mask = from(&c.poll_mask_)};
+          .all_mask = from(&c.poll_mask_),
+          .far = from(&c.far_jumps_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -113,9 +115,11 @@ Jit::~Jit() {
       "{} for an "
       "instruction of the interpreter, {} for an interrupt or maintenance, {} at the end of the "
       "budget, {} behind "
-      "a call; {} of these went on at once, {} found no code, {} had something to do before",
+      "a call; {} of these were known, {} went on at once, {} found no code, {} had something to "
+      "do "
+      "before",
       c_.index(), n.left_by_cache, n.left_by_exit, n.left_by_exception, n.left_to_interpreter,
-      n.left_by_interrupt, n.left_by_budget, n.left_behind_call, n.went_on, n.not_known,
+      n.left_by_interrupt, n.left_by_budget, n.left_behind_call, n.known, n.went_on, n.not_known,
       n.not_straight);
   (*trace_)("cpu {}: {} loads and {} stores missed the first-level TLB, {} calls of instructions",
             c_.index(), n.loads_missed, n.stores_missed, n.calls);
@@ -125,6 +129,8 @@ Result<void> Jit::prepare(std::size_t bytes) {
   const char* const views = std::getenv("QUINCE_JIT_CODE");
   const bool two = views != nullptr && std::string_view(views) == "two-views";
   buffer_ = TRY(CodeBuffer::create(bytes, two ? CodeBuffer::Views::Two : CodeBuffer::Views::Auto));
+  far_ = std::make_unique<FarJumps>();
+  c_.far_jumps_ = far_.get();
   shared_ = std::make_unique<Shared>();
   shared_->at = Native::distances(c_, lockstep_ != nullptr);
   shared_->host = probe_host(std::getenv("QUINCE_JIT_HOST"));
@@ -148,24 +154,43 @@ Result<void> Jit::prepare(std::size_t bytes) {
 
 // ---- Forgetting --------------------------------------------------------------------------------
 
-void Jit::clear_jumps(unsigned level) {
-  if (jump_range_[level].first > jump_range_[level].last) return;  // there are none
+void Jit::clear_near(unsigned level) {
+  if (!far_->used(level)) return;
   Native::Calls::clear_jumps(c_, level, unknown_, 0, ~u64{0});
-  jump_range_[level] = {};
+  far_->set_used(level, false);
   ++counters_.cache_clears;
 }
 
-void Jit::forget_private_jumps() {
-  // EL1 hardly ever runs anything in the lower half.
-  clear_jumps(0);
+void Jit::clear_jumps(unsigned level) {
+  clear_near(level);
+  far_->forget(level);
+}
+
+/// What is not of every address space. EL1 hardly ever runs anything in the lower half.
+void Jit::clear_private() {
+  clear_near(0);
   if (private_el1_jumps_) clear_jumps(1);
   private_el1_jumps_ = false;
 }
 
+void Jit::leave_space() {
+  clear_private();
+  far_->leave_space();
+}
+
+void Jit::enter_space(u64 ttbr0, u16 asid) { far_->enter_space(ttbr0, asid); }
+
+void Jit::forget_space(u16 asid, bool here) {
+  if (here) clear_private();
+  far_->forget_space(asid, here);
+}
+
 void Jit::forget_jumps(u64 first, u64 last) {
-  for (unsigned level = 0; level < 2; ++level)
-    if (jump_range_[level].first <= last && first <= jump_range_[level].last)
-      Native::Calls::clear_jumps(c_, level, unknown_, first, last);
+  for (unsigned level = 0; level < 2; ++level) {
+    if (!far_->may_have(level, first, last)) continue;
+    if (far_->used(level)) Native::Calls::clear_jumps(c_, level, unknown_, first, last);
+    far_->forget(level);
+  }
 }
 
 void Jit::forget_jumps() {
@@ -327,11 +352,13 @@ void Jit::link(const TranslatedRegion& region) {
   }
   if (left_by_cache_ && left_pc_ == c_.s.pc) {
     Native::Calls::jump(c_, level, c_.s.pc, left_btype_) = {c_.s.pc, region.code.code};
-    JumpRange& range = jump_range_[level];
-    range = {std::min(range.first, c_.s.pc), std::max(range.last, c_.s.pc)};
-    private_el1_jumps_ |= level == 1 && Native::Calls::in_private_page(c_);
+    far_->set_used(level, true);
+    far_->put(level, c_.s.pc, left_btype_, region.code.code);
+  } else if (left_plainly_ && left_pc_ == c_.s.pc) {
+    far_->put(level, c_.s.pc, 0, region.code.code);
   }
-  left_by_cache_ = false;
+  private_el1_jumps_ |= level == 1 && Native::Calls::in_private_page(c_);
+  left_by_cache_ = left_plainly_ = false;
 }
 
 /// After translated code: `from` as Shared::leave has it.
@@ -343,9 +370,9 @@ void Jit::left(u64 from) {
   if (left_from_ != nullptr) c_.s.pc = Native::Calls::page(c_) + left_from_->target;
   if (lockstep_ != nullptr) (void)lockstep_->finish();
   if (!dropped_.empty()) left_from_ = nullptr;  // its code may be gone
-  if (!left_by_cache_) return;
   left_btype_ = c_.s.pstate.btype;
   left_pc_ = c_.s.pc;
+  left_plainly_ = from == 0 && left_btype_ == 0;
 }
 
 /// Why translated code was left; `from` as Shared::leave has it.
@@ -367,12 +394,29 @@ void Jit::count_exit(u64 from) {
     ++n.left_behind_call;
 }
 
+/// Behind an exception, its return, or a call: what FarJumps has, if nothing comes in between.
+const u8* Jit::known() {
+  if (!Native::Calls::nothing_between(c_)) return nullptr;
+  const StateKey key = Native::Calls::key(c_);
+  const unsigned level = key.el0 ? 0 : 1;
+  if (jump_keys_[level] != (key.bits() & ~(StateKey::kGuarded | StateKey::kFp))) return nullptr;
+  const u8* const code = far_->find(level, c_.s.pc, 0);
+  if (code == nullptr) return nullptr;
+  Native::Calls::prepare_known(c_, key);
+  left_from_ = nullptr;
+  left_plainly_ = false;
+  ++counters_.known;
+  return code;
+}
+
 const u8* Jit::next(u64 from) {
   left(from);
   count_exit(from);
   // What comes between instructions, and an instruction for the interpreter, are not for here.
-  if (lockstep_ != nullptr || !dropped_.empty() || !c_.goes_straight_on() ||
-      Native::Calls::interpret_one(c_)) {
+  const bool here = lockstep_ == nullptr && dropped_.empty() && !Native::Calls::interpret_one(c_);
+  if (here && left_plainly_)
+    if (const u8* const code = known()) return code;
+  if (!here || !c_.goes_straight_on()) {
     ++counters_.not_straight;
     return nullptr;
   }
@@ -425,7 +469,7 @@ bool Jit::run() {
     region = region_here(true);
   if (region == nullptr) {
     left_from_ = nullptr;
-    left_by_cache_ = false;
+    left_by_cache_ = left_plainly_ = false;
     return false;
   }
   enter(*region);

@@ -21,6 +21,7 @@ namespace quince::cpu::jit {
 class Chaos;
 class CodeBuffer;
 class Emitter;
+class FarJumps;
 class Lockstep;
 struct CodePiece;
 struct RegionSpace;
@@ -46,6 +47,7 @@ struct JitCounters {
   u64 left_by_budget = 0;       ///< which is used up
   u64 left_behind_call = 0;     ///< of an instruction that changes much
   // What came of it:
+  u64 known = 0;                            ///< FarJumps had the code
   u64 went_on = 0;                          ///< translated code was found again
   u64 not_known = 0;                        ///< none was
   u64 not_straight = 0;                     ///< there was something to do before
@@ -73,8 +75,12 @@ class Jit {
   void forget_jumps();
   /// Likewise, of the addresses from `first` to `last`.
   void forget_jumps(u64 first, u64 last);
-  /// Likewise, of what is not in every address space.
-  void forget_private_jumps();
+  /// Virtual addresses that are not the same in every address space change: EL0 does not run before enter_space(), which
+  /// says which they are.
+  void leave_space();
+  void enter_space(u64 ttbr0, u16 asid);
+  /// What those of one ASID lead to may have changed; `here`: it is the current one.
+  void forget_space(u16 asid, bool here);
 
   const JitCounters& counters() const { return counters_; }
   /// Null when it is not asked for.
@@ -96,9 +102,12 @@ class Jit {
   void link(const TranslatedRegion& region);
   void left(u64 from);
   void count_exit(u64 from);
+  void clear_near(unsigned level);
+  void clear_private();
   void clear_jumps(unsigned level);
   /// Called by translated code that leaves: where it goes on, or null for run() to return.
   const u8* next(u64 from);
+  const u8* known();
 
   Vcpu& c_;
   TranslationOptions options_;
@@ -119,14 +128,11 @@ class Jit {
   /// Where translated code came back from, to be linked with what is found for it.
   ExitRecord* left_from_ = nullptr;
   bool left_by_cache_ = false;
+  bool left_plainly_ = false;  ///< by no jump, with PSTATE.BTYPE 0
   u8 left_btype_ = 0;
   u64 left_pc_ = 0;
   bool private_el1_jumps_ = false;
-  /// Between which addresses the entries of each jump cache are.
-  struct JumpRange {
-    u64 first = ~u64{0}, last = 0;
-  };
-  std::array<JumpRange, 2> jump_range_{};
+  std::unique_ptr<FarJumps> far_;
   const u8* unknown_ = nullptr;
   std::size_t thunk_bytes_ = 0;
   std::array<StateKey::Bits, 2> jump_keys_{};

@@ -12,7 +12,7 @@ struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
-    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask;
+    int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);

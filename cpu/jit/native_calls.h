@@ -139,6 +139,19 @@ struct Native::Calls {
     const bool begun = c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
     c.native_begun_ = begun ? budget : Vcpu::kNeverBegun;
   }
+  /// prepare() for s.pc, whose page nobody has looked at.
+  static void prepare_known(Vcpu& c, const StateKey& key) {
+    c.native_page_ = c.s.pc & ~u64{0xfff};
+    c.fp_state_ = key.fp_state();
+    c.native_start_ = c.budget_;
+    c.native_begun_ = Vcpu::kNeverBegun;
+    c.redirect_ = false;
+  }
+  /// Nothing comes between the last instruction and the one at s.pc but its fetch.
+  static bool nothing_between(const Vcpu& c) {
+    return !c.leaving_ && c.budget_ > 0 && !c.debug_ && (c.s.pstate.il | c.s.pstate.btype) == 0 &&
+           (c.pending_.load(std::memory_order_acquire) & c.native_mask_) == 0;
+  }
   static void finish(Vcpu& c) {
     c.retired_ += static_cast<u64>(c.native_start_ - c.native_budget_);
     c.budget_ = c.native_budget_;

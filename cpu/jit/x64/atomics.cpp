@@ -32,6 +32,43 @@ class AtomicCode {
     stub_->insn = e_.insn_;
     x_.lea(rcx, ptr[rcx + at.reg + at.distance]);
   }
+  /// The same for sixteen bytes, and the registers Rs and the one behind it.
+  void begin_pair() {
+    e_.forget_operand(RegSet{3} << rs_);
+    Emitter::Val va;
+    e_.base(rn_, va);
+    const Emitter::Address at = e_.address_of(va);
+    constexpr unsigned kLog2 = 4;
+    stub_ = &e_.look_up(at, kLog2, 1, true, {.ordered = true});
+    stub_->kind = Emitter::Stub::Kind::Atomic;
+    stub_->insn = e_.insn_;
+    x_.lea(rcx, ptr[rcx + at.reg + at.distance]);
+  }
+  void finish_pair() {
+    for (const u32 n : {0u, 1u}) {
+      const Xbyak::Reg64 from = n == 0 ? rax : rdx;
+      if (e_.hosts_[rs_ + n] >= 0)
+        x_.mov(e_.host(rs_ + n), from);
+      else
+        x_.mov(e_.guest_memory(rs_ + n), from);
+    }
+    for (const u32 r : {rs_, rs_ + 1})
+      if (e_.hosts_[r] >= 0) e_.dirty_ |= RegSet{1} << r;
+    x_.L(stub_->back);
+    e_.taken_ = 0;
+  }
+  void push(u32 r) {
+    if (e_.hosts_[r] >= 0)
+      x_.push(e_.host(r));
+    else
+      x_.push(e_.guest_memory(r));
+  }
+  void compare(const Xbyak::Reg64& with, u32 r) {
+    if (e_.hosts_[r] >= 0)
+      x_.cmp(with, e_.host(r));
+    else
+      x_.cmp(with, e_.guest_memory(r));
+  }
   /// The register gets RAX, of which the access's size counts; where the slow way comes back.
   void finish(u32 written) {
     if (written != 31) {
@@ -68,8 +105,9 @@ class AtomicCode {
       x_.mov(to, e_.guest_memory(r));
   }
   void lock() {
-    if (e_.key_.several) x_.lock();
+    if (several()) x_.lock();
   }
+  bool several() const { return e_.key_.several; }
   Mem place() const { return {.bits = static_cast<u16>(8u << log2_), .base = 1}; }
   Xbyak::Reg sized(const Xbyak::Reg64& r) const {
     switch (log2_) {
@@ -161,6 +199,49 @@ bool compare_swap(Emitter& e, u32 insn) {
   return a.finish(a.rs_), true;
 }
 
+/// Sixteen bytes: RDX and RAX are compared with them, RCX and RBX take their place.
+bool compare_swap_pair(Emitter& e, u32 insn) {
+  constexpr u32 kDoublewords = u32{1} << 30;
+  AtomicCode a(e, insn);
+  if ((insn & kDoublewords) == 0 || a.rs_ >= 30 || a.rt_ >= 30) return false;
+  a.begin_pair();
+  auto& x = a.x_;
+  const auto whole = [&](int offset) { return qword[rcx + offset]; };
+  if (a.several()) {
+    // Registers of the guest's make room; their values are there until they are overwritten.
+    x.push(rbx);
+    x.push(rsi);
+    a.push(a.rt_ + 1);
+    a.push(a.rt_);
+    x.push(rcx);
+    a.load(rax, a.rs_);
+    a.load(rdx, a.rs_ + 1);
+    x.pop(rsi);
+    x.pop(rbx);
+    x.pop(rcx);
+    x.lock();
+    x.cmpxchg16b(ptr[rsi]);
+    x.pop(rsi);
+    x.pop(rbx);
+  } else {
+    Xbyak::Label different;
+    x.mov(rax, whole(0));
+    x.mov(rdx, whole(8));
+    a.compare(rax, a.rs_);
+    x.jne(different);
+    a.compare(rdx, a.rs_ + 1);
+    x.jne(different);
+    x.push(rdx);
+    a.load(rdx, a.rt_);
+    x.mov(whole(0), rdx);
+    a.load(rdx, a.rt_ + 1);
+    x.mov(whole(8), rdx);
+    x.pop(rdx);
+    x.L(different);
+  }
+  return a.finish_pair(), true;
+}
+
 constexpr HostRow kRows[] = {
     {"LDADD", add, HostRow::kAtomic},
     {"LDCLR", logic<Logic::Clear>, HostRow::kAtomic},
@@ -168,6 +249,7 @@ constexpr HostRow kRows[] = {
     {"LDSET", logic<Logic::Set>, HostRow::kAtomic},
     {"SWP", swap, HostRow::kAtomic},
     {"CAS", compare_swap, HostRow::kCompareSwap},
+    {"CASP", compare_swap_pair, HostRow::kCompareSwap | HostRow::kPair},
 };
 
 }  // namespace

@@ -63,6 +63,8 @@ struct Shared {
   /// First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then for the access
   /// alone as those two.
   const u8 *find_kept_read = nullptr, *find_kept_write = nullptr;
+  /// RAX: a target that the jump cache of an exception level has not, by PSTATE.BTYPE.
+  std::array<std::array<const u8*, 4>, 2> jump_far{};
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
   const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere

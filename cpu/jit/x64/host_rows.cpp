@@ -75,6 +75,12 @@ Facts HostRow::facts(u32 insn) const {
     if ((uses & kCompareSwap) != 0) f.reads |= general(0);
     f.writes |= (uses & kCompareSwap) != 0 ? general(16) : general(0);
     f.puts = 1;
+    if ((uses & kPair) != 0) {  // X30 pairs with XZR
+      const auto second = [&](unsigned at) { return (general(at) << 1) & ~(RegSet{1} << 31); };
+      f.reads |= second(16) | second(0);
+      f.writes |= second(16);
+      f.puts = 2;
+    }
   }
   const auto replaced = [&](RegSet r) { f.reads |= r, f.writes |= r; };
   if ((uses & kPointer) != 0) {

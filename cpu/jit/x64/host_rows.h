@@ -38,6 +38,7 @@ struct HostRow {
     kPointer = 1 << 17,      ///< Rd is read and written, Rn (or SP) is read: pointer authentication
     kLink = 1 << 18,         ///< X30 is read and written, SP is read
     kX17 = 1 << 19,          ///< X17 is read and written, X16 is read
+    kPair = 1 << 20,         ///< kCompareSwap: of pairs of registers
     kGeneral = kAtomic | kCompareSwap | kPointer | kLink | kX17,  ///< no vectors: any of these
     kFpPlain = 2048,  ///< only where FPCR rounds to nearest and does not flush
   };

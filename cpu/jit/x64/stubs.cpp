@@ -245,10 +245,7 @@ void Emitter::emit_stubs() {
         leave(0);
         break;
       case Stub::Kind::Cached:  // RAX: the target
-        if (s.btype != 0) x_.mov(btype_state(), s.btype);
-        x_.mov(state(offsetof(CpuState, pc)), rax);
-        x_.mov(eax, 1);
-        leave(0);
+        x_.jmp(shared_.jump_far[key_.el0 ? 0 : 1][s.btype], x_.T_NEAR);
         break;
     }
   }

@@ -53,6 +53,8 @@ void Telling::name_state(const Native::Distances& at) {
       name(place + Native::kPointerPage, 8, fmt::format("page{}_el{}", n, level));
       name(place + Native::kPointerAddend, 8, fmt::format("addend{}_el{}", n, level));
     }
+  name(at.all_mask, 4, "all_mask");
+  name(at.far, 8, "far_jumps");
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)
@@ -76,6 +78,11 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
                      {shared.pac[1], "authenticate_a"},
                      {shared.pac[2], "sign_b"},
                      {shared.pac[3], "authenticate_b"}};
+  static constexpr std::string_view kFar[] = {
+      "jump_far_el0", "jump_far_el0_btype1", "jump_far_el0_btype2", "jump_far_el0_btype3",
+      "jump_far_el1", "jump_far_el1_btype1", "jump_far_el1_btype2", "jump_far_el1_btype3"};
+  for (std::size_t n = 0; n < std::size(kFar); ++n)
+    names_.routines.push_back({shared.jump_far[n / 4][n % 4], kFar[n]});
   for (CodeNames::Routine& r : names_.routines) r.at = buffer_.run_view(r.at);
   names_.routines_end = buffer_.run_view(thunks.enter + thunks.bytes);
   std::ranges::sort(names_.routines, {}, &CodeNames::Routine::at);

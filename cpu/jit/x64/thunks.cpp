@@ -1,5 +1,7 @@
 #include "cpu/jit/x64/thunks.h"
 
+#include "cpu/jit/far_jumps.h"
+
 namespace quince::cpu::jit {
 
 using namespace Xbyak::util;
@@ -143,6 +145,49 @@ const u8* find_kept(Xbyak::CodeGenerator& x, int tag) {
   return at;
 }
 
+/// RAX: where to go, which the jump cache has not. It gets the entry of FarJumps, if there is one.
+const u8* jump_far(Xbyak::CodeGenerator& x, const Shared& s, unsigned level, unsigned btype) {
+  const u8* const at = x.getCurr();
+  constexpr int kBytes = FarJumps::kGenerationShift;
+  Xbyak::Label missed;
+  x.mov(rcx, rax);
+  x.shr(rcx, FarJumps::kShift);
+  x.xor_(ecx, eax);
+  x.and_(ecx, (FarJumps::kEntries - 1) << 2);
+  if (btype != 0) x.xor_(ecx, FarJumps::salt(btype) << 2);
+  x.mov(rdx, ptr[r15 + s.at.far]);
+  x.cmp(rax, ptr[rdx + rcx * 4 + FarJumps::table_offset(level)]);
+  x.jne(missed);
+  x.mov(rcx, ptr[rdx + rcx * 4 + FarJumps::table_offset(level) + 8]);
+  x.mov(rsi, rcx);
+  x.shr(rsi, kBytes);
+  x.cmp(esi, dword[rdx + FarJumps::generation_offset(level)]);
+  x.jne(missed);
+  x.shl(rcx, 64 - kBytes);
+  x.shr(rcx, 64 - kBytes);
+  x.mov(byte[rdx + FarJumps::used_offset(level)], 1);
+  x.mov(edx, eax);
+  x.and_(edx, (Native::kJumps - 1) << 2);
+  if (btype != 0) x.xor_(edx, Native::jump_salt(btype) << 2);
+  x.mov(ptr[r15 + rdx * 4 + s.at.jumps[level]], rax);
+  x.mov(ptr[r15 + rdx * 4 + s.at.jumps[level] + 8], rcx);
+  if (btype != 0) {  // for an exception of the next instruction
+    x.mov(byte[r15 + s.at.begun_btype], btype);
+    x.mov(qword[r15 + s.at.begun], r13);
+  }
+  x.and_(rax, -4096);
+  x.mov(qword[r15 + s.at.page], rax);
+  x.jmp(rcx);
+  x.L(missed);
+  if (btype != 0)
+    x.mov(byte[r15 + static_cast<int>(offsetof(CpuState, pstate) + offsetof(PState, btype))],
+          btype);
+  x.mov(ptr[r15 + static_cast<int>(offsetof(CpuState, pc))], rax);
+  x.mov(eax, 1);
+  x.jmp(s.leave, x.T_NEAR);
+  return at;
+}
+
 }  // namespace
 
 Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets) {
@@ -183,6 +228,9 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   x.mov(ptr[r15 + static_cast<int>(offsetof(CpuState, pc))], rax);
   x.mov(eax, 1);
   x.jmp(shared.leave, x.T_NEAR);
+  for (unsigned level = 0; level < 2; ++level)
+    for (unsigned btype = 0; btype < 4; ++btype)
+      shared.jump_far[level][btype] = jump_far(x, shared, level, btype);
   const auto call = [&](const auto& function, auto how) {
     return with_fp_kept(x, how(reinterpret_cast<const void*>(function)));
   };

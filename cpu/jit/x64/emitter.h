@@ -280,7 +280,7 @@ class Emitter {
     u64 imm = 0;
     RegSet uses = 0, v_uses = 0;
     // SUBS and ADDS whose result replaced an operand: that is got back first.
-    s8 undo = 0;  ///< 1: a is the result plus imm, -1: minus
+    s8 undo = 0;  ///< 1: a was the result plus imm or b, -1: minus imm
   };
 
   // emitter.cpp: regions, blocks
@@ -331,6 +331,7 @@ class Emitter {
   Node& at(Val v) { return nodes_[v.node]; }
   bool is_imm(Val v, u64 n) { return at(v).op == Op::Imm && at(v).n == n; }
   void eval(Val v, const Reg64& to);
+  unsigned extends(const Node& n);
   void eval_binary(const Node& n, const Reg64& to);
   void eval_add(const Node& n, const Reg64& to);
   void eval_sub(const Node& n, const Reg64& to);

@@ -128,8 +128,20 @@ void Emitter::eval(Val v, const Reg64& to) {
   }
 }
 
+/// How many bits an AND leaves as a zero extension does, which keeps the flags; or 0.
+unsigned Emitter::extends(const Node& n) {
+  if (n.op != Op::And || at(n.b).op != Op::Imm) return 0;
+  for (const unsigned bits : {8u, 16u, 32u})
+    if (at(n.b).n == (u64{1} << bits) - 1) return bits;
+  return 0;
+}
+
 void Emitter::eval_binary(const Node& node, const Reg64& to) {
   Node n = node;
+  if (const unsigned bits = extends(n)) {
+    n.n = bits;
+    return eval_zext(n, to);
+  }
   const bool w = narrow(n);
   const auto is_to = [&](Val v) { return at(v).op == Op::Reg && hosts_[at(v).n] == to.getIdx(); };
   if (is_to(n.b) && !is_to(n.a)) std::swap(n.a, n.b);  // all of them are commutative

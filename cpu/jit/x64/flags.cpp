@@ -124,8 +124,9 @@ void Emitter::compare_again() {
       x_.mov(sized(a), place(f.a));
   }
   if (f.undo != 0) {
-    const auto old = ptr[a + (f.undo > 0 ? 1 : -1) * static_cast<int>(f.imm)];
-    f.sf ? x_.lea(a, old) : x_.lea(a.cvt32(), old);
+    const auto old =
+        f.with_imm ? a + (f.undo > 0 ? 1 : -1) * static_cast<int>(f.imm) : a + host(f.b);
+    f.sf ? x_.lea(a, ptr[old]) : x_.lea(a.cvt32(), ptr[old]);
   }
   switch (f.op) {
     case Op::SubS:
@@ -199,8 +200,9 @@ void Emitter::remember(const Node& n, int rd) {
   flags_.uses = RegSet{1} << flags_.a | RegSet{1} << flags_.b;
   const bool overwritten = rd >= 0 && (flags_.uses & (RegSet{1} << rd)) != 0;
   if (overwritten) {
-    // Only a number can be taken back.
-    if (!with_imm || b.n > 0x7fff'ffff) return;
+    // A number can be taken back, and another register that was subtracted.
+    if (with_imm ? b.n > 0x7fff'ffff : n.op != Op::SubS || flags_.b == rd || hosts_[flags_.b] < 0)
+      return;
     flags_.undo = n.op == Op::SubS ? 1 : -1;
   }
   flags_.again = true;
@@ -245,7 +247,8 @@ void Emitter::eval_flags(Val v, const Reg64* to) {
     } else {
       const Reg64 result = to != nullptr ? *to : temporary();
       eval(n.a, result);
-      if (x.op != Op::And || narrow(x) == n.sf) x_.test(sized(result), sized(result));
+      if (x.op != Op::And || extends(x) != 0 || narrow(x) == n.sf)
+        x_.test(sized(result), sized(result));
       if (to == nullptr) release(result);
     }
     flags_.eflags = FlagState::Eflags::Arm;

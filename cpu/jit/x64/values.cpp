@@ -37,6 +37,7 @@ Emitter::Val Emitter::add(bool sf, Val a, Val b) {
     return imm(sf ? sum : static_cast<u32>(sum));
   }
   if (at(a).op == Op::Imm) std::swap(a, b);
+  if (is_imm(b, 0) && (sf || zero_extended(a))) return a;  // MUL is MADD with XZR
   if (at(a).op == Op::Pc && at(b).op == Op::Imm)
     return node(Op::Pc, true, {}, {}, at(a).n + at(b).n);
   return node(Op::Add, sf, a, b);

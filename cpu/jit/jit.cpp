@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <string_view>
 
 #include "base/assert.h"
@@ -35,7 +34,7 @@ struct alignas(32) TranslatedRegion {
   StateKey::Bits key = 0;
   StateKey::Bits any = 0;  ///< of the key: what it does not depend on
   u16 index = 0;           ///< in the page, where it begins
-  u16 next = 0;            ///< another that begins at the same instruction, or 0
+  u16 next = 0;  ///< one more than the number of another that begins at the same instruction
 
   bool suits(StateKey::Bits other) const { return ((key ^ other) & ~any) == 0; }
 };
@@ -43,7 +42,7 @@ struct alignas(32) TranslatedRegion {
 struct Page {
   CodePage* code = nullptr;
   Records records;
-  std::vector<u16> regions;  ///< in Jit's table
+  std::vector<TranslatedRegion> regions;
 };
 
 Native::Distances Native::distances(const Vcpu& c, bool blind) {
@@ -92,7 +91,7 @@ Result<std::unique_ptr<Jit>> Jit::create(Vcpu& c, const TranslationOptions& opti
 }
 
 Jit::Jit(Vcpu& c, const TranslationOptions& options)
-    : c_(c), options_(options), space_(std::make_unique<RegionSpace>()), regions_(1) {
+    : c_(c), options_(options), space_(std::make_unique<RegionSpace>()) {
   if (options.lockstep) lockstep_ = std::make_unique<Lockstep>(c);
   if (options.chaos != 0) {
     chaos_ = std::make_unique<Chaos>(options.chaos, c.index());
@@ -197,15 +196,14 @@ void Jit::forget_jumps() {
   for (unsigned level = 0; level < 2; ++level) clear_jumps(level);
 }
 
-void Jit::forget_regions(Page& page) {
-  page.code->translated = nullptr;
-  for (Op& op : page.code->ops) op.heat = 0, op.region = 0;
-  for (const u16 n : page.regions) {
-    regions_[n].next = free_region_;
-    free_region_ = n;
-  }
-  page.regions.clear();
+namespace {
+
+void forget_regions(CodePage& page) {
+  page.translated = nullptr;
+  for (Op& op : page.ops) op.heat = 0, op.region = 0;
 }
+
+}  // namespace
 
 void Jit::forget_page(CodePage& page) {
   if (page.translated == nullptr) return;
@@ -213,7 +211,7 @@ void Jit::forget_page(CodePage& page) {
   left_from_ = nullptr;
   // Links from other pages do not exist: those go by the jump cache.
   const auto it = std::ranges::find(pages_, page.translated, &std::unique_ptr<Page>::get);
-  forget_regions(**it);
+  forget_regions(page);
   dropped_.push_back(std::move(*it));
   *it = std::move(pages_.back());
   pages_.pop_back();
@@ -221,7 +219,7 @@ void Jit::forget_page(CodePage& page) {
 
 void Jit::forget_all() {
   for (auto& page : pages_) {
-    forget_regions(*page);
+    forget_regions(*page->code);
     dropped_.push_back(std::move(page));
   }
   pages_.clear();
@@ -234,36 +232,26 @@ void Jit::forget_all() {
 CodePiece Jit::code_at(const Vcpu& c, PhysAddr pa) {
   const auto page = c.code_.find(pa.page().raw());
   if (page == c.code_.end() || page->second->translated == nullptr) return {};
-  for (const u16 n : page->second->translated->regions) {
-    const TranslatedRegion& r = c.jit_->regions_[n];
+  for (const TranslatedRegion& r : page->second->translated->regions)
     if (4u * r.index == (pa.raw() & 0xfff)) return {pa.raw(), {r.code.code, r.code.bytes}};
-  }
   return {};
 }
 
 // ---- Running -----------------------------------------------------------------------------------
 
-TranslatedRegion* Jit::find(const Op& op, StateKey::Bits key) {
-  for (u16 n = op.region; n != 0; n = regions_[n].next)
-    if (regions_[n].suits(key)) return &regions_[n];
-  return nullptr;
-}
-
-/// Its number: of one that was forgotten, if there is any.
-u16 Jit::new_region() {
-  const u16 n = free_region_;
-  if (n != 0) {
-    free_region_ = regions_[n].next;
-    return n;
+TranslatedRegion* Jit::find(Page& page, const Op& op, StateKey::Bits key) const {
+  for (unsigned number = op.region; number != 0;) {
+    TranslatedRegion& r = page.regions[number - 1];
+    if (r.suits(key)) return &r;
+    number = r.next;
   }
-  regions_.emplace_back();
-  return static_cast<u16>(regions_.size() - 1);
+  return nullptr;
 }
 
 TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key) {
   Op& op = page.code->ops[index];
-  if (buffer_->room() < kRoomForRegion ||
-      (free_region_ == 0 && regions_.size() > std::numeric_limits<u16>::max())) {
+  constexpr std::size_t kMaxRegions = 8192;  // of a page, for many keys
+  if (buffer_->room() < kRoomForRegion || page.regions.size() >= kMaxRegions) {
     forget_all();
     return nullptr;  // `page` is gone, and made again when it is next run
   }
@@ -305,15 +293,13 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   counters_.blocks += region.blocks.size();
   counters_.instructions += region.insns.size();
   counters_.bytes += code->bytes;
-  const u16 number = new_region();
-  regions_[number] = {.code = *code,
-                      .key = key.bits(),
-                      .any = region.uses_fp ? StateKey::Bits{0} : StateKey::kFp,
-                      .index = static_cast<u16>(index),
-                      .next = op.region};
-  page.regions.push_back(number);
-  op.region = number;
-  return &regions_[number];
+  page.regions.push_back({.code = *code,
+                          .key = key.bits(),
+                          .any = region.uses_fp ? StateKey::Bits{0} : StateKey::kFp,
+                          .index = static_cast<u16>(index),
+                          .next = op.region});
+  op.region = static_cast<u16>(page.regions.size());
+  return &page.regions.back();
 }
 
 /// The region at the fetch that the vCPU just made, if there is one to run; made now when it is hot
@@ -321,7 +307,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
 TranslatedRegion* Jit::region_here(bool may_translate) {
   Op& op = c_.page_->ops[(c_.s.pc & 0xfff) / 4];
   TranslatedRegion* region = nullptr;
-  if (op.region != 0) region = find(op, Native::Calls::key(c_).bits());
+  if (op.region != 0) region = find(*c_.page_->translated, op, Native::Calls::key(c_).bits());
   if (region == nullptr) {
     if (!may_translate || op.heat == kNever || ++op.heat < options_.threshold) return nullptr;
     if (c_.page_->translated == nullptr) {

@@ -92,9 +92,7 @@ class Jit {
   friend Native;
   Jit(Vcpu& c, const TranslationOptions& options);
   Result<void> prepare(std::size_t bytes);
-  TranslatedRegion* find(const Op& op, StateKey::Bits key);
-  u16 new_region();
-  void forget_regions(Page& page);
+  TranslatedRegion* find(Page& page, const Op& op, StateKey::Bits key) const;
   TranslatedRegion* translate(Page& page, unsigned index, const StateKey& key);
   TranslatedRegion* region_here(bool may_translate);
   void enter(const TranslatedRegion& region);
@@ -120,9 +118,6 @@ class Jit {
   void (*enter_)(void* state, const u8* code, const void* tlb, s64 budget) = nullptr;
   std::unique_ptr<RegionSpace> space_;
   std::vector<std::unique_ptr<Page>> pages_;
-  /// By Op::region; 0 is none.  One table for all pages, so that a look reaches for little memory.
-  std::vector<TranslatedRegion> regions_;
-  u16 free_region_ = 0;  ///< the first of those that were forgotten, linked by `next`
   /// Forgotten, perhaps by code of theirs that still runs.
   std::vector<std::unique_ptr<Page>> dropped_;
   /// Where translated code came back from, to be linked with what is found for it.

@@ -108,10 +108,12 @@ class Translating {
     Sums sums;
     buffer_->reset(kept_);
     std::vector<bool> done;
+    Records records;  // what Jit keeps for a page
     for (std::size_t p = 0; p < code.entries.size(); ++p) {
       page_->host = code.bytes.data() + kPageBytes * p;
       done.assign(CodePage::kOps, false);
-      Records records;  // what Jit keeps for a page
+      records.exits.shrink(0);
+      records.sites.shrink(0);
       for (const unsigned index : code.entries[p])
         if (!done[index]) one(index, done, hashes, records, sums);
     }

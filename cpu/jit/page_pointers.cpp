@@ -21,28 +21,31 @@ namespace {
 constexpr s32 kMaxSpan = 256;  ///< bytes: the more, the more often a page ends among them
 constexpr unsigned kMaxGroups = 64;
 
-/// What a register has: an unknown number, and a constant.
-struct Symbol {
-  u16 number = 0;
-  s32 distance = 0;
-};
-using Symbols = std::array<Symbol, 32>;
-
-struct Group {
-  u16 symbol = 0;
-  s32 low = 0, high = 0;  ///< from the symbol's value
-  u16 first = 0, last = 0, members = 0;
-  u16 block = 0;  ///< of the first
-  bool write = false;
-  bool kept = false;
-  s8 slot = -1;
-};
+using Symbol = PagePointerSpace::Symbol;
+using Symbols = PagePointerSpace::Symbols;
+using Group = PagePointerSpace::Group;
+using Member = PagePointerSpace::Member;
 
 constexpr bool is_stack(unsigned r) { return r == kSp || r == 29; }
 
 class Finder {
  public:
-  explicit Finder(Region& r) : r_(r), before_(r.blocks.size()), ends_(r.blocks.size()) {}
+  Finder(Region& r, PagePointerSpace& space)
+      : r_(r),
+        before_(space.before),
+        from_(space.from),
+        ends_(space.ends),
+        groups_(space.groups),
+        members_(space.members),
+        open_(space.open) {
+    before_.resize(r.blocks.size());
+    from_.resize(r.blocks.size());
+    ends_.resize(r.blocks.size());
+    for (std::size_t b = 0; b < from_.size(); ++b) from_[b] = b;
+    groups_.clear();
+    members_.clear();
+    open_.clear();
+  }
   void find();
 
  private:
@@ -53,16 +56,12 @@ class Finder {
   void give_slots();
   u16 fresh() { return ++symbols_; }
 
-  struct Member {
-    u16 insn, group;
-    s32 at;  ///< from the symbol's value
-  };
   Region& r_;
-  std::vector<std::size_t> before_;  ///< of blocks: the one that always runs before, or itself
-  std::vector<Symbols> ends_;        ///< of blocks
-  std::vector<Group> groups_;
-  std::vector<Member> members_;
-  std::vector<s16> open_;  ///< by symbol: its group
+  std::vector<std::size_t>&before_, &from_;
+  std::vector<Symbols>& ends_;
+  std::vector<Group>& groups_;
+  std::vector<Member>& members_;
+  std::vector<s16>& open_;
   u16 symbols_ = 0;
 };
 
@@ -70,8 +69,7 @@ void Finder::move(const Insn& i, Symbols& symbols) {
   const Facts& f = i.facts;
   const bool all = i.call && i.uses_x;  // writes nobody knows what
   const Symbol from = symbols[f.moved.from & 31];
-  for (unsigned r = 0; r < 32; ++r)
-    if (all || (f.writes >> r & 1) != 0) symbols[r] = {fresh(), 0};
+  for_each(all ? ~RegSet{0} : f.writes, [&](unsigned r) { symbols[r] = {fresh(), 0}; });
   constexpr s32 kFar = 1 << 29;
   if (all || f.moved.to == Moved::kNone) return;
   const s64 distance = s64{from.distance} + f.moved.by;
@@ -119,13 +117,7 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
 void Finder::run_block(std::size_t number) {
   const Block& b = r_.blocks[number];
   Symbols symbols;
-  const auto reaches = [&](const Block& from) {
-    return (from.has_taken && from.taken.block == static_cast<int>(number)) ||
-           (from.has_next && from.next.block == static_cast<int>(number));
-  };
-  std::size_t from = number;
-  if (b.predecessors == 1 && number != r_.entry)
-    for (from = 0; from < number && !reaches(r_.blocks[from]);) ++from;
+  const std::size_t from = b.predecessors == 1 && number != r_.entry ? from_[number] : number;
   before_[number] = from;
   if (from < number)
     symbols = ends_[from];
@@ -137,6 +129,12 @@ void Finder::run_block(std::size_t number) {
     move(i, symbols);
   }
   ends_[number] = symbols;
+  const auto leads_to = [&](const Successor& s) {
+    const auto to = static_cast<std::size_t>(s.block);
+    if (s.block > static_cast<int>(number) && from_[to] == to) from_[to] = number;
+  };
+  if (b.has_taken) leads_to(b.taken);
+  if (b.has_next) leads_to(b.next);
 }
 
 /// A slot is somebody else's when the last access of its group is over. The first one is the stack's.
@@ -175,6 +173,6 @@ void Finder::find() {
 
 }  // namespace
 
-void find_page_pointers(Region& region) { Finder(region).find(); }
+void find_page_pointers(Region& region, PagePointerSpace& space) { Finder(region, space).find(); }
 
 }  // namespace quince::cpu::jit

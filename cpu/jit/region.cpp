@@ -495,7 +495,7 @@ void analyse(RegionSpace& space) {
   find_dirty(r);
   for (Block& b : r.blocks) b.live_in = 0;
   find_live(r);
-  find_page_pointers(r);
+  find_page_pointers(r, space.page_pointers);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/jit/page_pointers.h"
 #include "cpu/jit/rows.h"
 #include "cpu/jit/state_key.h"
 
@@ -110,6 +111,7 @@ struct RegionSpace {
   std::vector<Insn> found;
   std::vector<u16> work;
   std::vector<u8> depths;
+  PagePointerSpace page_pointers;
 };
 
 /// The region that begins at `index`, in `space` until the next one is formed; without instructions when there is
@@ -118,6 +120,6 @@ Region& form_region(const RegionSource& source, unsigned index, RegionSpace& spa
 /// Makes one of the instructions of its region a call.
 void make_call(RegionSpace& space, unsigned number);
 /// Which accesses use a page pointer (page_pointers.cpp).
-void find_page_pointers(Region& region);
+void find_page_pointers(Region& region, PagePointerSpace& space);
 
 }  // namespace quince::cpu::jit

@@ -1,0 +1,41 @@
+// What looking for page pointers needs memory for, kept from one region to the next (page_pointers.cpp).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "base/types.h"
+
+namespace quince::cpu::jit {
+
+struct PagePointerSpace {
+  /// What a register has: an unknown number, and a constant.
+  struct Symbol {
+    u16 number = 0;
+    s32 distance = 0;
+  };
+  using Symbols = std::array<Symbol, 32>;
+  struct Group {
+    u16 symbol = 0;
+    s32 low = 0, high = 0;  ///< from the symbol's value
+    u16 first = 0, last = 0, members = 0;
+    u16 block = 0;  ///< of the first
+    bool write = false;
+    bool kept = false;
+    s8 slot = -1;
+  };
+  struct Member {
+    u16 insn, group;
+    s32 at;  ///< from the symbol's value
+  };
+
+  std::vector<std::size_t> before;  ///< of blocks: the one that always runs before, or itself
+  std::vector<std::size_t> from;    ///< of blocks: the first in front of it that leads there, or itself
+  std::vector<Symbols> ends;        ///< of blocks
+  std::vector<Group> groups;
+  std::vector<Member> members;
+  std::vector<s16> open;  ///< by symbol: its group
+};
+
+}  // namespace quince::cpu::jit

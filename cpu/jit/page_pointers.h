@@ -31,8 +31,9 @@ struct PagePointerSpace {
   };
 
   std::vector<std::size_t> before;  ///< of blocks: the one that always runs before, or itself
-  std::vector<std::size_t> from;    ///< of blocks: the first in front of it that leads there, or itself
-  std::vector<Symbols> ends;        ///< of blocks
+  std::vector<std::size_t>
+      from;                   ///< of blocks: the first in front of it that leads there, or itself
+  std::vector<Symbols> ends;  ///< of blocks
   std::vector<Group> groups;
   std::vector<Member> members;
   std::vector<s16> open;  ///< by symbol: its group

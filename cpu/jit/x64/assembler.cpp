@@ -3,7 +3,7 @@
 namespace quince::cpu::jit {
 
 void Assembler::mov(const Reg& to, u64 n) {
-  const int r = to.getIdx(), bits = to.getBit();
+  const int r = to.getIdx(), bits = bits_of(to);
   put([&](u8* p) {
     if (bits == 8 || bits == 16) {
       p = opcode(p, bits, 0, r, (bits == 8 ? 0xb0 : 0xb8) | (r & 7), low_byte(to));
@@ -26,7 +26,7 @@ void Assembler::mov(const Mem& to, u64 n) {
 }
 
 void Assembler::test(const Reg& a, u32 n) {
-  const int r = a.getIdx(), bits = a.getBit(), wide = bits != 8;
+  const int r = a.getIdx(), bits = bits_of(a), wide = bits != 8;
   put([&](u8* p) {
     if (r == 0) return immediate(opcode(p, bits, 0, 0, 0xa8 | wide), bits, n);
     return immediate(modrm(opcode(p, bits, 0, r, 0xf6 | wide, low_byte(a)), 0, r), bits, n);
@@ -34,7 +34,7 @@ void Assembler::test(const Reg& a, u32 n) {
 }
 
 void Assembler::op_imm(int alu, const Reg& a, u32 n) {
-  const int r = a.getIdx(), bits = a.getBit();
+  const int r = a.getIdx(), bits = bits_of(a);
   const bool is_short = bits == 8 || is_byte(n);
   put([&](u8* p) {
     if (r == 0 && (bits == 8 || !is_short))  // AL and its like have a form of their own
@@ -54,7 +54,7 @@ void Assembler::op_imm(int alu, const Mem& m, u32 n) {
 }
 
 void Assembler::shift(int kind, const Reg& r, int by) {
-  const int bits = r.getBit(), op = (by == 1 ? 0xd0 : 0xc0) | (bits != 8);
+  const int bits = bits_of(r), op = (by == 1 ? 0xd0 : 0xc0) | (bits != 8);
   put([&](u8* p) {
     p = modrm(opcode(p, bits, 0, r.getIdx(), op, low_byte(r)), kind, r.getIdx());
     if (by != 1) *p++ = static_cast<u8>(by);
@@ -68,7 +68,7 @@ void Assembler::rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by) 
     const int r = to.getIdx(), b = from.getIdx();
     *p++ = 0xc4;
     *p++ = static_cast<u8>((r < 8 ? 0x80 : 0) | 0x40 | (b < 8 ? 0x20 : 0) | 3);
-    *p++ = static_cast<u8>((to.getBit() == 64 ? 0x80 : 0) | 0x78 | 3);
+    *p++ = static_cast<u8>((bits_of(to) == 64 ? 0x80 : 0) | 0x78 | 3);
     *p++ = 0xf0;
     p = modrm(p, r, b);
     *p++ = by;

@@ -115,7 +115,7 @@ class Assembler : public Xbyak::CodeGenerator {
   void mov(const Mem& to, u64 n);
   using CodeGenerator::lea;
   void lea(const Reg& to, const Mem& m) {
-    put([&](u8* p) { return mem(opcode(p, to.getBit(), to.getIdx(), m, 0x8d), to.getIdx(), m); });
+    put([&](u8* p) { return mem(opcode(p, bits_of(to), to.getIdx(), m, 0x8d), to.getIdx(), m); });
   }
   using CodeGenerator::movzx;
   void movzx(const Reg& to, const Reg& from) { extend(0xb6, to, from); }
@@ -173,7 +173,7 @@ class Assembler : public Xbyak::CodeGenerator {
   using CodeGenerator::imul;
   void imul(const Reg& to, const Reg& by) {
     put([&](u8* p) {
-      return modrm(two_byte(p, to.getBit(), to.getIdx(), by.getIdx(), 0xaf), to, by);
+      return modrm(two_byte(p, bits_of(to), to.getIdx(), by.getIdx(), 0xaf), to, by);
     });
   }
 
@@ -252,6 +252,7 @@ class Assembler : public Xbyak::CodeGenerator {
     std::memcpy(p, &n, sizeof n);
     return p + sizeof n;
   }
+  static int bits_of(const Reg& r) { return static_cast<int>(r.getBit()); }
   static bool is_byte(u32 n) { return n + 128 < 256; }
   static bool is_byte(s32 n) { return is_byte(static_cast<u32>(n)); }
 
@@ -319,11 +320,11 @@ class Assembler : public Xbyak::CodeGenerator {
       return mem(p, r, m);
     });
   }
-  static bool low_byte(const Reg& r) { return r.getBit() == 8 && r.getIdx() >= 4; }
+  static bool low_byte(const Reg& r) { return bits_of(r) == 8 && r.getIdx() >= 4; }
 
   /// `op`: that of bytes; one more for other sizes.
   void op_rr(int op, const Reg& reg, const Reg& rm) {
-    const int bits = reg.getBit();
+    const int bits = bits_of(reg);
     put([&](u8* p) {
       p = opcode(p, bits, reg.getIdx(), rm.getIdx(), op | (bits != 8),
                  low_byte(reg) || low_byte(rm));
@@ -331,7 +332,7 @@ class Assembler : public Xbyak::CodeGenerator {
     });
   }
   void op_rm(int op, const Reg& reg, const Mem& m) {
-    const int bits = reg.getBit();
+    const int bits = bits_of(reg);
     put([&](u8* p) {
       return mem(opcode(p, bits, reg.getIdx(), m, op | (bits != 8), low_byte(reg)), reg.getIdx(),
                  m);
@@ -339,14 +340,14 @@ class Assembler : public Xbyak::CodeGenerator {
   }
   void extend(int op, const Reg& to, const Reg& from) {
     put([&](u8* p) {
-      return modrm(two_byte(p, to.getBit(), to.getIdx(), from.getIdx(), op | (from.getBit() == 16),
+      return modrm(two_byte(p, bits_of(to), to.getIdx(), from.getIdx(), op | (bits_of(from) == 16),
                             low_byte(from)),
                    to, from);
     });
   }
   void extend(int op, const Reg& to, const Mem& from) {
     put([&](u8* p) {
-      return mem(two_byte(p, to.getBit(), to.getIdx(), from, op | (from.bits == 16)), to.getIdx(),
+      return mem(two_byte(p, bits_of(to), to.getIdx(), from, op | (from.bits == 16)), to.getIdx(),
                  from);
     });
   }

@@ -37,7 +37,8 @@ void FarJumps::forget() {
 }
 
 bool FarJumps::may_have(unsigned level, u64 first, u64 last) const {
-  if (last < ranges_[level].first || ranges_[level].last < first) return false;
+  const Range& had = ranges_[level];
+  if (had.first > had.last || last < had.first || had.last < first) return false;
   constexpr u64 kMany = 1024;
   first &= ~u64{0xfff};
   if (last - first >= kMany * 4096) return true;

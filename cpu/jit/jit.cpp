@@ -146,8 +146,7 @@ Result<void> Jit::prepare(std::size_t bytes) {
   }
   buffer_->take(thunks.bytes);
   thunk_bytes_ = buffer_->used();
-  for (unsigned level = 0; level < 2; ++level)
-    Native::Calls::clear_jumps(c_, level, unknown_, 0, ~u64{0});
+  for (unsigned level = 0; level < 2; ++level) Native::Calls::clear_jumps(c_, level, unknown_);
   return {};
 }
 
@@ -155,7 +154,7 @@ Result<void> Jit::prepare(std::size_t bytes) {
 
 void Jit::clear_near(unsigned level) {
   if (!far_->used(level)) return;
-  Native::Calls::clear_jumps(c_, level, unknown_, 0, ~u64{0});
+  Native::Calls::clear_jumps(c_, level, unknown_);
   far_->set_used(level, false);
   ++counters_.cache_clears;
 }
@@ -185,11 +184,9 @@ void Jit::forget_space(u16 asid, bool here) {
 }
 
 void Jit::forget_jumps(u64 first, u64 last) {
-  for (unsigned level = 0; level < 2; ++level) {
-    if (!far_->may_have(level, first, last)) continue;
-    if (far_->used(level)) Native::Calls::clear_jumps(c_, level, unknown_, first, last);
-    far_->forget(level);
-  }
+  // Both levels together: the second one knows which pages the first has entries of.
+  for (unsigned level = 0; level < 2; ++level)
+    if (far_->may_have(level, first, last)) clear_jumps(level);
 }
 
 void Jit::forget_jumps() {

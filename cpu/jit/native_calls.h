@@ -159,12 +159,11 @@ struct Native::Calls {
   static Vcpu::JumpEntry& jump(Vcpu& c, unsigned level, u64 target, unsigned btype) {
     return c.jumps_[level][((target >> 2) ^ jump_salt(btype)) & (kJumps - 1)];
   }
-  static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown, u64 first, u64 last) {
+  static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown) {
     auto& jumps = c.jumps_[level];
     for (u64 n = 0; n < kJumps; ++n) {
       // What is unused has the tag of its neighbour: no address that is looked up here, nor its like with a BTYPE.
-      const u64 other = (n ^ 1) << 2;
-      if (first <= jumps[n].tag && jumps[n].tag <= last) jumps[n] = {other, unknown};
+      jumps[n] = {(n ^ 1) << 2, unknown};
     }
   }
   /// The page of the instruction that was fetched last is one of this address space.

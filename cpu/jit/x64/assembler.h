@@ -133,10 +133,17 @@ class Assembler : public Xbyak::CodeGenerator {
 
   // ---- Moves of vectors
 
-#define QUINCE_X64_VMOV(name, prefix, from_memory, to_prefix, to_memory)             \
-  using CodeGenerator::name;                                                         \
-  void name(const Xbyak::Xmm& to, const Mem& m) { vex(prefix, from_memory, to, m); } \
-  void name(const Mem& m, const Xbyak::Xmm& from) { vex(to_prefix, to_memory, from, m); }
+  // Those of xmm16 to xmm31 have AVX-512's encodings, and are xbyak's.
+#define QUINCE_X64_VMOV(name, prefix, from_memory, to_prefix, to_memory) \
+  using CodeGenerator::name;                                             \
+  void name(const Xbyak::Xmm& to, const Mem& m) {                        \
+    to.getIdx() < 16 ? vex(prefix, from_memory, to, m)                   \
+                     : CodeGenerator::name(to, Xbyak::Address(m));       \
+  }                                                                      \
+  void name(const Mem& m, const Xbyak::Xmm& from) {                      \
+    from.getIdx() < 16 ? vex(to_prefix, to_memory, from, m)              \
+                       : CodeGenerator::name(Xbyak::Address(m), from);   \
+  }
   QUINCE_X64_VMOV(vmovdqa, 1, 0x6f, 1, 0x7f)
   QUINCE_X64_VMOV(vmovdqu, 2, 0x6f, 2, 0x7f)
   QUINCE_X64_VMOV(vmovq, 2, 0x7e, 1, 0xd6)

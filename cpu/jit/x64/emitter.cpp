@@ -22,7 +22,8 @@ constexpr int kHosts[] = {3, 5, 6, 7, 8, 9, 10, 11, 12};  // rbx rbp rsi rdi r8-
 constexpr unsigned kMinUses = 2;
 /// Of so many instructions one computes with floating point: MXCSR is the guest's from the entry on.
 constexpr std::size_t kDense = 16;
-constexpr int kFirstVectorHost = 4, kVectorHosts = 12;
+constexpr int kFirstVectorHost = 4, kLastFarVectorHost = 31;
+constexpr unsigned kMinFarUses = 4;
 
 /// Those that are used most, at most `most` of them, first: of the same number the lower ones.
 template <std::size_t N>
@@ -115,9 +116,13 @@ void Emitter::choose_registers(const Region& r) {
   std::array<u8, std::size(kHosts)> general;
   const int* host = kHosts;
   for (const u8 g : most_used(r.uses, general)) hosts_[g] = static_cast<s8>(*host++);
-  std::array<u8, kVectorHosts> vectors;
-  int vector_host = kFirstVectorHost;
+  const bool far_only = shared_.host.far_only;
+  const int last = shared_.host.avx512 ? kLastFarVectorHost : kFarVectorHost - 1;
+  std::array<u8, kLastFarVectorHost - kFirstVectorHost + 1> vectors;
+  int vector_host = far_only ? kFarVectorHost : kFirstVectorHost;
   for (const u8 v : most_used(r.v_uses, vectors)) {
+    const bool far = vector_host >= kFarVectorHost && !far_only;
+    if (vector_host > last || (far && r.v_uses[v] < kMinFarUses)) break;
     v_hosts_[v] = static_cast<s8>(vector_host++);
     v_mapped_ |= RegSet{1} << v;
   }
@@ -131,7 +136,15 @@ void Emitter::choose_registers(const Region& r) {
 }
 
 void Emitter::spill_vectors(RegSet dirty) {
-  for_each(dirty & v_mapped_, [&](unsigned r) { x_.vmovdqa(v_memory(r), v_host(r)); });
+  for_each(dirty & v_mapped_, [&](unsigned r) { move_out(r); });
+}
+
+void Emitter::move_out(unsigned r) {
+  v_far(r) ? x_.vmovdqa64(v_memory(r), v_host(r)) : x_.vmovdqa(v_memory(r), v_host(r));
+}
+
+void Emitter::move_in(unsigned r) {
+  v_far(r) ? x_.vmovdqa64(v_host(r), v_memory(r)) : x_.vmovdqa(v_host(r), v_memory(r));
 }
 
 void Emitter::call_spill_vectors() {
@@ -165,7 +178,7 @@ void Emitter::emit_vector_routines() {
   }
   if (!reloads_all_) return;
   x_.L(reload_all_vectors_);
-  for_each(v_mapped_, [&](unsigned r) { x_.vmovdqa(v_host(r), v_memory(r)); });
+  for_each(v_mapped_, [&](unsigned r) { move_in(r); });
   x_.ret();
 }
 
@@ -186,7 +199,7 @@ void Emitter::enter() {
   }
   if (fp_dense_) arm_fp();
   reload(region_->blocks[region_->entry].live_in);
-  for_each(v_mapped_, [&](unsigned r) { x_.vmovdqa(v_host(r), v_memory(r)); });
+  for_each(v_mapped_, [&](unsigned r) { move_in(r); });
 }
 
 /// Makes MXCSR the guest's, unless it is.  It stays so until C++ code is called, which gives it back, or the region is left.

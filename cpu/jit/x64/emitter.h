@@ -7,7 +7,7 @@
 //   r14        the first-level TLB of the current regime (Vcpu::l1_base_)
 //   r13        instructions left of the budget, those of the running block taken off already
 //   rax, rcx, rdx  temporary
-//   xmm0-xmm3  temporary
+//   xmm0-xmm3  temporary; xmm16-xmm31 (AVX-512) only hold vectors, which are copied to be worked with
 //   the others the guest's registers that the region uses most, the same from its begin to its end
 // NZCV is in one of three forms (FlagState): in memory, in EFLAGS, or as a comparison that can be done
 // again because its operands are still there.  Behind FCMP, EFLAGS are as COMISD leaves them (fp_flags.cpp).
@@ -249,6 +249,7 @@ class Emitter {
   enum : unsigned { kO = 0, kNo, kB, kAe, kE, kNe, kBe, kA, kS, kNs, kP, kNp, kL, kGe, kLe, kG };
   /// Of a Crc32c node's number: CRC32, not CRC32C.
   static constexpr u64 kCrc32Ieee = 16;
+  static constexpr int kFarVectorHost = 16;
   struct Node {
     Op op = Op::Imm;
     bool sf = true;
@@ -415,6 +416,11 @@ class Emitter {
   bool has_vectors() const { return v_mapped_ != 0; }
   static Mem v_memory(unsigned r) { return state(offsetof(CpuState, v) + 16 * r, 16); }
   Xbyak::Xmm v_host(unsigned r) const { return Xbyak::Xmm(v_hosts_[r]); }
+  /// In a register that every instruction can name: xmm16 to xmm31 want AVX-512's encodings, which many have not.
+  bool v_near(unsigned r) const { return v_hosts_[r] >= 0 && v_hosts_[r] < kFarVectorHost; }
+  bool v_far(unsigned r) const { return v_hosts_[r] >= kFarVectorHost; }
+  void move_in(unsigned r);   ///< from CpuState
+  void move_out(unsigned r);  ///< to CpuState
   void spill_vectors(RegSet dirty);
   void call_spill_vectors();  ///< all that the region writes
   void call_reload_vectors();

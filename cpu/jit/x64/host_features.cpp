@@ -34,6 +34,7 @@ HostFeatures probe_host(const char* limit) {
              cpu.has(Cpu::tAVX512VL);
   h.bitalg = h.avx512 && cpu.has(Cpu::tAVX512_BITALG);
   h.gfni = cpu.has(Cpu::tGFNI);
+  h.far_only = h.avx512 && up_to == "far";
   return h;
 }
 

@@ -16,10 +16,11 @@ struct HostFeatures {
   bool avx512 = false;     ///< AVX-512 F, BW, DQ and VL: forms of 128 bits
   bool bitalg = false;     ///< AVX-512 BITALG
   bool gfni = false;       ///< GFNI
+  bool far_only = false;   ///< for tests: vectors are in xmm16 to xmm31 alone, where few get without many vectors
 };
 
 /// What this host has.  `limit` narrows it for tests: "floor" (nothing), "call" (no vector code), "avx2" (with AES,
-/// SHA and PCLMUL off), "crypto" (no AVX-512); null or anything else: all.
+/// SHA and PCLMUL off), "crypto" (no AVX-512), "far" (with far_only); null or anything else: all.
 HostFeatures probe_host(const char* limit);
 
 }  // namespace quince::cpu::jit

@@ -62,6 +62,7 @@ std::span<const HostRow> host_rows_int();
 std::span<const HostRow> host_rows_shift();
 std::span<const HostRow> host_rows_move();
 std::span<const HostRow> host_rows_scalar();
+std::span<const HostRow> host_rows_convert();
 std::span<const HostRow> host_rows_fp();
 std::span<const HostRow> host_rows_crypto();
 std::span<const HostRow> host_rows_memory();

@@ -287,7 +287,9 @@ bool Emitter::store_v(Val va, Vec v, MemOp m) {
   const Address address = address_of(va);
   Stub& s = look_up(address, 4, 1, true, m);
   s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r, .n = 0};
-  if (v_hosts_[v.r] >= 0) {
+  if (v_far(v.r)) {
+    x_.vmovdqu64(at_host(address, 0, 16), v_host(v.r));
+  } else if (v_near(v.r)) {
     x_.vmovdqu(at_host(address, 0, 16), v_host(v.r));
   } else {
     x_.vmovdqa(xmm2, v_memory(v.r));
@@ -300,7 +302,9 @@ bool Emitter::store_v(Val va, Vec v, MemOp m) {
 
 void Emitter::put_v(u32 r, Vec v) {
   wrote_vector(r);
-  if (v_hosts_[r] >= 0)
+  if (v_far(r))
+    x_.vmovdqa64(v_host(r), Xbyak::Xmm(v.xmm));
+  else if (v_near(r))
     x_.vmovdqa(v_host(r), Xbyak::Xmm(v.xmm));
   else
     x_.vmovdqa(v_memory(r), Xbyak::Xmm(v.xmm));

@@ -259,7 +259,7 @@ bool sha512h(Emitter& e, u32 insn) {
   high_element(v, kT0, f.rd);
   high_element(v, kT1, f.rm);
   add_rotations<14, 18, 41>(v, kT0, kT1);
-  v.with(f.rn, [&](const Xbyak::Operand& n) { x.vmovdqa(kT2, n); });
+  v.copy(kT2, f.rn);
   high_element(v, kT3, f.rn);
   choose(v, kT2, kT1, kT3, kT3);
   x.vpaddq(kT0, kT0, kT2);
@@ -278,7 +278,7 @@ bool sha512h2(Emitter& e, u32 insn) {
   const VectorFields f(insn);
   auto& x = v.x;
   high_element(v, kT0, f.rd);
-  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vmovdqa(kT1, m); });
+  v.copy(kT1, f.rm);
   add_rotations<28, 34, 39>(v, kT0, kT1);
   high_element(v, kT2, f.rm);
   v.with(f.rn, [&](const Xbyak::Operand& n) { majority(v, kT2, kT1, n, kT3); });

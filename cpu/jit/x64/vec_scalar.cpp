@@ -1,51 +1,18 @@
-// Scalar floating point, singles and doubles (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2).  Halves, fixed-point
-// numbers, estimates and FRINT32/64 stay calls.
+// Scalar floating point, singles and doubles (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2).  Conversions are in
+// vec_convert.cpp; halves and estimates stay calls.
 #include "cpu/a64/sem/fp_common.h"
-#include "cpu/jit/x64/fp_code.h"
+#include "cpu/jit/x64/scalar_fp.h"
 
 namespace quince::cpu::jit {
 
 using namespace Xbyak::util;
+using namespace scalar;
 
 namespace {
 
 using R = HostRow;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm;
 constexpr u16 kDn = R::kWd | R::kRn;
-
-/// The instruction of each format.
-template <bool D, auto Double, auto Single>
-void op3(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b) {
-  if constexpr (D)
-    (v.x.*Double)(d, a, b);
-  else
-    (v.x.*Single)(d, a, b);
-}
-template <bool D>
-void compare(VectorCode& v, const Xmm& a, const Xbyak::Operand& b) {
-  D ? v.x.vucomisd(a, b) : v.x.vucomiss(a, b);
-}
-
-template <bool D>
-void nan_goes_slow(VectorCode& v, const Xmm& r) {
-  compare<D>(v, r, r);
-  v.x.jp(v.slow(), v.x.T_NEAR);
-}
-/// NaNs, and the smallest normal number.  Uses xmm3.
-template <bool D>
-void tiny_goes_slow(VectorCode& v, const Xmm& r) {
-  using F = FpFormat<D>;
-  v.x.vandpd(kT3, r, v.literal(F::kMagnitude));
-  compare<D>(v, kT3, v.literal(F::kSmallestNormal));
-  v.x.jz(v.slow(), v.x.T_NEAR);  // ZF is set for NaNs, too
-}
-
-template <bool D>
-bool done(VectorCode& v, u32 rd, const Xmm& r, bool clean = false) {
-  v.finish_scalar(FpFormat<D>::kLog2, rd, r, clean);
-  v.slow_ends();
-  return true;
-}
 
 // ---- Arithmetic --------------------------------------------------------------------------------
 
@@ -287,182 +254,6 @@ bool fcsel(Emitter& e, u32 insn) {
   return true;
 }
 
-// ---- Conversion --------------------------------------------------------------------------------
-
-bool single_to_double(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  const Xmm a = v.in(f.rn, 0);
-  const bool clean = v.is_scalar(3, f.rn);
-  const Xmm d = v.fresh(f.rd, {f.rn});
-  v.x.vcvtss2sd(d, a, a);
-  nan_goes_slow<true>(v, d);
-  return done<true>(v, f.rd, d, clean);
-}
-bool double_to_single(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  const Xmm a = v.in(f.rn, 0);
-  const Xmm d = v.fresh(f.rd, {f.rn});
-  v.x.vcvtsd2ss(d, a, a);
-  tiny_goes_slow<false>(v, d);
-  return done<false>(v, f.rd, d);
-}
-
-/// d = the integer in RAX or EAX as a number.
-template <bool D, bool Unsigned>
-void from_integer(VectorCode& v, const Xmm& d, bool sf, const Xbyak::Reg64& n) {
-  auto& x = v.x;
-  v.zero(d);
-  const auto convert = [&](const Xbyak::Reg& r) {
-    D ? x.vcvtsi2sd(d, d, r) : x.vcvtsi2ss(d, d, r);
-  };
-  if (!Unsigned) return sf ? convert(n) : convert(n.cvt32());
-  if (!sf) {
-    x.mov(eax, n.cvt32());
-    return convert(rax);
-  }
-  if (v.host.avx512) return D ? x.vcvtusi2sd(d, d, n) : x.vcvtusi2ss(d, d, n);
-  x.test(n, n);
-  x.js(v.slow(), x.T_NEAR);
-  convert(n);
-}
-template <bool D, bool Unsigned>
-bool int_to_fp(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  const Xmm d = v.target(f.rd, 2);
-  from_integer<D, Unsigned>(v, d, insn >> 31 != 0, v.in_x(f.rn, rax));
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
-  v.slow_ends();
-  return true;
-}
-/// The same with the integer in the vector register.
-template <bool D, bool Unsigned>
-bool int_to_fp_scalar(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  D ? v.x.vmovq(rax, v.in(f.rn, 0)) : v.x.vmovd(eax, v.in(f.rn, 0));
-  const Xmm d = v.fresh(f.rd, {f.rn});
-  from_integer<D, Unsigned>(v, d, D, rax);
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
-  v.slow_ends();
-  return true;
-}
-
-/// xmm2 = a, rounded; no flag is set.  Uses xmm1 and xmm3.
-template <bool D, Round M>
-void round_quietly(VectorCode& v, const Xmm& a) {
-  using F = FpFormat<D>;
-  auto& x = v.x;
-  const auto round = [&](u8 mode) {
-    D ? x.vroundsd(kT2, a, a, mode) : x.vroundss(kT2, a, a, mode);
-  };
-  if (M != Round::Away) return round(static_cast<u8>(M) | kQuiet);
-  // Everything below is exact for numbers that may have a fraction.
-  x.vandpd(kT3, a, v.literal(F::kMagnitude));
-  compare<D>(v, kT3, v.literal(F::kIntegral));
-  x.jp(v.slow(), x.T_NEAR);
-  x.jae(v.slow(), x.T_NEAR);
-  round(static_cast<u8>(Round::Zero) | kQuiet);
-  op3<D, &G::vsubsd, &G::vsubss>(v, kT3, a, kT2);
-  x.vandpd(kT3, kT3, v.literal(F::kMagnitude));
-  D ? x.vcmpsd(kT3, kT3, v.literal(F::kHalf), kGeQuiet)
-    : x.vcmpss(kT3, kT3, v.literal(F::kHalf), kGeQuiet);
-  x.vandpd(kT3, kT3, v.literal(F::kOne));
-  x.vandpd(kT1, a, v.literal(F::kSign));
-  x.vorpd(kT3, kT3, kT1);
-  op3<D, &G::vaddsd, &G::vaddss>(v, kT2, kT2, kT3);
-}
-
-/// FRINT*; `Exact`: FRINTX, which signals what is inexact.
-template <bool D, Round M, bool Exact>
-bool frint(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  const Xmm a = v.in(f.rn, 0);
-  if (Exact)
-    D ? v.x.vroundsd(kT2, a, a, 0) : v.x.vroundss(kT2, a, a, 0);
-  else
-    round_quietly<D, M>(v, a);
-  nan_goes_slow<D>(v, kT2);
-  return done<D>(v, f.rd, kT2);
-}
-
-/// RAX or EAX = xmm `t` as an integer, if it fits.  Truncates, and signals what is inexact.
-template <bool D, bool Unsigned>
-void to_integer(VectorCode& v, bool sf, const Xmm& t) {
-  auto& x = v.x;
-  const auto convert = [&](const auto& r) { D ? x.vcvttsd2si(r, t) : x.vcvttss2si(r, t); };
-  if (!Unsigned) {
-    // What does not fit becomes the smallest number, from which nothing can be taken.
-    if (sf) {
-      convert(rax);
-      x.cmp(rax, 1);
-    } else {
-      convert(eax);
-      x.cmp(eax, 1);
-    }
-    return x.jo(v.slow(), x.T_NEAR);
-  }
-  if (v.host.avx512) {
-    if (sf) {
-      D ? x.vcvttsd2usi(rax, t) : x.vcvttss2usi(rax, t);
-      x.cmp(rax, ~0u);
-    } else {
-      D ? x.vcvttsd2usi(eax, t) : x.vcvttss2usi(eax, t);
-      x.cmp(eax, ~0u);
-    }
-    return x.je(v.slow(), x.T_NEAR);
-  }
-  const u64 limit = D ? u64{sf ? 0x43eu : 0x41fu} << 52 : u64{sf ? 0x5f00'0000u : 0x4f80'0000u};
-  compare<D>(v, t, v.literal(0));
-  x.jb(v.slow(), x.T_NEAR);  // NaNs, too
-  compare<D>(v, t, v.literal(limit, 0));
-  x.jae(v.slow(), x.T_NEAR);
-  convert(rax);
-}
-
-/// The integer in RAX that FCVT* makes of Vn.
-template <bool D, Round M, bool Unsigned>
-void fcvt(VectorCode& v, bool sf, const Xmm& a) {
-  if (M == Round::Zero) return to_integer<D, Unsigned>(v, sf, a);
-  round_quietly<D, M>(v, a);
-  to_integer<D, Unsigned>(v, sf, kT2);
-  // It fits: now for the flag.
-  D ? v.x.vroundsd(kT3, a, a, static_cast<u8>(Round::Zero))
-    : v.x.vroundss(kT3, a, a, static_cast<u8>(Round::Zero));
-}
-template <bool D, Round M, bool Unsigned>
-bool fp_to_int(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  // In this order: what saves the flags that Xd is an operand of leaves them in EFLAGS, too.
-  static_cast<void>(v.begin_x(f.rd));
-  v.begin_fp();
-  fcvt<D, M, Unsigned>(v, insn >> 31 != 0, v.in(f.rn, 0));
-  v.finish_x(f.rd, rax);
-  v.slow_ends();
-  return true;
-}
-template <bool D, Round M, bool Unsigned>
-bool fp_to_int_scalar(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  fcvt<D, M, Unsigned>(v, D, v.in(f.rn, 0));
-  const Xmm d = v.target(f.rd);
-  D ? v.x.vmovq(d, rax) : v.x.vmovd(d, eax);
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
-  v.slow_ends();
-  return true;
-}
-
 constexpr u16 kFp = R::kFpPlain;
 
 #define QUINCE_ARITHMETIC(id, op, after, commutes)                                            \
@@ -478,21 +269,6 @@ constexpr u16 kFp = R::kFpPlain;
   }
 #define QUINCE_MAX(id, min) \
   {id "_s", maximum<false, min>, kDnm | kFp}, { id "_d", maximum<true, min>, kDnm | kFp }
-#define QUINCE_ROUND(id, mode, exact)                       \
-  {id "_s", frint<false, Round::mode, exact>, kDn | kFp}, { \
-    id "_d", frint<true, Round::mode, exact>, kDn | kFp     \
-  }
-#define QUINCE_FCVT(id, mode)                                                     \
-  {id "S_int_s", fp_to_int<false, Round::mode, false>, R::kXd | R::kRn | kFp},    \
-      {id "S_int_d", fp_to_int<true, Round::mode, false>, R::kXd | R::kRn | kFp}, \
-      {id "U_int_s", fp_to_int<false, Round::mode, true>, R::kXd | R::kRn | kFp}, \
-      {id "U_int_d", fp_to_int<true, Round::mode, true>, R::kXd | R::kRn | kFp},  \
-      {id "S_s", fp_to_int_scalar<false, Round::mode, false>, kDn | kFp},         \
-      {id "S_d", fp_to_int_scalar<true, Round::mode, false>, kDn | kFp},          \
-      {id "U_s", fp_to_int_scalar<false, Round::mode, true>, kDn | kFp}, {        \
-    id "U_d", fp_to_int_scalar<true, Round::mode, true>, kDn | kFp                \
-  }
-
 const R kRows[] = {
     QUINCE_ARITHMETIC("FADD", vadd, Sum, true),
     QUINCE_ARITHMETIC("FSUB", vsub, Sum, false),
@@ -533,34 +309,10 @@ const R kRows[] = {
     {"FCCMP_d", fccmp<true>, R::kRn | R::kRm | R::kSetsFlags | R::kReadsFlags | kFp},
     {"FCSEL_s", fcsel<false>, kDnm | R::kReadsFlags},
     {"FCSEL_d", fcsel<true>, kDnm | R::kReadsFlags},
-    {"FCVT_d_s", single_to_double, kDn | kFp},
-    {"FCVT_s_d", double_to_single, kDn | kFp},
-    {"SCVTF_int_s", int_to_fp<false, false>, R::kWd | R::kXn | kFp},
-    {"SCVTF_int_d", int_to_fp<true, false>, R::kWd | R::kXn | kFp},
-    {"UCVTF_int_s", int_to_fp<false, true>, R::kWd | R::kXn | kFp},
-    {"UCVTF_int_d", int_to_fp<true, true>, R::kWd | R::kXn | kFp},
-    {"SCVTF_s", int_to_fp_scalar<false, false>, kDn | kFp},
-    {"SCVTF_d", int_to_fp_scalar<true, false>, kDn | kFp},
-    {"UCVTF_s", int_to_fp_scalar<false, true>, kDn | kFp},
-    {"UCVTF_d", int_to_fp_scalar<true, true>, kDn | kFp},
-    QUINCE_ROUND("FRINTN", Nearest, false),
-    QUINCE_ROUND("FRINTP", Up, false),
-    QUINCE_ROUND("FRINTM", Down, false),
-    QUINCE_ROUND("FRINTZ", Zero, false),
-    QUINCE_ROUND("FRINTA", Away, false),
-    QUINCE_ROUND("FRINTX", Nearest, true),
-    QUINCE_ROUND("FRINTI", Nearest, false),
-    QUINCE_FCVT("FCVTN", Nearest),
-    QUINCE_FCVT("FCVTP", Up),
-    QUINCE_FCVT("FCVTM", Down),
-    QUINCE_FCVT("FCVTZ", Zero),
-    QUINCE_FCVT("FCVTA", Away),
 };
 #undef QUINCE_ARITHMETIC
 #undef QUINCE_MUL_ADD
 #undef QUINCE_MAX
-#undef QUINCE_ROUND
-#undef QUINCE_FCVT
 
 }  // namespace
 

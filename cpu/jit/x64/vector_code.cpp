@@ -136,7 +136,7 @@ VectorCode::Xmm VectorCode::fresh(u32 rd, std::initializer_list<u32> sources) co
 
 VectorCode::Xmm VectorCode::in_place(u32 rd) {
   const Xmm d = in(rd, 2);
-  if (d.getIdx() == 2) return d;  // memory has the old value
+  if (d.getIdx() == 2) return d;  // the old value is elsewhere
   x.vmovapd(Xmm(2), d);
   slow();
   slow_->restored = static_cast<s8>(d.getIdx());

@@ -1,7 +1,8 @@
 // What the functions of vec_*.cpp write code with: the guest's vectors in registers of the host, constants, and the
 // ways out of the common case.
 //
-// xmm0 to xmm3 are free.  A guest's vector is in one of xmm4 to xmm15 through the region, or comes into a temporary;
+// xmm0 to xmm3 are free.  A guest's vector is in one of xmm4 to xmm15 through the region, or comes into a temporary, from
+// xmm16 to xmm31 or from memory;
 // so a function names the temporary that each operand may take.  The rule that makes overlaps safe: operands are
 // whole until the destination is written, which is the last that a function does.
 #pragma once
@@ -38,11 +39,21 @@ class VectorCode {
 
   /// The guest's register, in its place or loaded into the temporary `t`; not to be written.
   Xmm in(u32 r, int t) {
-    if (e_.v_hosts_[r] >= 0) return e_.v_host(r);
-    x.vmovdqa(Xmm(t), e_.v_memory(r));
+    if (e_.v_near(r)) return e_.v_host(r);
+    copy(Xmm(t), r);
     return Xmm(t);
   }
-  /// Has `use` take it where it is, as an operand that may be in memory.
+  void copy(const Xmm& to, u32 r) {
+    if (e_.v_far(r))
+      x.vmovdqa64(to, e_.v_host(r));
+    else if (e_.v_near(r))
+      x.vmovdqa(to, e_.v_host(r));
+    else
+      x.vmovdqa(to, e_.v_memory(r));
+  }
+  /// Its place in CpuState.
+  Xbyak::Address memory(u32 r) { return e_.v_memory(r); }
+  /// Has `use` take it where it is, as an operand that may be in memory, or in xmm16 to xmm31 if the host has them.
   template <class Use>
   void with(u32 r, Use use) {
     if (e_.v_hosts_[r] >= 0)
@@ -58,7 +69,7 @@ class VectorCode {
     return Xmm(t);
   }
   /// Where a result may be computed: the register itself or a temporary.
-  Xmm target(u32 r, int t = 0) const { return e_.v_hosts_[r] >= 0 ? e_.v_host(r) : Xmm(t); }
+  Xmm target(u32 r, int t = 0) const { return e_.v_near(r) ? e_.v_host(r) : Xmm(t); }
   /// Where the result of an instruction with slow() may be computed: not over one of its operands.
   Xmm fresh(u32 rd, std::initializer_list<u32> sources) const;
   /// The same for one that reads Rd, to be changed in place; its old value is in xmm2, which is to stay as it is.
@@ -165,7 +176,10 @@ class VectorCode {
   /// Where `v` goes to: the guest's register, or a temporary, which `v` may be, but not another guest's.
   Xmm result(u32 r, const Xmm& v) const { return target(r, v.getIdx() < 4 ? v.getIdx() : 0); }
   void wrote(u32 r, const Xmm& v, unsigned log2 = 4) {
-    if (e_.v_hosts_[r] < 0) x.vmovdqa(e_.v_memory(r), v);
+    if (e_.v_far(r))
+      x.vmovdqa64(e_.v_host(r), v);
+    else if (!e_.v_near(r))
+      x.vmovdqa(e_.v_memory(r), v);
     e_.wrote_vector(r, log2);
   }
 

@@ -19,8 +19,9 @@ constexpr StateKey kPlain{}, kUnusual{.fp_plain = false}, kTrapped{.fp_enabled =
 std::vector<const HostRow*> all_rows() {
   std::vector<const HostRow*> all;
   for (const auto& table :
-       {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(), host_rows_fp(),
-        host_rows_crypto(), host_rows_memory(), host_rows_atomics(), host_rows_pauth()})
+       {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(),
+        host_rows_convert(), host_rows_fp(), host_rows_crypto(), host_rows_memory(),
+        host_rows_atomics(), host_rows_pauth()})
     for (const HostRow& r : table) all.push_back(&r);
   return all;
 }

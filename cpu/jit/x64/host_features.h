@@ -16,7 +16,8 @@ struct HostFeatures {
   bool avx512 = false;     ///< AVX-512 F, BW, DQ and VL: forms of 128 bits
   bool bitalg = false;     ///< AVX-512 BITALG
   bool gfni = false;       ///< GFNI
-  bool far_only = false;   ///< for tests: vectors are in xmm16 to xmm31 alone, where few get without many vectors
+  bool far_only =
+      false;  ///< for tests: vectors are in xmm16 to xmm31 alone, where few get without many vectors
 };
 
 /// What this host has.  `limit` narrows it for tests: "floor" (nothing), "call" (no vector code), "avx2" (with AES,

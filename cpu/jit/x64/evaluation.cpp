@@ -1,7 +1,6 @@
 // The code that puts a value into a register (Intel SDM, volume 2).  Flags are touched only behind
 // clobber_flags(), and temporaries that are taken stay as they are.
 #include "cpu/jit/x64/emitter.h"
-#include "cpu/jit/x64/vector_code.h"
 
 namespace quince::cpu::jit {
 
@@ -72,40 +71,8 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::Bswap:
       eval(n.a, to);
       return n.sf ? x_.bswap(to) : x_.bswap(to.cvt32());
-    case Op::Crc32c: {
-      const Reg64 data = in_register(n.b);
-      const bool clash = data.getIdx() == to.getIdx();
-      const Reg64 sum = clash ? temporary() : to;
-      eval(n.a, sum);
-      if ((n.n & kCrc32Ieee) != 0) {
-        if (!shared_.host.pclmul) give_up();
-        VectorCode code(*this);
-        crc32_ieee(code, sum, data, static_cast<unsigned>(n.n - kCrc32Ieee));
-      }
-      switch (n.n) {
-        case 1:
-          x_.crc32(sum.cvt32(), data.cvt8());
-          break;
-        case 2:
-          x_.crc32(sum.cvt32(), data.cvt16());
-          break;
-        case 4:
-          x_.crc32(sum.cvt32(), data.cvt32());
-          break;
-        case 8:
-          x_.crc32(sum, data);
-          break;
-        default:
-          break;
-      }
-      if (clash) {
-        x_.mov(to, sum);
-        release(sum);
-      } else {
-        release(data);
-      }
-      return;
-    }
+    case Op::Crc32c:
+      return eval_crc32(n, to);
     case Op::Carry: {
       flags_to_eflags();
       if (flags_.eflags == FlagState::Eflags::Borrow)
@@ -359,82 +326,6 @@ void Emitter::eval_zext(const Node& n, const Reg64& to) {
   if (direct && from.getIdx() != to.getIdx()) x_.mov(to, from);
   x_.shl(to, static_cast<int>(64 - n.n));
   x_.shr(to, static_cast<int>(64 - n.n));
-}
-
-void Emitter::eval_multiply_high(const Node& n, const Reg64& to) {
-  // RDX takes part: the operands go there and to RAX, whatever `to` is.
-  const Reg64 a = in_register(n.a), b = in_register(n.b);
-  const bool rdx_taken =
-      (taken_ & 4) != 0 && a.getIdx() != 2 && b.getIdx() != 2 && to.getIdx() != 2;
-  if (rdx_taken) give_up();
-  const bool is_signed = n.op == Op::Smulh;
-  if (!is_signed && shared_.host.bmi2) {
-    // Without an effect on the flags.
-    if (b.getIdx() == 2) {
-      x_.mulx(to, to, a);
-    } else {
-      if (a.getIdx() != 2) x_.mov(rdx, a);
-      x_.mulx(to, to, b);
-    }
-  } else {
-    const bool rax_taken =
-        (taken_ & 1) != 0 && a.getIdx() != 0 && b.getIdx() != 0 && to.getIdx() != 0;
-    if (rax_taken) give_up();
-    clobber_flags();
-    const bool has_b = b.getIdx() == 0;
-    if (!has_b && a.getIdx() != 0) x_.mov(rax, a);
-    const Reg64& other = has_b ? a : b;
-    is_signed ? x_.imul(other) : x_.mul(other);
-    if (to.getIdx() != 2) x_.mov(to, rdx);
-  }
-  for (const Reg64& r : {a, b})
-    if (r.getIdx() != to.getIdx()) release(r);
-}
-
-void Emitter::eval_divide(const Node& n, const Reg64& to) {
-  // The dividend in RDX:RAX, the divisor in RCX.
-  clobber_flags();
-  const bool is_signed = n.op == Op::Sdiv;
-  if ((taken_ & ~(1u << to.getIdx()) & 7) != 0) give_up();
-  const u32 before = taken_;
-  taken_ |= 7;
-  const auto wide = [&](Val v, const Reg64& r) { eval(v, r); };
-  wide(n.a, rax);
-  wide(n.b, rcx);
-  if (is_signed && !n.sf) {
-    // In 64 bits nothing overflows.
-    x_.movsxd(rax, eax);
-    x_.movsxd(rcx, ecx);
-  }
-  Label zero, negate, done;
-  x_.test(rcx, rcx);
-  x_.jz(zero, x_.T_NEAR);
-  if (is_signed) {
-    x_.cmp(rcx, -1);
-    x_.je(negate, x_.T_NEAR);
-    x_.cqo();
-    x_.idiv(rcx);
-  } else {
-    x_.xor_(edx, edx);
-    if (n.sf)
-      x_.div(rcx);
-    else
-      x_.div(ecx);
-  }
-  x_.jmp(done, x_.T_NEAR);
-  if (is_signed) {
-    x_.L(negate);
-    x_.neg(rax);
-    x_.jmp(done, x_.T_NEAR);
-  }
-  x_.L(zero);
-  x_.xor_(eax, eax);
-  x_.L(done);
-  if (!n.sf)
-    x_.mov(to.cvt32(), eax);
-  else if (to.getIdx() != 0)
-    x_.mov(to, rax);
-  taken_ = before;
 }
 
 void Emitter::eval_select(const Node& n, const Reg64& to) {

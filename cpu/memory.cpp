@@ -101,6 +101,7 @@ void Vcpu::flush_l1() {
   forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
+  private_filled_ = 0;
   for (auto& table : fetch_)
     for (FetchEntry& f : table) f.va = kNoPage;
   code_log2_size_ = {12, 12};
@@ -120,12 +121,27 @@ void Vcpu::drop_private() {
   private_pages_ = false;
   ++l1_age_;
   forget_page_pointers();
-  for (auto& table : l1_)
-    for (TlbEntry& t : table)
-      if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
+  const auto drop = [](TlbEntry& t) {
+    if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
+  };
+  if (private_filled_ <= private_fills_.size())
+    for (unsigned n = 0; n < private_filled_; ++n)
+      drop(l1_[private_fills_[n] / kL1Entries][private_fills_[n] % kL1Entries]);
+  else
+    for (auto& table : l1_)
+      for (TlbEntry& t : table) drop(t);
+  private_filled_ = 0;
   for (auto& table : fetch_)
     for (FetchEntry& f : table)
       if (f.is_private) f.va = kNoPage;
+}
+
+/// The first level has a page at `va` that goes with the address space.
+void Vcpu::note_private(unsigned table, u64 va) {
+  private_pages_ = true;
+  if (private_filled_ < private_fills_.size())
+    private_fills_[private_filled_] = static_cast<u16>(table * kL1Entries + l1_index(va));
+  if (private_filled_ <= private_fills_.size()) ++private_filled_;
 }
 
 void Vcpu::drop_l1(const TlbInvalidation& what) {
@@ -205,7 +221,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
     e = {.addend = addend,
          .pa_page =
              at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift};
-  private_pages_ |= at.is_private;
+  if (at.is_private && !same) note_private(index, va);
   note_piece(va, at.log2_size);
   if (a.kind == AccessKind::Read)
     e.read = page;
@@ -227,6 +243,7 @@ u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
   if (r.key != (page | index) || r.age != l1_age_ || (write ? r.entry.write : r.entry.read) != page)
     return 0;
   l1_[index][l1_index(va)] = r.entry;
+  if ((r.entry.pa_page & kPrivate) != 0) note_private(index, va);
   return r.entry.addend;
 }
 

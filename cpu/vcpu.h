@@ -443,7 +443,7 @@ class Vcpu final : public hw::IrqSink {
   /// Always pending with a translator: every branch that is taken goes to go().
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
-  static constexpr unsigned kL1Entries = 256, kRecentEntries = 16384;
+  static constexpr unsigned kL1Entries = 1024, kRecentEntries = 16384;
   static constexpr unsigned kFetchEntries = 256;
   static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
@@ -460,7 +460,7 @@ class Vcpu final : public hw::IrqSink {
     u64 pa_page = 0;                      ///< physical page, kWatchedWrite, kPrivate and size
   };
   /// Where the first level has a page: arrays at distances that are powers of two do not displace each other.
-  static constexpr unsigned l1_index(u64 va) { return (va >> 12 ^ va >> 20) & (kL1Entries - 1); }
+  static constexpr unsigned l1_index(u64 va) { return (va >> 12 ^ va >> 22) & (kL1Entries - 1); }
   /// A first-level entry that was made lately, to be put there again when another took its place. It counts while
   /// nothing of the first level was dropped since.
   struct RecentEntry {
@@ -535,6 +535,7 @@ class Vcpu final : public hw::IrqSink {
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void note_piece(u64 va, unsigned log2_size);
   void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
+  void note_private(unsigned table, u64 va);
   RecentEntry& recent(u64 key);
   /// Puts an entry that was displaced into the first level again: its addend, or 0 when there is none.
   u64 refill_l1(u64 va, bool write, MemOp op);
@@ -616,6 +617,9 @@ class Vcpu final : public hw::IrqSink {
   std::bitset<4096> pieces_;
   bool space_changed_ = false;   ///< jit_ is to hear of it when EL0 runs next
   bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
+  /// Entries of l1_ that got such pages, by number; when there were more, all of l1_ is looked through.
+  std::array<u16, 512> private_fills_{};
+  unsigned private_filled_ = 0;
   u64 alignment_mask_ = 0;       ///< all ones when SCTLR_EL1.A
   u64 sp_alignment_mask_ = 0;    ///< 15 when SP alignment is checked at this EL
   bool fp_enabled_ = true;

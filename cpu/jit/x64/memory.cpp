@@ -49,12 +49,12 @@ void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unpriv
     first = eax;
   }
   if (shared_.host.bmi2) {
-    x_.rorx(ecx, first, 20 - kEntryShift);
+    x_.rorx(ecx, first, 22 - kEntryShift);
     x_.rorx(eax, first, 12 - kEntryShift);
   } else {
     x_.mov(ecx, first);
     if (first.getIdx() != eax.getIdx()) x_.mov(eax, first);
-    x_.shr(ecx, 20 - kEntryShift);
+    x_.shr(ecx, 22 - kEntryShift);
     x_.shr(eax, 12 - kEntryShift);
   }
   x_.xor_(eax, ecx);

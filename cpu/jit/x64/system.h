@@ -1,5 +1,5 @@
 // System instructions that have code in line, though their meanings are functions on Vcpu: the interrupt masks, DC ZVA.
-// (What is no more than a load or store of a member of CpuState is in region.cpp and emitter.cpp.)
+// (What is no more than a load or store of a member of CpuState is in system_insns.cpp and emitter.cpp.)
 #pragma once
 
 #include <optional>

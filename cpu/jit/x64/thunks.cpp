@@ -87,7 +87,7 @@ void index_of(Xbyak::CodeGenerator& x, const Xbyak::Reg32& to, const Xbyak::Reg3
   constexpr unsigned kEntryShift = 5;
   static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
   x.mov(to, r);
-  x.shr(to, 8);
+  x.shr(to, 10);
   x.xor_(to, r);
   x.shr(to, 12 - kEntryShift);
   x.and_(to, (Native::kTlbEntries - 1) << kEntryShift);

@@ -237,6 +237,7 @@ constexpr u64 kRounds = 20'000;
 
 /// Runs a loop that both vCPUs leave after kRounds rounds (X3) on one location (X1).
 void run_on_both(M& m, std::initializer_list<u32> code) {
+  m.connect();
   m.place(code);
   for (unsigned i = 0; i < 2; ++i) {
     m.vcpu(i).s.x[1] = M::kData;
@@ -270,7 +271,6 @@ TEST_F(LdstAtomic, TwoVcpusCountWithAtomics) {
 
 // With plain stores into the same granule, at which the other's store exclusive fails.
 TEST_F(LdstAtomic, TwoVcpusWatchEachOthersWrites) {
-  m.connect();
   for (unsigned i = 0; i < 2; ++i) m.vcpu(i).s.x[4] = 1;
   run_on_both(m, {0xc85f7c20,    // ldxr x0, [x1]
                   0x91000400,    // add x0, x0, #1

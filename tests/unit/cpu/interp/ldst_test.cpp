@@ -190,7 +190,9 @@ TEST_F(Ldst, NeighboursInBranches) {
                       })
                     .fine());
     EXPECT_EQ(s.x[2], taken != 0 ? 8u : 16u);
-    if (taken == 0) EXPECT_EQ(s.x[3], 24u);
+    if (taken == 0) {
+      EXPECT_EQ(s.x[3], 24u);
+    }
     EXPECT_EQ(s.x[4], 16u);
   }
 }

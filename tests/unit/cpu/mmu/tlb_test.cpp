@@ -113,14 +113,15 @@ TEST_F(Tlb2Test, FirstWriteToACleanPageWalks) {
 }
 
 TEST_F(Tlb2Test, HoldsItsReach) {
-  for (u64 n = 0; n < 4096; ++n) put(n << 14, 1, entry(n << 14, 14));
-  EXPECT_EQ(tlb.size(), 4096u) << "consecutive pages fill it";
-  for (u64 n = 0; n < 4096; ++n) ASSERT_NE(get(n << 14, 1), nullptr) << n;
-  for (u64 n = 0; n < 256; ++n) put(~low_mask(48) | n << 25, 1, entry(n << 25, 25));
-  EXPECT_EQ(tlb.size(), 4096u + 256u) << "blocks do not displace pages";
-  for (u64 n = 4096; n < 5000; ++n) put(n << 14, 1, entry(n << 14, 14));
-  EXPECT_EQ(tlb.size(), 4096u + 256u);
-  for (u64 n = 4096; n < 5000; ++n) ASSERT_NE(get(n << 14, 1), nullptr) << n;
+  constexpr u64 kPages = 16384, kBlocks = 256, kMore = kPages + 900;
+  for (u64 n = 0; n < kPages; ++n) put(n << 14, 1, entry(n << 14, 14));
+  EXPECT_EQ(tlb.size(), kPages) << "consecutive pages fill it";
+  for (u64 n = 0; n < kPages; ++n) ASSERT_NE(get(n << 14, 1), nullptr) << n;
+  for (u64 n = 0; n < kBlocks; ++n) put(~low_mask(48) | n << 25, 1, entry(n << 25, 25));
+  EXPECT_EQ(tlb.size(), kPages + kBlocks) << "blocks do not displace pages";
+  for (u64 n = kPages; n < kMore; ++n) put(n << 14, 1, entry(n << 14, 14));
+  EXPECT_EQ(tlb.size(), kPages + kBlocks);
+  for (u64 n = kPages; n < kMore; ++n) ASSERT_NE(get(n << 14, 1), nullptr) << n;
 }
 
 TEST_F(Tlb2Test, InvalidateByAddress) {

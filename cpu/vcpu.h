@@ -583,7 +583,7 @@ class Vcpu final : public hw::IrqSink {
   const TlbEntry* l1_base_ = nullptr;
   const TlbEntry* unprivileged_base_ = nullptr;
   pauth::PacLayout pac_layout_;
-  u8 fp_state_ = 0;      ///< StateKey::fp_state(), since translated code was entered
+  u8 fp_state_ = 0;  ///< StateKey::fp_state(), since translated code was entered
   /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
   std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
@@ -615,8 +615,8 @@ class Vcpu final : public hw::IrqSink {
   std::array<u8, 2> code_log2_size_{12, 12};
   /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
   std::bitset<4096> pieces_;
-  bool space_changed_ = false;   ///< jit_ is to hear of it when EL0 runs next
-  bool private_pages_ = false;   ///< l1_ or fetch_ have pages of this address space
+  bool space_changed_ = false;  ///< jit_ is to hear of it when EL0 runs next
+  bool private_pages_ = false;  ///< l1_ or fetch_ have pages of this address space
   /// Entries of l1_ that got such pages, by number; when there were more, all of l1_ is looked through.
   std::array<u16, 512> private_fills_{};
   unsigned private_filled_ = 0;

@@ -102,8 +102,7 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
   }
   if (groups_.size() == kMaxGroups) return;
   open = static_cast<s16>(groups_.size());
-  groups_.push_back({.symbol = base.number,
-                     .low = low,
+  groups_.push_back({.low = low,
                      .high = high,
                      .first = insn,
                      .last = insn,

@@ -17,7 +17,6 @@ struct PagePointerSpace {
   };
   using Symbols = std::array<Symbol, 32>;
   struct Group {
-    u16 symbol = 0;
     s32 low = 0, high = 0;  ///< from the symbol's value
     u16 first = 0, last = 0, members = 0;
     u16 block = 0;  ///< of the first

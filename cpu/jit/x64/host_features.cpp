@@ -2,13 +2,7 @@
 
 #include <string_view>
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#define XBYAK_NO_EXCEPTION
-#include <xbyak/xbyak_util.h>
-#pragma GCC diagnostic pop
+#include "cpu/jit/x64/assembler.h"
 
 namespace quince::cpu::jit {
 

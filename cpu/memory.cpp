@@ -97,7 +97,7 @@ void Vcpu::forget_page_pointers() {
 }
 
 void Vcpu::flush_l1() {
-  ++l1_age_;
+  recent_.forget();
   forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
@@ -119,7 +119,8 @@ void Vcpu::address_space_changed() {
 void Vcpu::drop_private() {
   if (!private_pages_) return;
   private_pages_ = false;
-  ++l1_age_;
+  recent_.forget(0);
+  if (std::exchange(private_upper_, false)) recent_.forget(1);
   forget_page_pointers();
   const auto drop = [](TlbEntry& t) {
     if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
@@ -139,6 +140,7 @@ void Vcpu::drop_private() {
 /// The first level has a page at `va` that goes with the address space.
 void Vcpu::note_private(unsigned table, u64 va) {
   private_pages_ = true;
+  private_upper_ |= RecentPages::half(va) == 1;
   if (private_filled_ < private_fills_.size())
     private_fills_[private_filled_] = static_cast<u16>(table * kL1Entries + l1_index(va));
   if (private_filled_ <= private_fills_.size()) ++private_filled_;
@@ -153,7 +155,6 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   }
   if (what.kind == TlbInvalidation::Kind::None) return;
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
-  ++l1_age_;
   forget_page_pointers();
   const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
   const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
@@ -165,12 +166,14 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
         TlbEntry& t = table[l1_index(va)];
         if (plain(page_of(t)) == va) t.read = t.write = kNoPage;
       }
+      recent_.forget_page(va);
       for (auto& table : fetch_) {
         FetchEntry& f = table[(va >> 12) & (kFetchEntries - 1)];
         if (f.va == va) f.va = kNoPage;
       }
     }
   } else {
+    recent_.forget();
     // Pieces of a block go together, since the invalidation is of the block's descriptor.
     const auto covered = [&](u64 va, unsigned log2_size) {
       return what.covers(VirtAddr(plain(va) >> log2_size << log2_size), log2_size, false, 0);
@@ -189,7 +192,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
 }
 
 void Vcpu::drop_l1(PhysAddr page) {
-  ++l1_age_;
+  recent_.forget();
   forget_page_pointers();
   for (auto& table : l1_)
     for (TlbEntry& t : table)
@@ -209,7 +212,7 @@ void Vcpu::note_piece(u64 va, unsigned log2_size) {
   for (std::size_t n = 0; n < blocks; ++n) pieces_.set(first + n);
 }
 
-void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
+void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::Section& section) {
   // Device memory checks alignment on every access, watchpoints look at every address.
   if (at.host == nullptr || !at.normal || watchpoints_) return;
   const unsigned index = a.el0 ? 0 : a.pan ? 2 : 1;
@@ -229,22 +232,23 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a) {
     e.pa_page |= kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
-  recent(page | index) = {.key = page | index, .age = l1_age_, .entry = e};
-}
-
-Vcpu::RecentEntry& Vcpu::recent(u64 key) {
-  return recent_[(key >> 12 ^ key >> 24 ^ key << 10) & (kRecentEntries - 1)];
+  recent_.keep(index, va, e);
+  // A block is one piece of the host's memory where the section does not end within it.
+  const u64 block = at.pa.raw() & ~RecentPages::kBlock;
+  if (at.log2_size >= RecentPages::kBlockShift && a.kind == AccessKind::Read &&
+      block >= section.base.raw() &&
+      block + RecentPages::kBlock - section.base.raw() < section.size)
+    recent_.keep_block(index, va, addend);
 }
 
 u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
+  recent_.hits_left = RecentPages::kHits;
   const unsigned index = op.unprivileged ? unprivileged_index_ : mmu_index_;
-  const u64 page = va & ~kPageMask;
-  const RecentEntry& r = recent(page | index);
-  if (r.key != (page | index) || r.age != l1_age_ || (write ? r.entry.write : r.entry.read) != page)
-    return 0;
-  l1_[index][l1_index(va)] = r.entry;
-  if ((r.entry.pa_page & kPrivate) != 0) note_private(index, va);
-  return r.entry.addend;
+  TlbEntry e;
+  if (!recent_.find(index, va, write, e)) return 0;
+  l1_[index][l1_index(va)] = e;
+  if ((e.pa_page & kPrivate) != 0) note_private(index, va);
+  return e.addend;
 }
 
 bool Vcpu::check_alignment(u64 va, unsigned size, AccessKind kind, MemOp op) {
@@ -291,7 +295,7 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
     sec->ram->mark_dirty(off, size);
     out.watched = sec->ram->watched(off);
   }
-  fill_l1(va, out, a);
+  fill_l1(va, out, a, *sec);
   return true;
 }
 

@@ -147,6 +147,7 @@ void Vcpu::el_changed() {
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
   l1_base_ = blind_ ? empty_l1_.data() : l1_[mmu_index_].data();
   unprivileged_base_ = blind_ ? empty_l1_.data() : l1_[unprivileged_index_].data();
+  recent_base_ = &recent_.tables[mmu_index_];
   sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
   const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);
   fp_enabled_ = fpen == 3 || (fpen == 1 && !el0);
@@ -156,6 +157,7 @@ void Vcpu::el_changed() {
 
 void Vcpu::set_blind(bool blind) {
   blind_ = blind;
+  recent_.hide(blind);
   forget_page_pointers();
   el_changed();
 }

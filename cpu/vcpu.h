@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "cpu/features.h"
+#include "cpu/first_level.h"
 #include "cpu/host_atomic.h"
 #include "cpu/interp/code_page.h"
 #include "cpu/mmu/tlb.h"
@@ -443,9 +444,8 @@ class Vcpu final : public hw::IrqSink {
   /// Always pending with a translator: every branch that is taken goes to go().
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
-  static constexpr unsigned kL1Entries = 1024, kRecentEntries = 16384;
+  static constexpr unsigned kL1Entries = 1024;
   static constexpr unsigned kFetchEntries = 256;
-  static constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
   static constexpr std::size_t kMaxCodePages = 8192;
   /// In TlbEntry::pa_page: writes are allowed, but the page is watched for exclusives.
   static constexpr u64 kWatchedWrite = 1;
@@ -454,20 +454,7 @@ class Vcpu final : public hw::IrqSink {
   /// Likewise: log2 of the bytes of the page or block that the page is in.
   static constexpr unsigned kSizeShift = 2;
 
-  struct TlbEntry {
-    u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
-    u64 addend = 0;                       ///< host address minus virtual address
-    u64 pa_page = 0;                      ///< physical page, kWatchedWrite, kPrivate and size
-  };
-  /// Where the first level has a page: arrays at distances that are powers of two do not displace each other.
-  static constexpr unsigned l1_index(u64 va) { return (va >> 12 ^ va >> 22) & (kL1Entries - 1); }
-  /// A first-level entry that was made lately, to be put there again when another took its place. It counts while
-  /// nothing of the first level was dropped since.
-  struct RecentEntry {
-    u64 key = kNoPage;  ///< page address, and the table of l1_
-    u64 age = 0;        ///< l1_age_ then
-    TlbEntry entry;
-  };
+  static constexpr unsigned l1_index(u64 va) { return (va >> 12) & (kL1Entries - 1); }
   struct FetchEntry {
     u64 va = kNoPage;
     CodePage* page = nullptr;
@@ -534,9 +521,8 @@ class Vcpu final : public hw::IrqSink {
   static bool is_private(const Translation& t, u64 va);
   const Translation* lookup_or_walk(u64 va, const Stage1Access& access, Fault& fault);
   void note_piece(u64 va, unsigned log2_size);
-  void fill_l1(u64 va, const Physical& at, const Stage1Access& a);
+  void fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::Section& section);
   void note_private(unsigned table, u64 va);
-  RecentEntry& recent(u64 key);
   /// Puts an entry that was displaced into the first level again: its addend, or 0 when there is none.
   u64 refill_l1(u64 va, bool write, MemOp op);
   void forget_page_pointers();
@@ -582,6 +568,8 @@ class Vcpu final : public hw::IrqSink {
   // Of l1_, or empty_l1_: what plain accesses look at, and LDTR and STTR.
   const TlbEntry* l1_base_ = nullptr;
   const TlbEntry* unprivileged_base_ = nullptr;
+  /// Of recent_: what translated code looks at behind l1_base_.
+  const RecentPages::Table* recent_base_ = nullptr;
   pauth::PacLayout pac_layout_;
   u8 fp_state_ = 0;  ///< StateKey::fp_state(), since translated code was entered
   /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
@@ -617,6 +605,7 @@ class Vcpu final : public hw::IrqSink {
   std::bitset<4096> pieces_;
   bool space_changed_ = false;  ///< jit_ is to hear of it when EL0 runs next
   bool private_pages_ = false;  ///< l1_ or fetch_ have pages of this address space
+  bool private_upper_ = false;  ///< l1_ in the upper half, too
   /// Entries of l1_ that got such pages, by number; when there were more, all of l1_ is looked through.
   std::array<u16, 512> private_fills_{};
   unsigned private_filled_ = 0;
@@ -639,8 +628,7 @@ class Vcpu final : public hw::IrqSink {
 
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
   const std::array<TlbEntry, kL1Entries> empty_l1_{};
-  std::array<RecentEntry, kRecentEntries> recent_{};
-  u64 l1_age_ = 0;
+  RecentPages recent_;
   std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
   Tlb2 tlb_;
   std::unordered_map<u64, std::unique_ptr<CodePage>> code_;

@@ -69,7 +69,11 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .fp_state = from(&c.fp_state_),
           .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])},
           .all_mask = from(&c.poll_mask_),
-          .far = from(&c.far_jumps_)};
+          .far = from(&c.far_jumps_),
+          .recent_base = from(&c.recent_base_),
+          .recent_el0 = from(&c.recent_.tables[0]),
+          .recent_stamps = from(&c.recent_.shown),
+          .recent_hits_left = from(&c.recent_.hits_left)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

@@ -13,17 +13,18 @@ struct Native {
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
+    int recent_base, recent_el0, recent_stamps, recent_hits_left;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
-  static constexpr int kTlbRead = offsetof(Vcpu::TlbEntry, read);
-  static constexpr int kTlbWrite = offsetof(Vcpu::TlbEntry, write);
-  static constexpr int kTlbAddend = offsetof(Vcpu::TlbEntry, addend);
+  static constexpr int kTlbRead = offsetof(TlbEntry, read);
+  static constexpr int kTlbWrite = offsetof(TlbEntry, write);
+  static constexpr int kTlbAddend = offsetof(TlbEntry, addend);
   static constexpr unsigned kPagePointers = Vcpu::kPagePointers;
   static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
   static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
-  static constexpr u64 kNoPage = Vcpu::kNoPage;
+  static constexpr u64 kNoPage = cpu::kNoPage;
   /// What may be pending: kinds of interrupts, what is looked for whatever their masks are, and besides by the
   /// interpreter.
   static constexpr u32 kIrq = Vcpu::kIrq, kFiq = Vcpu::kFiq;
@@ -31,7 +32,7 @@ struct Native {
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
   static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }
-  static constexpr unsigned kTlbEntryBytes = sizeof(Vcpu::TlbEntry), kTlbEntries = Vcpu::kL1Entries;
+  static constexpr unsigned kTlbEntryBytes = sizeof(TlbEntry), kTlbEntries = Vcpu::kL1Entries;
 };
 
 }  // namespace quince::cpu::jit

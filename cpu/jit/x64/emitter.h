@@ -233,7 +233,7 @@ class Emitter {
   void restore_btype();
   static Mem btype_state();
   void emit_missed(Stub& s);
-  void look_alone(Stub& s);
+  void look_again(Stub& s);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);

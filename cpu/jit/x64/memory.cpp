@@ -48,16 +48,12 @@ void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unpriv
     x_.lea(eax, ptr[reg + low]);
     first = eax;
   }
-  if (shared_.host.bmi2) {
-    x_.rorx(ecx, first, 22 - kEntryShift);
+  if (shared_.host.bmi2 && first.getIdx() != eax.getIdx()) {
     x_.rorx(eax, first, 12 - kEntryShift);
   } else {
-    x_.mov(ecx, first);
     if (first.getIdx() != eax.getIdx()) x_.mov(eax, first);
-    x_.shr(ecx, 22 - kEntryShift);
     x_.shr(eax, 12 - kEntryShift);
   }
-  x_.xor_(eax, ecx);
   x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
   if (high == 1)
     x_.mov(rcx, reg);

@@ -41,11 +41,16 @@ struct Shared {
   Native::Distances at;
   HostFeatures host;
   const u8* leave = nullptr;  ///< to the dispatcher; RAX: an ExitRecord or null
-  /// RDX: address, RCX: Site; ZF: the first-level TLB has it, and RCX is what to add to it. Others than RAX stay.
-  const u8 *find_read = nullptr, *find_write = nullptr;
-  /// First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then for the access
-  /// alone as those two.
-  const u8 *find_kept_read = nullptr, *find_kept_write = nullptr;
+  /// RDX: address, ECX: bytes less one; ZF: the page is known, and RCX is what to add to the address. Others than RAX stay.
+  struct Find {
+    const u8* first = nullptr;         ///< looks into the first-level TLB, and then
+    const u8* recent = nullptr;        ///< into RecentPages
+    const u8* unprivileged = nullptr;  ///< likewise, for LDTR and STTR
+    /// RCX: a Site. First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then
+    /// for the access alone.
+    const u8* kept = nullptr;
+  };
+  std::array<Find, 2> find;  ///< to be read, and to be written
   /// RAX: a target that the jump cache of an exception level has not, by PSTATE.BTYPE.
   std::array<std::array<const u8*, 4>, 2> jump_far{};
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address

@@ -16,28 +16,30 @@ void Emitter::restore_rdx(const Stub& s) {
   if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
 }
 
-/// An access whose page pointer says nothing: it may be in the TLB alone.
-void Emitter::look_alone(Stub& s) {
-  const bool write = s.kind == Stub::Kind::Store;
+/// What no look in line has found, routines may find: they know more pages.
+void Emitter::look_again(Stub& s) {
+  const Shared::Find& find = shared_.find[s.kind == Stub::Kind::Store];
   if (s.leads && (!s.kept || s.maybe_unaligned)) {
     x_.mov(page_pointer(s.slot, Native::kPointerPage), Native::kNoPage);
     x_.mov(page_pointer(s.slot, Native::kPointerAddend), 0);
   }
   if (s.maybe_unaligned) return;
   address_to_rdx(s);
-  load_constant(rcx, s.site);
-  if (s.kept)
-    x_.call(write ? shared_.find_kept_write : shared_.find_kept_read);
-  else
-    x_.call(write ? shared_.find_write : shared_.find_read);
+  if (s.kept) {
+    load_constant(rcx, s.site);
+    x_.call(find.kept);
+  } else {
+    x_.mov(ecx, (s.site->elements << s.site->log2) - 1);
+    x_.call(s.slot >= 0 ? find.first : s.site->unprivileged ? find.unprivileged : find.recent);
+  }
   restore_rdx(s);
-  x_.jz(write ? s.found : s.back, x_.T_NEAR);
+  x_.jz(s.kind == Stub::Kind::Store ? s.found : s.back, x_.T_NEAR);
 }
 
 /// An access that the TLB does not let through, with an exception at its end.
 void Emitter::emit_missed(Stub& s) {
   taken_ = 4;
-  if (s.slot >= 0) look_alone(s);
+  look_again(s);
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
   call_spill_vectors();

@@ -55,6 +55,7 @@ void Telling::name_state(const Native::Distances& at) {
     }
   name(at.all_mask, 4, "all_mask");
   name(at.far, 8, "far_jumps");
+  name(at.recent_base, 8, "recent_base");
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
   name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
   for (int level = 0; level < 2; ++level)
@@ -66,10 +67,14 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
   names_.routines = {{thunks.enter, "enter"},
                      {shared.leave, "leave"},
                      {thunks.unknown, "unknown"},
-                     {shared.find_read, "find_read"},
-                     {shared.find_write, "find_write"},
-                     {shared.find_kept_read, "find_kept_read"},
-                     {shared.find_kept_write, "find_kept_write"},
+                     {shared.find[0].first, "find_read"},
+                     {shared.find[1].first, "find_write"},
+                     {shared.find[0].recent, "find_recent_read"},
+                     {shared.find[1].recent, "find_recent_write"},
+                     {shared.find[0].unprivileged, "find_unprivileged_read"},
+                     {shared.find[1].unprivileged, "find_unprivileged_write"},
+                     {shared.find[0].kept, "find_kept_read"},
+                     {shared.find[1].kept, "find_kept_write"},
                      {shared.load_missed, "load_missed"},
                      {shared.store_missed, "store_missed"},
                      {shared.small_call, "small_call"},

@@ -82,69 +82,6 @@ const u8* plain_call(Xbyak::CodeGenerator& x, const Shared& s, const void* targe
   return at;
 }
 
-/// ECX: the place in the first-level TLB of the address in `r`, which it may be itself. Vcpu::l1_index().
-void index_of(Xbyak::CodeGenerator& x, const Xbyak::Reg32& to, const Xbyak::Reg32& r) {
-  constexpr unsigned kEntryShift = 5;
-  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
-  x.mov(to, r);
-  x.shr(to, 10);
-  x.xor_(to, r);
-  x.shr(to, 12 - kEntryShift);
-  x.and_(to, (Native::kTlbEntries - 1) << kEntryShift);
-}
-
-/// Looks into the first-level TLB as Emitter::probe() does, for one access: Shared::find_read.
-const u8* find_entry(Xbyak::CodeGenerator& x, int tag) {
-  const u8* const at = x.getCurr();
-  x.movzx(eax, byte[rcx + static_cast<int>(offsetof(Site, elements))]);
-  x.movzx(ecx, byte[rcx + static_cast<int>(offsetof(Site, log2))]);
-  x.shl(eax, cl);
-  x.lea(rcx, ptr[rdx + rax - 1]);
-  x.and_(rcx, -4096);
-  index_of(x, eax, edx);
-  Xbyak::Label out;
-  x.cmp(rcx, ptr[r14 + rax + tag]);
-  x.jne(out);
-  x.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
-  x.L(out);
-  x.ret();
-  return at;
-}
-
-/// Shared::find_kept.
-const u8* find_kept(Xbyak::CodeGenerator& x, int tag) {
-  const u8* const at = x.getCurr();
-  const auto site = [](std::size_t member) { return rcx + static_cast<int>(member); };
-  Xbyak::Label alone;
-  x.push(rsi);
-  x.push(rcx);
-  x.movsx(rax, word[site(offsetof(Site, high))]);
-  x.lea(rax, ptr[rdx + rax - 1]);
-  x.and_(rax, -4096);
-  x.movsx(rsi, word[site(offsetof(Site, low))]);
-  x.add(rsi, rdx);
-  index_of(x, ecx, esi);
-  x.cmp(rax, ptr[r14 + rcx + Native::kTlbWrite]);
-  x.jne(alone);
-  x.mov(rsi, ptr[r14 + rcx + Native::kTlbAddend]);
-  x.pop(rcx);
-  x.movsxd(rcx, dword[site(offsetof(Site, pointer))]);
-  x.mov(ptr[r15 + rcx + Native::kPointerPage], rax);
-  x.mov(ptr[r15 + rcx + Native::kPointerAddend], rsi);
-  x.mov(rcx, rsi);
-  x.pop(rsi);
-  x.cmp(eax, eax);
-  x.ret();
-  x.L(alone);
-  x.pop(rcx);
-  x.pop(rsi);
-  x.movsxd(rax, dword[site(offsetof(Site, pointer))]);
-  x.mov(qword[r15 + rax + Native::kPointerPage], Native::kNoPage);
-  x.mov(qword[r15 + rax + Native::kPointerAddend], 0);
-  find_entry(x, tag);
-  return at;
-}
-
 /// RAX: where to go, which the jump cache has not. It gets the entry of FarJumps, if there is one.
 const u8* jump_far(Xbyak::CodeGenerator& x, const Shared& s, unsigned level, unsigned btype) {
   const u8* const at = x.getCurr();
@@ -237,10 +174,7 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   const auto keeping = [&](bool addend) {
     return [&x, &shared, addend](const void* f) { return keeping_call(x, shared, f, addend); };
   };
-  shared.find_read = find_entry(x, Native::kTlbRead);
-  shared.find_write = find_entry(x, Native::kTlbWrite);
-  shared.find_kept_read = find_kept(x, Native::kTlbRead);
-  shared.find_kept_write = find_kept(x, Native::kTlbWrite);
+  find_routines(x, shared);
   shared.load_missed = call(targets.load_missed, keeping(true));
   shared.store_missed = call(targets.store_missed, keeping(false));
   shared.small_call = call(targets.small_call, keeping(false));

@@ -27,4 +27,7 @@ struct Thunks {
 /// Writes the routine of Shared::pac for key IA (0) or IB (1) (pauth.cpp).
 const u8* pauth_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned key, bool authenticates);
 
+/// Writes Shared::find and Shared::find_kept (find_page.cpp).
+void find_routines(Xbyak::CodeGenerator& x, Shared& s);
+
 }  // namespace quince::cpu::jit

@@ -72,9 +72,9 @@ class TlbBench final : public Siblings {
   }
   /// Where root `n` (0, 1: lower half; 2, 3: upper) has the level 2 entry of `va`.
   static u64 level2_at(unsigned n, u64 va) { return kTlbRoots + n * 0x1000 + 8 * (va >> 21 & 511); }
-  /// The level 3 table of root `n` and 2 MiB slot 1 or 2, and the entry of `va` in it.
+  /// The level 3 table of root `n` and 2 MiB slot 1, or 2 or 3, and the entry of `va` in it.
   static u64 level3_table(unsigned n, u64 va) {
-    return kTlbTables + (2 * n + ((va >> 21 & 511) - 1)) * 0x1000;
+    return kTlbTables + (2 * n + (va >> 22 & 1)) * 0x1000;
   }
   static u64 level3_at(unsigned n, u64 va) { return level3_table(n, va) + 8 * (va >> 12 & 511); }
 

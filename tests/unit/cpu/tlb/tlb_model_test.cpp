@@ -16,6 +16,9 @@ namespace quince::cpu::test {
 namespace {
 
 constexpr u64 kTableDescriptor = 3, kAF = 1 << 10;
+/// LDR X0, [X1]; LDTR X0, [X1]; STR X2, [X1]; STTR X2, [X1].
+constexpr u32 kLdr = 0xf940'0020, kLdtr = 0xf840'0820, kStr = 0xf900'0022, kSttr = 0xf800'0822;
+constexpr u64 kTlbCode = 0x2000;
 
 /// The tables as the model's walker reads them.
 class RamTables final : public PhysMemory {
@@ -68,8 +71,12 @@ class Software {
  public:
   Software(unsigned cpus, u64 seed) : b_(cpus), random_(seed), models_(cpus) {
     for (const u64 half : {u64{0}, kUpper})
-      for (const u64 slot : {1, 2})
+      for (const u64 slot : {1, 3})  // they displace each other in the first level
         for (const u64 page : {0, 1, 5}) vas_.push_back(half + (slot << 21) + (page << 12));
+    for (const u32 insn : {kLdr, kLdtr, kStr, kSttr}) {
+      store_le(b_.ram->data() + code_of(insn), insn);
+      store_le(b_.ram->data() + code_of(insn) + 4, u32{0x1400'0000});  // B .
+    }
     // ASIDs of 16 bits in half of the runs: otherwise 0x101 is 1.
     if (random_.once_in(2))
       for (const auto& c : b_.cpu) TlbBench::write(*c, "TCR_EL1", c->s.sys.tcr_el1 | u64{1} << 36);
@@ -272,15 +279,31 @@ class Software {
     good = good && c.s.sys.far_el1 == va;
     return {static_cast<u8>(esr & 63), (esr >> 6 & 1) != 0, 0};
   }
-  Outcome load(Vcpu& c, u64 va, bool& good) {
+  /// Where it is; B . follows.
+  static u64 code_of(u32 insn) { return kTlbCode + (insn >> 22 & 1) * 16 + (insn >> 24 & 1) * 32; }
+  /// One instruction of guests, `LDR X0, [X1]` or its like, at EL1. False: it took an exception.
+  bool run_access(Vcpu& c, u32 insn, u64 va, bool pan) {
+    const u64 at = code_of(insn);
+    TlbBench::go_to(c, 1, pan, at);
+    c.s.x[1] = va;
+    c.run(2);
+    return c.s.pc == at + 4;
+  }
+  /// `how`: by an instruction, or as its handler does it.
+  Outcome load(Vcpu& c, u64 va, const Stage1Access* how, bool& good) {
     u64 data = 0;
-    if (!c.load(va, data)) return fault_of(c, va, good);
+    const bool done =
+        how != nullptr ? run_access(c, how->el0 ? kLdtr : kLdr, va, how->pan) : c.load(va, data);
+    if (!done) return fault_of(c, va, good);
+    if (how != nullptr) data = c.s.x[0];
     return {0, false, data >> 5 & 0xffff};
   }
   /// Where a store went: no page but one may have changed.
-  Outcome store(Vcpu& c, u64 va, bool& good) {
-    const u64 nonce = random_();
-    if (!c.store(va + 8, nonce)) return fault_of(c, va + 8, good);
+  Outcome store(Vcpu& c, u64 va, const Stage1Access* how, bool& good) {
+    const u64 nonce = c.s.x[2] = random_();
+    const bool done = how != nullptr ? run_access(c, how->el0 ? kSttr : kStr, va + 8, how->pan)
+                                     : c.store(va + 8, nonce);
+    if (!done) return fault_of(c, va + 8, good);
     Outcome out{};
     for (u64 pa = 0; pa < kTlbRam; pa += 0x1000) {
       if (pa == kTlbData + 0x10000) pa = kTlbBlocks;
@@ -323,10 +346,11 @@ class Software {
     const bool translate = kind != AccessKind::Execute && random_.once_in(6);
     const Stage1Access a{.kind = kind, .el0 = el == 0, .pan = pan, .at_instruction = translate};
     TlbBench::go_to(c, translate ? 1 : el, pan, kind == AccessKind::Execute ? va : 0x1000);
+    const Stage1Access* const how = random_.once_in(2) ? &a : nullptr;
     bool good = true;
     const Outcome got = translate                   ? at(c, va, a, good)
-                        : kind == AccessKind::Read  ? load(c, va, good)
-                        : kind == AccessKind::Write ? store(c, va, good)
+                        : kind == AccessKind::Read  ? load(c, va, how, good)
+                        : kind == AccessKind::Write ? store(c, va, how, good)
                                                     : fetch(c, va, good);
     if (got.fsc != 0) ++faults;
     RamTables tables(b_);
@@ -356,7 +380,7 @@ class Software {
     const u64 va = any_va() & low_mask(30);
     TlbBench::write(c, "SCTLR_EL1", c.s.sys.sctlr_el1 & ~u64{1});
     bool good = true;
-    const Outcome got = load(c, va, good);
+    const Outcome got = load(c, va, nullptr, good);
     TlbBench::write(c, "SCTLR_EL1", c.s.sys.sctlr_el1 | 1);
     EXPECT_EQ(got, (Outcome{0, false, va >> 12})) << got.text();
     return good && got == Outcome{0, false, va >> 12};

@@ -15,16 +15,21 @@
 namespace quince::cpu {
 
 inline constexpr u64 kNoPage = 4;  ///< a tag that no address has, not even a misaligned PC
+/// Whether a tag of the first level is a page's address.
+constexpr bool is_page(u64 tag) { return (tag & 0xfff) == 0; }
 
 struct TlbEntry {
-  u64 read = kNoPage, write = kNoPage;  ///< page address, or kNoPage
+  u64 read = kNoPage, write = kNoPage;  ///< page address, or none: !is_page()
   u64 addend = 0;                       ///< host address minus virtual address
   u64 pa_page = 0;  ///< physical page, and flags: Vcpu::kWatchedWrite, kPrivate and size
 };
 
 /// Pages of the first level, to be put there again when others took their place, and blocks to be read.
+///
+/// Those of the lower half count for one address space: they are back when it is. It is settled which one that is
+/// when somebody has something to keep, because software goes through several on its way to the next.
 struct RecentPages {
-  static constexpr unsigned kEntries = 16384, kBlocks = 64;
+  static constexpr unsigned kEntries = 16384, kBlocks = 64, kSpaces = 64;
   static constexpr unsigned kBlockShift = 21;
   static constexpr u64 kPage = 0xfff, kBlock = (u64{1} << kBlockShift) - 1;
 
@@ -42,14 +47,24 @@ struct RecentPages {
     std::array<Block, kBlocks> blocks{};
   };
   std::array<Table, 3> tables{};
-  /// By bit 55 of an address: what tags have that still count. Odd.
-  std::array<u64, 2> stamps{1, 1};
-  /// What translated code takes for those: no tag has it while nothing is to be found.
-  std::array<u64, 2> shown{1, 1};
-  bool hidden = false;
-  /// Translated code finds so many pages here before it calls, for the first level to get one of them.
-  static constexpr s32 kHits = 32;
-  s32 hits_left = 0;
+  struct Space {
+    u64 ttbr0 = 0;
+    u64 asid = 0;
+    u64 stamp = 0;  ///< 0: none
+  };
+  std::array<Space, kSpaces> spaces{};
+  u64 last_stamp = 1;
+  /// By bit 55 of an address: what tags have that still count. Odd; kNoStamp, which no tag has, for a lower half
+  /// that is not settled.
+  std::array<u64, 2> stamps{kNoStamp, 1};
+  /// What translated code takes for those.
+  std::array<u64, 2> shown = stamps;
+  bool hidden = false;  ///< it is to find nothing
+  static constexpr u64 kNoStamp = 2;
+  /// So many more pages are found here before one goes back into the first level; and so many blocks, before the page of
+  /// one goes there, by a call.
+  static constexpr s32 kPagesFound = 8, kBlocksFound = 32;
+  s32 pages_left = 0, blocks_left = 0;
 
   static constexpr unsigned half(u64 va) { return static_cast<unsigned>(va >> 55 & 1); }
   static constexpr unsigned index(u64 va) { return (va >> 12 ^ va >> 26) & (kEntries - 1); }
@@ -68,34 +83,45 @@ struct RecentPages {
   bool find(unsigned table, u64 va, bool write, TlbEntry& out) {
     const Page& p = page(table, va);
     if ((write ? p.write : p.read) != tag(va)) return false;
-    const auto plain = [&](u64 t) { return t == tag(va) ? va & ~kPage : kNoPage; };
-    out = {plain(p.read), plain(p.write), p.addend, p.pa_page};
+    const u64 stamp = stamps[half(va)];  // which alone is no page
+    out = {p.read ^ stamp, p.write ^ stamp, p.addend, p.pa_page};
     return true;
   }
 
-  /// Nothing counts any more of the half that has that bit 55.
-  void forget(unsigned which) {
-    stamps[which] += 2;
-    if (stamps[which] > kPage) {
-      for (Table& t : tables) {
-        t.pages.fill({});
-        t.blocks.fill({});
-      }
-      stamps = {1, 1};
-    }
+  /// Before keep() and find(): the address space is this one.
+  void settle(u64 ttbr0, u64 asid) {
+    if (stamps[0] != kNoStamp) return;
+    Space& s = spaces[(ttbr0 >> 12 ^ asid) & (kSpaces - 1)];
+    if (s.stamp == 0 || s.ttbr0 != ttbr0 || s.asid != asid) s = {ttbr0, asid, fresh()};
+    stamps[0] = s.stamp;
     hide(hidden);
+  }
+  /// The address space is another one.
+  void leave_space() {
+    stamps[0] = kNoStamp;
+    hide(hidden);
+  }
+  /// Nothing counts any more of one ASID's lower half.
+  void forget_space(u64 asid) {
+    for (Space& s : spaces)
+      if (s.asid == asid) s = {};
+    leave_space();
+  }
+  void forget_upper() {
+    stamps[1] = fresh();
+    hide(hidden);
+  }
+  void forget() {
+    spaces = {};
+    leave_space();
+    forget_upper();
   }
   /// Translated code finds nothing, or what there is.
   void hide(bool on) {
-    constexpr u64 kNoTag = 2;
     hidden = on;
-    shown = on ? std::array{kNoTag, kNoTag} : stamps;
+    shown = on ? std::array{kNoStamp, kNoStamp} : stamps;
   }
-  void forget() {
-    forget(0);
-    forget(1);
-  }
-  /// Nothing counts any more of a page, with whatever tag in its address.
+  /// Nothing counts any more of a page, with whatever tag in its address, in any space.
   void forget_page(u64 va) {
     constexpr u64 kAddress = (u64{1} << 56) - 1;
     for (unsigned table = 0; table < tables.size(); ++table) {
@@ -106,6 +132,17 @@ struct RecentPages {
 
  private:
   Page& page(unsigned table, u64 va) { return tables[table].pages[index(va)]; }
+  /// A stamp that no tag has.
+  u64 fresh() {
+    if ((last_stamp += 2) <= kPage) return last_stamp;
+    for (Table& t : tables) {
+      t.pages.fill({});
+      t.blocks.fill({});
+    }
+    spaces = {};
+    stamps = {kNoStamp, 1};
+    return last_stamp = 3;
+  }
 };
 
 }  // namespace quince::cpu

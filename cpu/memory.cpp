@@ -110,6 +110,7 @@ void Vcpu::flush_l1() {
 }
 
 void Vcpu::address_space_changed() {
+  recent_.leave_space();
   drop_private();
   if (jit_ == nullptr) return;
   jit_->leave_space();
@@ -119,8 +120,7 @@ void Vcpu::address_space_changed() {
 void Vcpu::drop_private() {
   if (!private_pages_) return;
   private_pages_ = false;
-  recent_.forget(0);
-  if (std::exchange(private_upper_, false)) recent_.forget(1);
+  if (std::exchange(private_upper_, false)) recent_.forget_upper();
   forget_page_pointers();
   const auto drop = [](TlbEntry& t) {
     if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
@@ -150,6 +150,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (what.kind == TlbInvalidation::Kind::Asid) {
     const bool here = what.asid == current_asid();
     if (here) drop_private();
+    recent_.forget_space(what.asid);
     if (jit_ != nullptr) jit_->forget_space(what.asid, here);
     return;
   }
@@ -157,7 +158,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
   forget_page_pointers();
   const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
-  const auto page_of = [](const TlbEntry& t) { return t.read != kNoPage ? t.read : t.write; };
+  const auto page_of = [](const TlbEntry& t) { return is_page(t.read) ? t.read : t.write; };
   const u64 first = what.first.raw(), last = what.last.raw();
   constexpr u64 kFew = 16 * 4096;
   if (last - first < kFew && !pieces_[piece(first)] && !pieces_[piece(last)]) {
@@ -180,7 +181,7 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
     };
     for (auto& table : l1_)
       for (TlbEntry& t : table)
-        if (page_of(t) != kNoPage && covered(page_of(t), (t.pa_page >> kSizeShift) & 31))
+        if (is_page(page_of(t)) && covered(page_of(t), (t.pa_page >> kSizeShift) & 31))
           t.read = t.write = kNoPage;
     for (auto& table : fetch_)
       for (FetchEntry& f : table)
@@ -232,6 +233,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
     e.pa_page |= kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
+  recent_.settle(s.sys.ttbr0_el1, current_asid());
   recent_.keep(index, va, e);
   // A block is one piece of the host's memory where the section does not end within it.
   const u64 block = at.pa.raw() & ~RecentPages::kBlock;
@@ -242,7 +244,8 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
 }
 
 u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
-  recent_.hits_left = RecentPages::kHits;
+  recent_.blocks_left = RecentPages::kBlocksFound;
+  recent_.settle(s.sys.ttbr0_el1, current_asid());
   const unsigned index = op.unprivileged ? unprivileged_index_ : mmu_index_;
   TlbEntry e;
   if (!recent_.find(index, va, write, e)) return 0;

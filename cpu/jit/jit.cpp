@@ -70,10 +70,15 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .page_pointers = {from(&c.page_pointers_[0]), from(&c.page_pointers_[1])},
           .all_mask = from(&c.poll_mask_),
           .far = from(&c.far_jumps_),
+          .l1 = from(&c.l1_),
           .recent_base = from(&c.recent_base_),
           .recent_el0 = from(&c.recent_.tables[0]),
-          .recent_stamps = from(&c.recent_.shown),
-          .recent_hits_left = from(&c.recent_.hits_left)};
+          .stamps = from(&c.recent_.shown),
+          .pages_left = from(&c.recent_.pages_left),
+          .blocks_left = from(&c.recent_.blocks_left),
+          .private_pages = from(&c.private_pages_),
+          .private_fills = from(&c.private_fills_),
+          .private_filled = from(&c.private_filled_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

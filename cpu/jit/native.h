@@ -13,7 +13,8 @@ struct Native {
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
-    int recent_base, recent_el0, recent_stamps, recent_hits_left;
+    int l1, recent_base, recent_el0, stamps, pages_left, blocks_left;
+    int private_pages, private_fills, private_filled;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
@@ -24,6 +25,9 @@ struct Native {
   static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
   static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
+  static constexpr int kTlbPaPage = offsetof(TlbEntry, pa_page);
+  static constexpr u64 kPrivate = Vcpu::kPrivate;
+  static constexpr int kPrivateFills = std::tuple_size_v<decltype(Vcpu::private_fills_)>;
   static constexpr u64 kNoPage = cpu::kNoPage;
   /// What may be pending: kinds of interrupts, what is looked for whatever their masks are, and besides by the
   /// interpreter.

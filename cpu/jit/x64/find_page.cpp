@@ -19,54 +19,139 @@ void index_of(Xbyak::CodeGenerator& x, const Xbyak::Reg32& to, const Xbyak::Reg3
   x.and_(to, (Native::kTlbEntries - 1) << kEntryShift);
 }
 
-/// RCX: the page of the access's last byte, RDX: its address. Shared::Find::recent.
-void look_into_recent(Xbyak::CodeGenerator& x, const Shared& s, bool write, bool unprivileged) {
-  using Page = RecentPages::Page;
-  using Block = RecentPages::Block;
-  constexpr unsigned kPageShift = 5, kBlockBytesShift = 4;
-  static_assert(sizeof(Page) == 1u << kPageShift && sizeof(Block) == 1u << kBlockBytesShift);
-  constexpr int kBlocks = offsetof(RecentPages::Table, blocks);
-  const auto table = [&](int at) {
-    return unprivileged ? ptr[r15 + rax + (s.at.recent_el0 + at)] : ptr[rax + at];
-  };
-  const auto to_table = [&] {
-    if (!unprivileged) x.add(rax, ptr[r15 + s.at.recent_base]);
-  };
-  Xbyak::Label out;
-  x.sub(dword[r15 + s.at.recent_hits_left], 1);
-  x.js(out);
-  x.mov(rax, rdx);
-  x.shr(rax, 55);
-  x.and_(eax, 1);
-  x.or_(rcx, ptr[r15 + rax * 8 + s.at.recent_stamps]);
-  // RecentPages::index()
-  x.mov(rax, rdx);
-  x.shr(rax, 14);
-  x.xor_(eax, edx);
-  x.shr(eax, 12 - kPageShift);
-  x.and_(eax, (RecentPages::kEntries - 1) << kPageShift);
-  to_table();
-  const auto tag = write ? offsetof(Page, write) : offsetof(Page, read);
-  x.cmp(rcx, table(static_cast<int>(tag)));
-  if (write) {
-    x.jne(out);
-  } else {
-    Xbyak::Label found;
-    x.je(found);
-    x.and_(rcx, ~static_cast<int>(RecentPages::kBlock & ~RecentPages::kPage));
-    x.mov(eax, edx);
-    x.shr(eax, RecentPages::kBlockShift - kBlockBytesShift);
-    x.and_(eax, (RecentPages::kBlocks - 1) << kBlockBytesShift);
-    to_table();
-    x.cmp(rcx, table(kBlocks + static_cast<int>(offsetof(Block, read))));
-    x.jne(out);
-    x.mov(rcx, table(kBlocks + static_cast<int>(offsetof(Block, addend))));
-    x.ret();
-    x.L(found);
+using Page = RecentPages::Page;
+using Block = RecentPages::Block;
+
+/// What has the address in RDX, by the rest of RecentPages: RAX is where.
+class Recent {
+ public:
+  Recent(Xbyak::CodeGenerator& x, const Shared& s, bool write, bool unprivileged)
+      : x_(x), s_(s), write_(write), unprivileged_(unprivileged) {}
+  void write_code();
+
+ private:
+  Xbyak::Address at(std::size_t member) const {
+    const int distance = static_cast<int>(member);
+    return unprivileged_ ? ptr[r15 + rax + (s_.at.recent_el0 + distance)] : ptr[rax + distance];
   }
-  x.mov(rcx, table(offsetof(Page, addend)));
-  x.L(out);
-  x.ret();
+  /// RAX, a distance in the table, becomes what at() wants.
+  void to_table() {
+    if (!unprivileged_) x_.add(rax, ptr[r15 + s_.at.recent_base]);
+  }
+  void look_for_block(Xbyak::Label& out);
+  void put_back();
+  void note_private();
+
+  Xbyak::CodeGenerator& x_;
+  const Shared& s_;
+  const bool write_, unprivileged_;
+};
+
+/// RCX: the tag of a page, of which the block has a part.
+void Recent::look_for_block(Xbyak::Label& out) {
+  constexpr unsigned kShift = 4;
+  static_assert(sizeof(Block) == 1u << kShift);
+  constexpr int kBlocks = offsetof(RecentPages::Table, blocks);
+  x_.and_(rcx, ~static_cast<int>(RecentPages::kBlock & ~RecentPages::kPage));
+  x_.mov(eax, edx);
+  x_.shr(eax, RecentPages::kBlockShift - kShift);
+  x_.and_(eax, (RecentPages::kBlocks - 1) << kShift);
+  to_table();
+  x_.cmp(rcx, at(kBlocks + offsetof(Block, read)));
+  x_.jne(out);
+  x_.sub(dword[r15 + s_.at.blocks_left], 1);
+  x_.js(out);
+  x_.mov(rcx, at(kBlocks + offsetof(Block, addend)));
+  x_.cmp(eax, eax);
+  x_.ret();
+}
+
+/// RSI: from R15 to an entry of the first level that is of this address space only. Vcpu::note_private().
+void Recent::note_private() {
+  Xbyak::Label out, full;
+  const auto filled = dword[r15 + s_.at.private_filled];
+  x_.mov(byte[r15 + s_.at.private_pages], 1);
+  x_.mov(ecx, filled);
+  x_.cmp(ecx, Native::kPrivateFills);
+  x_.ja(out);
+  x_.je(full);
+  x_.sub(rsi, s_.at.l1);
+  x_.shr(rsi, 5);
+  x_.mov(word[r15 + rcx * 2 + s_.at.private_fills], si);
+  x_.L(full);
+  x_.add(filled, 1);
+  x_.L(out);
+}
+
+/// RCX: the tag of the page in RAX, which goes into the first level.
+void Recent::put_back() {
+  x_.mov(dword[r15 + s_.at.pages_left], RecentPages::kPagesFound - 1);
+  x_.push(rsi);
+  x_.push(rdi);
+  x_.mov(edi, ecx);
+  x_.and_(edi, static_cast<u32>(RecentPages::kPage));
+  index_of(x_, esi, edx);
+  if (unprivileged_) {
+    x_.add(rsi, s_.at.l1);
+  } else {
+    x_.add(rsi, r14);
+    x_.sub(rsi, r15);
+  }
+  x_.mov(rcx, at(offsetof(Page, read)));
+  x_.xor_(rcx, rdi);
+  x_.mov(ptr[r15 + rsi + Native::kTlbRead], rcx);
+  x_.mov(rcx, at(offsetof(Page, write)));
+  x_.xor_(rcx, rdi);
+  x_.mov(ptr[r15 + rsi + Native::kTlbWrite], rcx);
+  x_.mov(rdi, at(offsetof(Page, addend)));
+  x_.mov(ptr[r15 + rsi + Native::kTlbAddend], rdi);
+  x_.mov(rcx, at(offsetof(Page, pa_page)));
+  x_.mov(ptr[r15 + rsi + Native::kTlbPaPage], rcx);
+  Xbyak::Label everywhere;
+  x_.test(ecx, static_cast<u32>(Native::kPrivate));
+  x_.jz(everywhere);
+  note_private();
+  x_.L(everywhere);
+  x_.mov(rcx, rdi);
+  x_.pop(rdi);
+  x_.pop(rsi);
+  x_.cmp(eax, eax);
+  x_.ret();
+}
+
+/// RCX: the page of the access's last byte. Shared::Find::recent.
+void Recent::write_code() {
+  constexpr unsigned kShift = 5;
+  static_assert(sizeof(Page) == 1u << kShift);
+  Xbyak::Label out, often, missed;
+  x_.mov(rax, rdx);
+  x_.shr(rax, 55);
+  x_.and_(eax, 1);
+  x_.or_(rcx, ptr[r15 + rax * 8 + s_.at.stamps]);
+  // RecentPages::index()
+  x_.mov(rax, rdx);
+  x_.shr(rax, 14);
+  x_.xor_(eax, edx);
+  x_.shr(eax, 12 - kShift);
+  x_.and_(eax, (RecentPages::kEntries - 1) << kShift);
+  to_table();
+  x_.cmp(rcx, at(write_ ? offsetof(Page, write) : offsetof(Page, read)));
+  x_.jne(write_ ? out : missed, x_.T_NEAR);
+  x_.sub(dword[r15 + s_.at.pages_left], 1);
+  x_.js(often, x_.T_NEAR);
+  x_.mov(rcx, at(offsetof(Page, addend)));
+  x_.cmp(eax, eax);
+  x_.L(out);
+  x_.ret();
+  x_.L(often);
+  put_back();
+  if (write_) return;
+  x_.L(missed);
+  Xbyak::Label no_block;
+  look_for_block(no_block);
+  x_.L(no_block);
+  x_.or_(eax, 1);  // not ZF
+  x_.ret();
 }
 
 /// Looks into the first-level TLB as Emitter::probe() does, for one access. Shared::Find::first.
@@ -80,7 +165,7 @@ void look_into_first(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   x.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
   x.ret();
   x.L(missed);
-  look_into_recent(x, s, write, false);
+  Recent(x, s, write, false).write_code();
 }
 
 /// Shared::Find::kept.
@@ -130,7 +215,7 @@ void find_routines(Xbyak::CodeGenerator& x, Shared& s) {
       const u8* const at = x.getCurr();
       x.add(rcx, rdx);
       x.and_(rcx, kPageMask);
-      look_into_recent(x, s, write, unprivileged);
+      Recent(x, s, write, unprivileged).write_code();
       return at;
     };
     find.recent = recent(false);

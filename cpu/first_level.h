@@ -29,7 +29,7 @@ struct TlbEntry {
 /// Those of the lower half count for one address space: they are back when it is. It is settled which one that is
 /// when somebody has something to keep, because software goes through several on its way to the next.
 struct RecentPages {
-  static constexpr unsigned kEntries = 16384, kBlocks = 64, kSpaces = 64;
+  static constexpr unsigned kEntries = 16384, kBlocks = 64, kSpaces = 16;
   static constexpr unsigned kBlockShift = 21;
   static constexpr u64 kPage = 0xfff, kBlock = (u64{1} << kBlockShift) - 1;
 
@@ -67,13 +67,19 @@ struct RecentPages {
   s32 pages_left = 0, blocks_left = 0;
 
   static constexpr unsigned half(u64 va) { return static_cast<unsigned>(va >> 55 & 1); }
-  static constexpr unsigned index(u64 va) { return (va >> 12 ^ va >> 26) & (kEntries - 1); }
+  /// Where a page has its place: in other spaces elsewhere.
+  static constexpr u32 kMultiplier = 0x1e37'79b1;
+  static constexpr unsigned kFold = 14;
+  static constexpr unsigned index(u64 va, u64 stamp) {
+    return ((va ^ va >> kFold ^ static_cast<u32>(stamp) * kMultiplier) >> 12) & (kEntries - 1);
+  }
   u64 tag(u64 va) const { return (va & ~kPage) | stamps[half(va)]; }
 
   /// An entry of the first level for the page of `va`, to be found here.
   void keep(unsigned table, u64 va, const TlbEntry& e) {
-    const auto stamped = [&](u64 page) { return page == kNoPage ? 0 : tag(va); };
-    page(table, va) = {stamped(e.read), stamped(e.write), e.addend, e.pa_page};
+    const u64 t = tag(va);
+    page(table, va, stamps[half(va)]) = {is_page(e.read) ? t : 0, is_page(e.write) ? t : 0,
+                                         e.addend, e.pa_page};
   }
   /// The whole block around `va` can be read by adding `addend` to addresses.
   void keep_block(unsigned table, u64 va, u64 addend) {
@@ -81,9 +87,9 @@ struct RecentPages {
   }
   /// What keep() got, if that still counts and lets the access through.
   bool find(unsigned table, u64 va, bool write, TlbEntry& out) {
-    const Page& p = page(table, va);
-    if ((write ? p.write : p.read) != tag(va)) return false;
     const u64 stamp = stamps[half(va)];  // which alone is no page
+    const Page& p = page(table, va, stamp);
+    if ((write ? p.write : p.read) != tag(va)) return false;
     out = {p.read ^ stamp, p.write ^ stamp, p.addend, p.pa_page};
     return true;
   }
@@ -123,15 +129,21 @@ struct RecentPages {
   }
   /// Nothing counts any more of a page, with whatever tag in its address, in any space.
   void forget_page(u64 va) {
-    constexpr u64 kAddress = (u64{1} << 56) - 1;
-    for (unsigned table = 0; table < tables.size(); ++table) {
-      Page& p = page(table, va);
-      if ((((p.read | p.write) ^ va) & kAddress & ~kPage) == 0) p = {};
-    }
+    if (half(va) == 1) return forget_page(va, stamps[1]);
+    for (const Space& s : spaces)
+      if (s.stamp != 0) forget_page(va, s.stamp);
   }
 
  private:
-  Page& page(unsigned table, u64 va) { return tables[table].pages[index(va)]; }
+  Page& page(unsigned table, u64 va, u64 stamp) { return tables[table].pages[index(va, stamp)]; }
+  void forget_page(u64 va, u64 stamp) {
+    constexpr u64 kAddress = (u64{1} << 56) - 1;
+    const u64 tag = (va & ~kPage) | stamp;
+    for (unsigned table = 0; table < tables.size(); ++table) {
+      Page& p = page(table, va, stamp);
+      if ((((p.read | p.write) ^ tag) & kAddress) == 0) p = {};
+    }
+  }
   /// A stamp that no tag has.
   u64 fresh() {
     if ((last_stamp += 2) <= kPage) return last_stamp;

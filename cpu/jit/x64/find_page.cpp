@@ -124,21 +124,31 @@ void Recent::write_code() {
   constexpr unsigned kShift = 5;
   static_assert(sizeof(Page) == 1u << kShift);
   Xbyak::Label out, often, missed;
+  // Places may be the same for pages that follow each other.
+  x_.mov(rax, rcx);
+  x_.xor_(rax, rdx);
+  x_.test(rax, kPageMask);
+  x_.jnz(out, x_.T_NEAR);
   x_.mov(rax, rdx);
   x_.shr(rax, 55);
   x_.and_(eax, 1);
-  x_.or_(rcx, ptr[r15 + rax * 8 + s_.at.stamps]);
+  x_.mov(rax, ptr[r15 + rax * 8 + s_.at.stamps]);
+  x_.or_(rcx, rax);
   // RecentPages::index()
-  x_.mov(rax, rdx);
-  x_.shr(rax, 14);
+  x_.push(rsi);
+  x_.imul(eax, eax, static_cast<int>(RecentPages::kMultiplier));
+  x_.mov(rsi, rdx);
   x_.xor_(eax, edx);
+  x_.shr(rsi, RecentPages::kFold);
+  x_.xor_(eax, esi);
+  x_.pop(rsi);
   x_.shr(eax, 12 - kShift);
   x_.and_(eax, (RecentPages::kEntries - 1) << kShift);
   to_table();
   x_.cmp(rcx, at(write_ ? offsetof(Page, write) : offsetof(Page, read)));
   x_.jne(write_ ? out : missed, x_.T_NEAR);
   x_.sub(dword[r15 + s_.at.pages_left], 1);
-  x_.js(often, x_.T_NEAR);
+  x_.js(often);
   x_.mov(rcx, at(offsetof(Page, addend)));
   x_.cmp(eax, eax);
   x_.L(out);

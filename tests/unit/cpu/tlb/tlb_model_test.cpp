@@ -394,6 +394,35 @@ class Software {
   u64 now_ = 0;
 };
 
+/// A page that comes back into the first level because its address space did leaves with it again.
+TEST(TlbSpaces, PagesThatAreBackGoWithTheirSpace) {
+  constexpr u64 kVa = 0x20'0000, kOther = 0x20'1000, kAt = 0x2000;
+  constexpr u64 kEl1Private = 3 | kAF | 1 << 11;
+  TlbBench b(1);
+  Vcpu& c = *b.cpu[0];
+  store_le(b.ram->data() + kAt, kLdr);
+  store_le(b.ram->data() + kAt + 4, u32{0x1400'0000});  // B .
+  for (unsigned root = 0; root < 2; ++root) {
+    b.write_entry(TlbBench::level2_at(root, kVa),
+                  TlbBench::level3_table(root, kVa) | kTableDescriptor);
+    b.write_entry(TlbBench::level3_at(root, kVa), (kTlbData + root * 0x1000) | kEl1Private);
+    b.write_entry(TlbBench::level3_at(root, kOther), (kTlbData + 0x2000) | kEl1Private);
+  }
+  for (unsigned turn = 0; turn < 10; ++turn)
+    for (unsigned space = 0; space < 2; ++space) {
+      TlbBench::write(c, "TTBR0_EL1", (kTlbRoots + space * 0x1000) | u64{space + 1} << 48);
+      u64 other = 0;
+      ASSERT_TRUE(c.load(kOther, other));
+      for (unsigned n = 0; n < 20; ++n) {
+        TlbBench::go_to(c, 1, false, kAt);
+        c.s.x[1] = kVa;
+        c.run(2);
+        ASSERT_EQ(c.s.pc, kAt + 4);
+        ASSERT_EQ(c.s.x[0] >> 5 & 0xffff, (kTlbData >> 12) + space) << "turn " << turn;
+      }
+    }
+}
+
 u64 number_from(const char* name, u64 otherwise) {
   const char* text = std::getenv(name);
   return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;

@@ -200,9 +200,16 @@ bool Vcpu::goes_straight_on() {
   return true;
 }
 
-/// The run's budget is used up; where it was cut short for an overflow of the PMU, that is now.
+/// The run's budget is used up; where it was cut short for an overflow of the PMU, that may be now.
 bool Vcpu::budget_used() {
-  if (budget_ <= 0 && budget_rest_ > 0) pmu_changed();
+  if (budget_ > 0) return false;
+  if (budget_rest_ == 0) return true;
+  if (bit(s.sys.pmcr_el0, 0)) {
+    pmu_changed();
+  } else {  // cut by chaos: of that nothing is to be seen
+    budget_ += budget_rest_;
+    budget_rest_ = 0;
+  }
   return budget_ <= 0;
 }
 

@@ -415,6 +415,19 @@ class Vcpu final : public hw::IrqSink {
     }
     return next;
   }
+  /// The same for a branch to a register, into a page that is not guarded: PSTATE.BTYPE is there for exceptions and
+  /// interrupts that come before the next instruction or from it, as behind may_begin().
+  const Op* branch_to(const Op* op, const Op* next, unsigned btype) {
+    next = branch_to(op, next);
+    if (btype == 0 || !bti_) return next;
+    if (next == nullptr || step_ran_) {
+      s.pstate.btype = static_cast<u8>(btype);
+    } else {
+      begun_btype_ = static_cast<u8>(btype);
+      begun_at_ = retired_;
+    }
+    return next;
+  }
   /// After branch_to() gave null: the operation at s.pc, or null to leave run().
   const Op* go_on() { return go(); }
   /// Whether nothing comes between the last instruction and the one at s.pc, whose page is known; then that

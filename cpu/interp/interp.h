@@ -171,9 +171,9 @@ struct Interp {
   /// To a register value, with PSTATE.BTYPE for the target.
   A64_INLINE void branch_reg(Val target, unsigned btype) {
     const u64 delta = target - c.page_va_;
-    // Only a guarded target looks at BTYPE, and in this page that is known here.
+    // Only in a guarded page the target looks at BTYPE, and in this page that is known here.
     if (delta < 4096 && (delta & 3) == 0 && (btype == 0 || !c.page_guarded())) [[likely]] {
-      next = c.branch_to(op, c.page_->ops.data() + delta / 4);
+      next = c.branch_to(op, c.page_->ops.data() + delta / 4, btype);
     } else {
       c.set_btype(btype);
       c.s.pc = target;

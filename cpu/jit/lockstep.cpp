@@ -316,13 +316,6 @@ void Lockstep::look_for_left_out() {
   }
 }
 
-namespace {
-
-/// BR, BLR and their like (DDI 0487, C4.1.93.5).
-bool is_branch_to_register(u32 word) { return (word & 0xfe00'0000) == 0xd600'0000; }
-
-}  // namespace
-
 bool Lockstep::finish() {
   const auto n = static_cast<std::size_t>(budget_ - c_.native_budget_);
   if (!failed_ && (n > kLongest || n < executed_))
@@ -336,12 +329,9 @@ bool Lockstep::finish() {
       (void)catch_up(n);
       let_out();
     }
-    // Where nothing was executed, PSTATE.BTYPE is as it was in front of the fetch that led here. Behind a branch to a
-    // register the interpreter has begun the next instruction already, which translated code has not; and for a
-    // branch inside of a page that is not guarded it leaves PSTATE.BTYPE alone.
-    const bool begun = n != 0 && n <= steps_.size() && is_branch_to_register(steps_[n - 1].word);
-    if (n == 0 || begun || !c_.page_guarded_)
-      now_.set(offsetof(CpuState, pstate) + offsetof(PState, btype), c_.s.pstate.btype);
+    // Where nothing was executed, PSTATE.BTYPE is as it was in front of the fetch that led here.
+    if (n == 0 && c_.begun_at_ == c_.retired_)
+      now_.set(offsetof(CpuState, pstate) + offsetof(PState, btype), c_.begun_btype_);
     translated_.from(c_.s);
     if (const std::string names = different_registers(translated_, now_); !names.empty())
       differ(names + " where translated code left", n);

@@ -28,7 +28,7 @@ class AtomicCode {
     e_.base(rn_, va);
     const Emitter::Address at = e_.address_of(va);
     stub_ = &e_.look_up(at, log2_, 1, true, {.ordered = true});
-    stub_->kind = Emitter::Stub::Kind::Atomic;
+    stub_->kind = Emitter::Stub::Kind::FaultingCall;
     stub_->insn = e_.insn_;
     x_.lea(rcx, ptr[rcx + at.reg + at.distance]);
   }
@@ -40,7 +40,7 @@ class AtomicCode {
     const Emitter::Address at = e_.address_of(va);
     constexpr unsigned kLog2 = 4;
     stub_ = &e_.look_up(at, kLog2, 1, true, {.ordered = true});
-    stub_->kind = Emitter::Stub::Kind::Atomic;
+    stub_->kind = Emitter::Stub::Kind::FaultingCall;
     stub_->insn = e_.insn_;
     x_.lea(rcx, ptr[rcx + at.reg + at.distance]);
   }

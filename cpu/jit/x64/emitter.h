@@ -362,7 +362,7 @@ class Emitter {
   void emit_vector_routines();
   void emit_slow(Stub& s);
   void arm_fp();
-  void emit_atomic_call(Stub& s);
+  void emit_faulting_call(Stub& s);
   void emit_literals();
   Site& site();
   void load_constant(const Reg64& to, const Site* p) { load_pointer(to, p, "site"); }
@@ -389,7 +389,7 @@ class Emitter {
       Interrupt,
       Redirected,
       Slow,
-      Atomic,
+      FaultingCall,
       Saturated,
       ArmFp
     } kind = Kind::Load;
@@ -412,7 +412,7 @@ class Emitter {
     bool spilled = false;  ///< everything is in memory already
     bool entry = false;    ///< Interrupt: where the region begins
     u8 btype = 0;          ///< Cached: PSTATE.BTYPE of what comes next
-    s8 key = -1;           ///< Atomic: pointer authentication with this key
+    s8 key = -1;           ///< FaultingCall: pointer authentication with this key
     // What a store that missed writes: guest registers, numbers or vectors.
     struct Value {
       enum class Kind : u8 { None, Guest, Number, Vector } kind = Kind::None;

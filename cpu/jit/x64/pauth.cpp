@@ -149,7 +149,7 @@ class PauthCode {
  private:
   /// The call of the meaning, out of line.
   Emitter::Stub& slow() {
-    stub_ = &e_.stub(Emitter::Stub::Kind::Atomic);
+    stub_ = &e_.stub(Emitter::Stub::Kind::FaultingCall);
     stub_->site = &e_.site();
     stub_->insn = e_.insn_;
     return *stub_;

@@ -100,7 +100,7 @@ void Emitter::emit_slow(Stub& s) {
 }
 
 /// The same for an instruction that may fault, which leaves.
-void Emitter::emit_atomic_call(Stub& s) {
+void Emitter::emit_faulting_call(Stub& s) {
   const Facts& f = s.insn->facts;
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
@@ -155,8 +155,8 @@ const char* Emitter::name_of(Stub::Kind kind) {
       return "exception";
     case Stub::Kind::Slow:
       return "slow case";
-    case Stub::Kind::Atomic:
-      return "atomic";
+    case Stub::Kind::FaultingCall:
+      return "may fault";
     case Stub::Kind::Saturated:
       return "saturated";
     case Stub::Kind::ArmFp:
@@ -213,14 +213,14 @@ void Emitter::emit_stubs() {
         x_.xor_(eax, eax);
         leave(s.undone);
         break;
-      case Stub::Kind::Atomic:
+      case Stub::Kind::FaultingCall:
         if (s.key >= 0) {  // NZCV is not in EFLAGS here
           x_.cmp(byte[r15 + shared_.at.pac + static_cast<int>(offsetof(pauth::PacLayout, usable)) +
                       s.key],
                  pauth::PacLayout::kOff);
           x_.je(s.back, x_.T_NEAR);
         }
-        emit_atomic_call(s);
+        emit_faulting_call(s);
         leave(s.undone - 1);
         break;
       case Stub::Kind::Slow:

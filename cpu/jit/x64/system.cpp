@@ -116,7 +116,7 @@ class SystemCode {
     constexpr int kBlock = 64, kVector = 16;
     const Emitter::Address at = e_.address_of(e_.get(rt_, true));
     Emitter::Stub& s = e_.look_up(at, 0, 1, true, {});
-    s.kind = Emitter::Stub::Kind::Atomic;
+    s.kind = Emitter::Stub::Kind::FaultingCall;
     s.insn = e_.insn_;
     if (e_.key_.el0) {
       constexpr u32 kDze = 1u << 14;

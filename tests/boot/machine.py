@@ -8,9 +8,21 @@ import subprocess
 import tempfile
 import time
 
+# As `quince -engine` has it, for every run; the program's default without it.
+ENGINE = os.environ.get("QUINCE_TEST_ENGINE")
+
+
+def slowness(engine=ENGINE):
+    """How many times longer a run with an engine may take, about."""
+    if engine and engine.startswith("lockstep"):
+        return 15
+    return 4 if engine and "chaos" in engine else 1
+
+
 # How long anything may take before it counts as hung.  Only failures ever wait that long; a good
 # run on a host with much else to do must not.
-PATIENCE_SECONDS = float(os.environ.get("QUINCE_BOOT_SECONDS", "600"))
+RUN_SECONDS = float(os.environ.get("QUINCE_BOOT_SECONDS", "600"))
+PATIENCE_SECONDS = RUN_SECONDS * slowness()
 
 
 class Failure(Exception):
@@ -41,10 +53,10 @@ class Guest:
     """One run of the emulator with the serial port on pipes."""
 
     def __init__(self, binary, *args, stdin=subprocess.PIPE, env=None):
-        # QUINCE_TEST_ENGINE: as `quince -engine` has it, for every run
-        engine = os.environ.get("QUINCE_TEST_ENGINE")
-        more = ["-engine", engine] if engine and "qemu" not in os.path.basename(binary) else []
+        more = ["-engine", ENGINE] if ENGINE and "qemu" not in os.path.basename(binary) else []
         self.args = [binary, *more, *args]
+        engines = [value for option, value in zip(self.args, self.args[1:]) if option == "-engine"]
+        self.patience = RUN_SECONDS * slowness(engines[-1] if engines else None)
         self.log = b""
         self.mark = 0
         # Not a pipe: nobody reads it before the end, and a full one would stop the program.
@@ -86,7 +98,7 @@ class Guest:
         left = max(0.0, deadline - time.monotonic())
         ready, _, _ = select.select([self.process.stdout], [], [], left)
         if not ready:
-            self.fail(f"no {awaited} in {PATIENCE_SECONDS:.0f} s")
+            self.fail(f"no {awaited} in {self.patience:.0f} s")
         data = os.read(self.process.stdout.fileno(), 65536)
         self.log += data
         return bool(data)
@@ -99,7 +111,7 @@ class Guest:
     def expect(self, text):
         """Waits until `text` appears behind what was expected before."""
         wanted = text.encode()
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         while True:
             at = self.log.find(wanted, self.mark)
             if at >= 0:
@@ -117,7 +129,7 @@ class Guest:
 
     def await_signals(self):
         """Waits until the program has taken charge of SIGTERM: it is blocked, to be read from a descriptor."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
             while self.process.poll() is None and time.monotonic() < deadline:
                 f.seek(0)
@@ -132,7 +144,7 @@ class Guest:
 
     def finish(self, status=0):
         """Waits for the end and checks the exit status; returns what was written to stderr."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience
         while self._read(deadline, "end"):
             pass
         try:

@@ -19,6 +19,8 @@ namespace quince::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+/// How long the machine thread may take to answer.
+const std::chrono::seconds kAnswer = std::chrono::seconds(60) * test_slowness();
 
 Options command_line(const std::string& program, const Options& options) {
   const bool virt = program.ends_with(".virt");
@@ -195,7 +197,7 @@ u64 GuestMachine::key(u8 usage, bool down) {
       });
   }
   std::future<u64> when = at->get_future();
-  if (when.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return when.get();
+  if (when.wait_for(kAnswer) == std::future_status::ready) return when.get();
   ADD_FAILURE() << "the machine does not take a key";
   return 0;
 }
@@ -212,7 +214,7 @@ u64 GuestMachine::state_hash() {
       });
   }
   std::future<u64> value = hash->get_future();
-  if (value.wait_for(std::chrono::seconds(60)) == std::future_status::ready) return value.get();
+  if (value.wait_for(kAnswer) == std::future_status::ready) return value.get();
   ADD_FAILURE() << "the machine does not pause";
   return 0;
 }

@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/types.h"
+#include "tests/support/engine.h"
 
 namespace quince::machine {
 class Machine;
@@ -55,7 +56,7 @@ class GuestOutput {
   std::size_t seen_ = 0;
   // Only what hangs runs into it, and a host with much else to do must not.
   const std::chrono::steady_clock::time_point deadline_ =
-      std::chrono::steady_clock::now() + std::chrono::seconds(240);
+      std::chrono::steady_clock::now() + std::chrono::seconds(240) * test_slowness();
 };
 
 /// The emulator with a program, as a process: what a user does.  Killed when it has not ended by

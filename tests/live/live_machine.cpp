@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "machine/cli/command_line.h"
+#include "tests/support/engine.h"
 
 namespace quince::test {
 
@@ -25,7 +26,7 @@ constexpr std::size_t kTail = 4000;
 
 int patience_seconds() {
   const char* text = std::getenv("QUINCE_BOOT_SECONDS");
-  return text != nullptr ? std::atoi(text) : 600;
+  return (text != nullptr ? std::atoi(text) : 600) * static_cast<int>(test_slowness());
 }
 
 LiveMachine::LiveMachine(std::unique_ptr<machine::Machine> machine, Fd serial)
@@ -42,6 +43,7 @@ Result<std::unique_ptr<LiveMachine>> LiveMachine::start(std::vector<std::string>
   Fd ours(ends[0]);  // the machine takes the other one
   const std::string chardev = fmt::format("socket,id=live,fd={}", ends[1]);
   args.insert(args.end(), {"-chardev", chardev, "-serial", "chardev:live"});
+  if (engine_was_chosen()) args.insert(args.end(), {"-engine", test_engine()});
   std::vector<const char*> argv;
   for (const std::string& a : args) argv.push_back(a.c_str());
   auto line = TRY(machine::parse_command_line(argv, machine::Dialect::Quince));

@@ -10,14 +10,26 @@
 
 namespace quince::test {
 
+/// Whether the run says so; machines that are not about the CPU have the program's default otherwise.
+inline bool engine_was_chosen() {
+  const char* v = std::getenv("QUINCE_TEST_ENGINE");
+  return v != nullptr && *v != 0;
+}
+
 /// As `quince -engine` has it, for instance "lockstep" or "jit,chaos=7"; "interp-smp", "jit-smp" and so on: as in
 /// a machine of several vCPUs, where the accesses of pairs are single-copy atomic and barriers are code.
 inline std::string test_engine() {
-  const char* v = std::getenv("QUINCE_TEST_ENGINE");
-  return v == nullptr || *v == 0 ? "interp" : v;
+  return engine_was_chosen() ? std::getenv("QUINCE_TEST_ENGINE") : "interp";
 }
 
 inline bool test_multiprocessor() { return test_engine().find("-smp") != std::string::npos; }
+
+/// How many times longer a run with this engine may take, about.
+inline unsigned test_slowness() {
+  const std::string engine = test_engine();
+  if (engine.starts_with("lockstep")) return 15;
+  return engine.find(",chaos=") != engine.npos ? 4 : 1;
+}
 
 /// Options for a vCPU's translated code in this run; nothing for the interpreter.  What is translated is
 /// translated at once, so that code which runs once is covered, too.

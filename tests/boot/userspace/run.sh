@@ -14,7 +14,7 @@ digest() { openssl dgst -sha256 -r | cut -d' ' -f1; }
 
 # Every digest of inputs of several lengths; OPENSSL_armcap is what libcrypto may use of the CPU.
 digests() {
-  for length in 0 1 300 20000; do
+  for length in $lengths; do
     seq 1 "$length" >input
     for name in md5 sha1 sha224 sha256 sha384 sha512 sha512-256 sha3-224 sha3-256 sha3-384 sha3-512 \
       blake2b512 blake2s256 ripemd160 sm3; do
@@ -34,7 +34,7 @@ ciphers() {
   iv=f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff
   seq 1 5000 >input
   for name in $(openssl enc -provider legacy -provider default -list 2>/dev/null | tr ' ' '\n' |
-    sed -n 's/^-\([a-z].*\)/\1/p' | grep -v wrap | LC_ALL=C sort -u); do
+    sed -n 's/^-\([a-z].*\)/\1/p' | grep -v wrap | grep -E "^($names)\$" | LC_ALL=C sort -u); do
     openssl enc -provider legacy -provider default "-$name" -K "$key" -iv "$iv" -in input \
       -out there 2>errors || { result cipher "$name-$1" "refused"; continue; }
     openssl enc -provider legacy -provider default -d "-$name" -K "$key" -iv "$iv" -in there \
@@ -75,6 +75,7 @@ signatures() {
 from_hex() { perl -e 'local $/; print pack "H*", <STDIN>'; }
 
 check_openssl() {
+  lengths="0 1 300 20000" names=".*"
   result openssl version "$(openssl version | cut -d' ' -f1,2)"
   digests all
   ciphers all
@@ -118,8 +119,12 @@ speed_rows() {
 
 check_python() {
   result python version "$(python3 --version)"
-  for module in test_float test_math test_cmath test_struct test_array test_int test_long test_zlib \
-    test_hashlib test_ctypes test_fractions test_decimal; do
+  python_modules test_float test_math test_cmath test_struct test_array test_int test_long test_zlib \
+    test_hashlib test_ctypes test_fractions test_decimal
+}
+
+python_modules() {
+  for module in "$@"; do
     start=$(date +%s)
     python3 -m test --junit-xml "$work/$module.xml" "$module" >"$module.log" 2>&1
     result python "$module" "status $?"
@@ -136,14 +141,30 @@ check_perl() { perl /checks/checks.pl || result perl status "FAILED"; }
 
 check_gcc() {
   result gcc version "$(gcc -dumpfullversion)"
-  for options in -O0 -O2 "-O3 -march=armv8.2-a+fp16+dotprod" "-O2 -static" "-O2 -flto"; do
+  neon -O0 -O2 "-O3 -march=armv8.2-a+fp16+dotprod" "-O2 -static" "-O2 -flto"
+  # The compiler's own output is the same text.
+  gcc -O2 -S -o - /checks/neon.c 2>/dev/null | digest | while read -r line; do result gcc assembly "$line"; done
+}
+
+# Compiles with each of the options, and runs.
+neon() {
+  for options in "$@"; do
     # shellcheck disable=SC2086
     gcc -std=gnu11 -Wall -Wextra $options -o neon /checks/neon.c -lm >compile.log 2>&1
     result gcc "$(echo "$options" | tr ' ' _)" "compiled $?"
     ./neon | while read -r line; do result gcc "$(echo "$options" | tr ' ' _)" "$line"; done
   done
-  # The compiler's own output is the same text.
-  gcc -O2 -S -o - /checks/neon.c 2>/dev/null | digest | while read -r line; do result gcc assembly "$line"; done
+}
+
+# ---- A little of each, for engines that are slow -------------------------------------------------
+
+check_short() {
+  lengths=300 names="aes-128-cbc|aes-256-ctr|camellia-128-cbc|chacha20|des3|sm4-cbc"
+  digests all
+  ciphers all
+  check_perl
+  neon -O2
+  python_modules test_struct
 }
 
 [ $# -gt 0 ] || set -- openssl perl gcc python speed

@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "base/bits.h"
+#include "machine/cli/command_line.h"
+#include "tests/support/engine.h"
 
 namespace quince::machine::test {
 
@@ -45,8 +49,17 @@ Program& Program::off() {
   return psci(0x8400'0008).str(21, 20).b(-1);
 }
 
+EngineConfig engine() {
+  if (!quince::test::engine_was_chosen()) return {};
+  const std::string name = quince::test::test_engine();
+  const auto line = parse_command_line(std::array{"-engine", name.c_str()});
+  EXPECT_TRUE(line) << (line ? "" : line.error().message());
+  return line ? line->config.engine : EngineConfig{};
+}
+
 MachineConfig config(unsigned cpus) {
   MachineConfig c;
+  c.engine = engine();
   c.cpus = cpus;
   c.ram = 16 * MiB;
   c.clock.deterministic = true;

@@ -43,7 +43,9 @@ class Program {
   Program& off();
 };
 
-/// A deterministic vmapple machine's configuration with 16 MiB.
+/// The engine of this run (tests/support/engine.h), or else the default.
+EngineConfig engine();
+/// A deterministic vmapple machine's configuration with 16 MiB and that engine.
 MachineConfig config(unsigned cpus = 1);
 /// Adds loaders for a program at `address`, where `start` begins, if any.
 void load(MachineConfig& c, const Program& p, u64 address = kRam,

@@ -1,6 +1,9 @@
 // The state of a whole machine: saved, loaded, hashed and reset.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "guest.h"
 #include "hw/core/archive.h"
 
@@ -116,6 +119,50 @@ TEST(Snapshot, PendingInterruptsComeBack) {
   Archive none = stored(*fresh);
   ASSERT_TRUE(b->restore(none));
   EXPECT_FALSE(b->cpus()[0]->interrupt_pending());
+}
+
+/// Arms the virtual timer for soon, tells the counter's value then at kData, and sleeps; powers off behind it.
+Program sleeper() {
+  Program p;
+  p.mov(2, 0x1000'0000).mov(3, 2).str_w(3, 2);            // GICD_CTLR
+  p.mov(2, 0x1001'0014).mov(3, 0).str_w(3, 2);            // GICR_WAKER
+  p.mov(2, 0x1002'0080).mov(3, 0xffff'ffff).str_w(3, 2);  // GICR_IGROUPR0
+  p.mov(2, 0x1002'0100).mov(3, 1u << 27).str_w(3, 2);     // GICR_ISENABLER0
+  p.mov(3, 0xff).msr(3, 0, 4, 6, 0, 3);                   // ICC_PMR_EL1
+  p.mov(3, 1).msr(3, 0, 12, 12, 7, 3);                    // ICC_IGRPEN1_EL1
+  p.mrs(4, 3, 3, 14, 0, 0).word(0xd347'fc84);             // CNTFRQ_EL0; LSR X4, X4, #7
+  p.mrs(1, 3, 3, 14, 0, 2).word(0x8b04'0021);             // CNTVCT_EL0; ADD X1, X1, X4
+  p.msr(3, 3, 14, 3, 2, 1);                               // CNTV_CVAL_EL0: in 1/128 s
+  p.mov(3, 1).msr(3, 3, 14, 3, 1, 3);                     // CNTV_CTL_EL0
+  return p.mov(2, kData).str(1, 2).wfi().off();
+}
+
+// The timers' thread is late: a deadline has passed and nobody was told. What is saved then must not have it behind it
+// without an interrupt, for no wire would change any more.
+TEST(Snapshot, WhatWasDueHasHappened) {
+  MachineConfig c = config();
+  c.clock.deterministic = false;
+  load(c, sleeper());
+  const auto m = make(c);
+  ASSERT_NE(m, nullptr);
+  cpu::Vcpu& cpu = *m->cpus()[0];
+  const std::atomic_ref<u64> armed(*reinterpret_cast<u64*>(cpu.host_pointer(PhysAddr(kData), 8)));
+  bool paused = false, loaded = false, pending = false;
+  m->loop().post([&] {  // on the thread that runs timers otherwise
+    for (u64 due = 0; due == 0 || cpu.counter() <= due; due = armed.load())
+      std::this_thread::yield();
+    m->pause();
+    paused = cpu.interrupt_pending();
+    Archive ar = stored(*m);
+    loaded = m->restore(ar).has_value();
+    pending = cpu.interrupt_pending();
+    if (pending) return m->resume();
+    m->quit(StopCause::HostQuit);  // the guest would sleep for ever
+  });
+  EXPECT_EQ(m->run(), 0);
+  EXPECT_TRUE(paused);
+  EXPECT_TRUE(loaded);
+  EXPECT_TRUE(pending);
 }
 
 TEST(Snapshot, RefusesAnotherMachine) {

@@ -271,6 +271,8 @@ void Lockstep::call(const Site& site, s64 budget) {
   const std::size_t n = number(site, budget);
   if (!reaches(site, n)) return;
   if (executed_ > n) return differ("translated code calls an instruction that it has begun", n);
+  // As the interpreter has it in front of the fetch, which translated code has behind it; both have that of the first.
+  if (n != 0 && c_.native_begun_ == budget + site.left) c_.s.pstate.btype = c_.begun_btype_;
   let_in();
   bring_vectors();
   if (!catch_up(n)) return let_out();

@@ -13,7 +13,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from display_suite import DisplayTests  # noqa: E402
 from firmware_suite import FirmwareTests  # noqa: E402
-from machine import Failure, Guest, run_suite  # noqa: E402
+from machine import PATIENT_WORDS, Failure, Guest, run_suite  # noqa: E402
 from usb_suite import UsbTests  # noqa: E402
 from virtio_suite import VirtioTests  # noqa: E402
 
@@ -32,7 +32,7 @@ class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
                   initramfs="initramfs"):
         return ["-M", board, "-m", memory, "-kernel", self.kernel(kernel),
                 "-initrd", os.path.join(self.guest, f"{initramfs}.cpio.gz"),
-                "-append", f"console=ttyAMA0 panic=-1 {append}",
+                "-append", f"console=ttyAMA0 panic=-1{PATIENT_WORDS} {append}",
                 "-display", "none", "-no-reboot", *extra]
 
     def start(self, *args, serial="stdio", **kw):

@@ -19,6 +19,9 @@ def slowness(engine=ENGINE):
     return 4 if engine and "chaos" in engine else 1
 
 
+# What Linux must not complain of where everything takes that much longer: its watchdogs count seconds.
+PATIENT_WORDS = " rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup workqueue.watchdog_thresh=0" if slowness() > 1 else ""
+
 # How long anything may take before it counts as hung.  Only failures ever wait that long; a good
 # run on a host with much else to do must not.
 RUN_SECONDS = float(os.environ.get("QUINCE_BOOT_SECONDS", "600"))

@@ -102,8 +102,7 @@ void Vcpu::flush_l1() {
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   private_filled_ = 0;
-  for (auto& table : fetch_)
-    for (FetchEntry& f : table) f.va = kNoPage;
+  for (FetchEntry& f : fetch_) f.va = kNoPage;
   code_log2_size_ = {12, 12};
   pieces_.reset();
   if (jit_ != nullptr) jit_->forget_jumps();
@@ -132,9 +131,11 @@ void Vcpu::drop_private() {
     for (auto& table : l1_)
       for (TlbEntry& t : table) drop(t);
   private_filled_ = 0;
-  for (auto& table : fetch_)
-    for (FetchEntry& f : table)
-      if (f.is_private) f.va = kNoPage;
+  const auto end = private_el1_code_ ? fetch_.end() : fetch_.begin() + fetch_index(1, 0);
+  private_el1_code_ = false;
+  std::for_each(fetch_.begin(), end, [](FetchEntry& f) {
+    if (f.is_private) f.va = kNoPage;
+  });
 }
 
 /// The first level has a page at `va` that goes with the address space.
@@ -168,8 +169,8 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
         if (plain(page_of(t)) == va) t.read = t.write = kNoPage;
       }
       recent_.forget_page(va);
-      for (auto& table : fetch_) {
-        FetchEntry& f = table[(va >> 12) & (kFetchEntries - 1)];
+      for (unsigned el = 0; el < 2; ++el) {
+        FetchEntry& f = fetch_[fetch_index(el, va)];
         if (f.va == va) f.va = kNoPage;
       }
     }
@@ -183,9 +184,8 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
       for (TlbEntry& t : table)
         if (is_page(page_of(t)) && covered(page_of(t), (t.pa_page >> kSizeShift) & 31))
           t.read = t.write = kNoPage;
-    for (auto& table : fetch_)
-      for (FetchEntry& f : table)
-        if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
+    for (FetchEntry& f : fetch_)
+      if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
   }
   if (jit_ == nullptr) return;
   const u64 block = u64{1} << code_log2_size_[bit(what.first.raw(), 55)];

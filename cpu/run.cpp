@@ -24,8 +24,8 @@ const Op* op_decode(Vcpu& c, const Op* op) {
   const auto index = static_cast<std::size_t>(op - c.page_->ops.data());
   Op& slot = c.page_->ops[index];
   // What translated code was made of may have changed, but nobody said so (IC): both go on with the same.
-  if (!slot.known) slot.insn = load_le<u32>(c.page_->host + 4 * index);
-  slot.known = true;
+  if (!c.page_->known(index)) slot.insn = load_le<u32>(c.page_->host + 4 * index);
+  c.page_->set_known(index);
   const Handler h = make_handler_for(slot.insn, c.model().features);
   slot.fn = h != nullptr ? h : op_undefined;
   return slot.fn(c, op);
@@ -40,6 +40,7 @@ namespace {
 void clear_page(CodePage& page) {
   page.ops.fill({.fn = op_decode, .insn = 0});
   page.ops[CodePage::kOps].fn = op_next_page;
+  page.known_ops = {};
 }
 
 }  // namespace
@@ -47,12 +48,17 @@ void clear_page(CodePage& page) {
 // ---- Code pages --------------------------------------------------------------------------------
 
 CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
-  auto it = code_.find(pa.raw());
-  if (it != code_.end()) return it->second.get();
+  KnownPage& known = known_pages_[(pa.raw() >> 12 ^ pa.raw() >> 24) & (kKnownPages - 1)];
+  if (known.pa == pa.raw()) return known.page;
+  const auto it = code_.find(pa.raw());
+  if (it != code_.end()) {
+    known = {.pa = pa.raw(), .page = it->second.get()};
+    return known.page;
+  }
   if (code_.size() >= kMaxCodePages) {
     // Only here, between instructions, may pages go: nothing points into them now.
-    for (auto& table : fetch_)
-      for (FetchEntry& f : table) f = {};
+    fetch_.fill({});
+    known_pages_.fill({});
     if (jit_ != nullptr) jit_->forget_all();
     code_.clear();
   }
@@ -60,7 +66,9 @@ CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
   page->pa = pa;
   page->host = host;
   clear_page(*page);
-  return code_.emplace(pa.raw(), std::move(page)).first->second.get();
+  known = {.pa = pa.raw(), .page = page.get()};
+  code_.emplace(pa.raw(), std::move(page));
+  return known.page;
 }
 
 void Vcpu::invalidate_code(PhysAddr pa, bool broadcast) {
@@ -79,10 +87,10 @@ void Vcpu::invalidate_all_code(bool broadcast) {
 /// What was decoded is still right where the instructions are the same: kernels invalidate much more than
 /// they change.
 void Vcpu::forget_if_changed(CodePage& page) {
-  bool same = true;
-  for (unsigned n = 0; n < CodePage::kOps; ++n)
-    same &= !page.ops[n].known || page.ops[n].insn == load_le<u32>(page.host + 4 * n);
-  if (same) return;
+  const auto same = [&](std::size_t n) {
+    return page.ops[n].insn == load_le<u32>(page.host + 4 * n);
+  };
+  if (page.all_known(same)) return;
   clear_page(page);
   if (jit_ != nullptr) jit_->forget_page(page);
 }
@@ -140,6 +148,7 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
        .is_private = is_private,
        .log2_size = log2_size};
   private_pages_ |= is_private;
+  private_el1_code_ |= is_private && s.pstate.el != 0;
   note_piece(pc, log2_size);
   u8& largest = code_log2_size_[bit(pc, 55)];
   largest = std::max(largest, f.log2_size);
@@ -166,11 +175,11 @@ bool Vcpu::may_begin(bool guarded, u32 insn) {
 
 /// The operation at s.pc; null after an exception, which moved s.pc.
 const Op* Vcpu::fetch() {
-  FetchEntry* f = &fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+  FetchEntry* f = &fetch_entry();
   if (f->va != (s.pc & ~u64{0xffc})) [[unlikely]] {
     FetchEntry fresh;
     if (!fetch_slow(fresh)) return nullptr;
-    f = &fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+    f = &fetch_entry();
     *f = fresh;
   }
   const u64 index = (s.pc & 0xfff) / 4;
@@ -184,7 +193,7 @@ const Op* Vcpu::fetch() {
 }
 
 bool Vcpu::goes_straight_on() {
-  const FetchEntry& f = fetch_[s.pstate.el][(s.pc >> 12) & (kFetchEntries - 1)];
+  const FetchEntry& f = fetch_entry();
   if (leaving_ || budget_ <= 0 || debug_ || s.pstate.il != 0 ||
       (pending_.load(std::memory_order_acquire) & native_mask_) != 0 ||
       f.va != (s.pc & ~u64{0xffc}))

@@ -235,13 +235,14 @@ void Vcpu::exit_after(RunExit why) {
 // ---- Maintenance -------------------------------------------------------------------------------
 
 void Vcpu::post_maintenance(const Maintenance& m) {
-  constexpr std::size_t kMailbox = 64;
+  constexpr std::size_t kMailbox = 256;
   {
     const std::lock_guard lock(mailbox_mutex_);
+    const bool code = m.kind == Maintenance::Kind::CodePage || m.kind == Maintenance::Kind::AllCode;
     if (mailbox_.size() < kMailbox)
       mailbox_.push_back(m);
     else
-      flush_everything_ = true;  // more than asked is always allowed
+      (code ? flush_code_ : flush_tlb_) = true;  // more than asked is always allowed
     posted_.fetch_add(1, std::memory_order_acq_rel);
   }
   raise(kMaintenance);
@@ -249,32 +250,38 @@ void Vcpu::post_maintenance(const Maintenance& m) {
 
 void Vcpu::apply_maintenance() {
   std::vector<Maintenance> todo;
-  bool everything = false;
+  bool all_tlb = false, all_code = false;
   u64 upto = 0;
   {
     const std::lock_guard lock(mailbox_mutex_);
     todo.swap(mailbox_);
-    everything = std::exchange(flush_everything_, false);
+    all_tlb = std::exchange(flush_tlb_, false);
+    all_code = std::exchange(flush_code_, false);
     upto = posted_.load(std::memory_order_acquire);
     pending_.fetch_and(~kMaintenance, std::memory_order_acq_rel);
   }
-  if (everything) {
+  if (all_tlb) {
     tlb_.invalidate_all();
     flush_l1();
-    invalidate_all_code(false);
-  } else {
-    for (const Maintenance& m : todo) switch (m.kind) {
-        case Maintenance::Kind::Tlb: invalidate_tlb(m.tlb, false); break;
-        case Maintenance::Kind::CodePage: invalidate_code(m.page, false); break;
-        case Maintenance::Kind::AllCode: invalidate_all_code(false); break;
-        case Maintenance::Kind::View:
-          flush_l1();
-          break;
-        case Maintenance::Kind::Watch:
-          drop_l1(m.page);
-          break;
-      }
   }
+  if (all_code) invalidate_all_code(false);
+  for (const Maintenance& m : todo) switch (m.kind) {
+      case Maintenance::Kind::Tlb:
+        if (!all_tlb) invalidate_tlb(m.tlb, false);
+        break;
+      case Maintenance::Kind::CodePage:
+        if (!all_code) invalidate_code(m.page, false);
+        break;
+      case Maintenance::Kind::AllCode:
+        if (!all_code) invalidate_all_code(false);
+        break;
+      case Maintenance::Kind::View:
+        if (!all_tlb) flush_l1();
+        break;
+      case Maintenance::Kind::Watch:
+        if (!all_tlb) drop_l1(m.page);
+        break;
+    }
   applied_.store(upto, std::memory_order_release);
 }
 

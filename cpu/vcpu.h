@@ -458,7 +458,8 @@ class Vcpu final : public hw::IrqSink {
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
   static constexpr unsigned kL1Entries = 1024;
-  static constexpr unsigned kFetchEntries = 256;
+  /// Code pages that fetch() knows, of EL0 and EL1: a kernel's are far more than a program's, and stay.
+  static constexpr std::array<unsigned, 2> kFetchEntries{512, 2048};
   static constexpr std::size_t kMaxCodePages = 8192;
   /// In TlbEntry::pa_page: writes are allowed, but the page is watched for exclusives.
   static constexpr u64 kWatchedWrite = 1;
@@ -490,6 +491,13 @@ class Vcpu final : public hw::IrqSink {
     u64 tag = ~u64{0};
     const u8* code = nullptr;
   };
+
+  /// Where fetch() has the page of a virtual address, if it has.
+  static constexpr unsigned fetch_index(unsigned el, u64 va) {
+    return el * kFetchEntries[0] + (static_cast<unsigned>(va >> 12) & (kFetchEntries[el] - 1));
+  }
+  FetchEntry& fetch_entry() { return fetch_[fetch_index(s.pstate.el, s.pc)]; }
+  const FetchEntry& fetch_entry() const { return fetch_[fetch_index(s.pstate.el, s.pc)]; }
 
   const TlbEntry& l1_entry(u64 va, MemOp op) const {
     return (op.unprivileged ? unprivileged_base_ : l1_base_)[l1_index(va)];
@@ -619,6 +627,7 @@ class Vcpu final : public hw::IrqSink {
   bool space_changed_ = false;  ///< jit_ is to hear of it when EL0 runs next
   bool private_pages_ = false;  ///< l1_ or fetch_ have pages of this address space
   bool private_upper_ = false;  ///< l1_ in the upper half, too
+  bool private_el1_code_ = false;  ///< fetch_ has such pages for EL1
   /// Entries of l1_ that got such pages, by number; when there were more, all of l1_ is looked through.
   std::array<u16, 512> private_fills_{};
   unsigned private_filled_ = 0;
@@ -637,14 +646,22 @@ class Vcpu final : public hw::IrqSink {
   bool stepping_ = false;        ///< inside step_debug()
   bool step_ran_ = false;        ///< the slow loop's instruction has begun: go() must not go on
   u32 step_syndrome_ = 0x22;     ///< ISS of the next Software Step exception
-  bool flush_everything_ = false;  ///< the mailbox overflowed; guarded by mailbox_mutex_
+  /// The mailbox overflowed, and what that was about; guarded by mailbox_mutex_.
+  bool flush_tlb_ = false, flush_code_ = false;
 
   std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
   const std::array<TlbEntry, kL1Entries> empty_l1_{};
   RecentPages recent_;
-  std::array<std::array<FetchEntry, kFetchEntries>, 2> fetch_{};
+  std::array<FetchEntry, kFetchEntries[0] + kFetchEntries[1]> fetch_{};
   Tlb2 tlb_;
   std::unordered_map<u64, std::unique_ptr<CodePage>> code_;
+  /// Some of code_, found at once.
+  struct KnownPage {
+    u64 pa = kNoPage;
+    CodePage* page = nullptr;
+  };
+  static constexpr unsigned kKnownPages = 4096;
+  std::array<KnownPage, kKnownPages> known_pages_{};
   std::shared_ptr<const hw::FlatView> view_;
   u64 view_generation_ = 0;
 

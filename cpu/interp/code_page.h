@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstddef>
 
 #include "base/addr.h"
 #include "base/types.h"
@@ -21,7 +23,6 @@ using Handler = const Op* (*)(Vcpu& c, const Op* op);
 struct Op {
   Handler fn;
   u32 insn;
-  bool known = false;  ///< something was made of `insn`
   // Of cpu/jit: how often it was the target of a branch, and the region that was found here last (1: the first).
   u8 heat = 0;
   u16 region = 0;
@@ -36,6 +37,18 @@ struct CodePage {
   /// One more than the page has: the last one moves on to the next page.
   std::array<Op, kOps + 1> ops;
   jit::Page* translated = nullptr;  ///< what cpu/jit has made of it
+  std::array<u64, kOps / 64> known_ops{};  ///< those of whose `insn` something was made
+
+  bool known(std::size_t n) const { return (known_ops[n / 64] >> n % 64 & 1) != 0; }
+  void set_known(std::size_t n) { known_ops[n / 64] |= u64{1} << n % 64; }
+  /// Whether `suits` is true of the number of every one that is known.
+  template <class F>
+  bool all_known(F suits) const {
+    for (std::size_t word = 0; word < known_ops.size(); ++word)
+      for (u64 left = known_ops[word]; left != 0; left &= left - 1)
+        if (!suits(64 * word + static_cast<std::size_t>(std::countr_zero(left)))) return false;
+    return true;
+  }
 };
 
 }  // namespace quince::cpu

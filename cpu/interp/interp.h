@@ -111,6 +111,13 @@ struct Interp {
   }
   A64_INLINE static Val bswap64(Val a) { return __builtin_bswap64(a); }
   A64_INLINE static Val bswap32(Val a) { return __builtin_bswap32(static_cast<u32>(a)); }
+  A64_INLINE static Val rbit(bool sf, Val a) {
+    const auto swap = [&a](unsigned n, u64 low) { a = (a >> n & low) | (a & low) << n; };
+    swap(1, 0x5555'5555'5555'5555);
+    swap(2, 0x3333'3333'3333'3333);
+    swap(4, 0x0f0f'0f0f'0f0f'0f0f);
+    return sf ? bswap64(a) : bswap32(a);
+  }
   /// CRC32 or CRC32C of the `bytes` low bytes of v, continuing acc.
   static Val crc32(bool castagnoli, Val acc, Val v, unsigned bytes) {
     return a64::crc32(castagnoli, static_cast<u32>(acc), v, bytes);

@@ -117,6 +117,7 @@ class Scout {
   Val clz(bool, Val) { return op(); }
   Val bswap64(Val) { return op(); }
   Val bswap32(Val) { return op(); }
+  Val rbit(bool, Val) { return op(); }
   Val crc32(bool, Val, Val, unsigned) { return op(); }
 
   Val nzcv() {

@@ -30,6 +30,11 @@ class FarJumps {
   /// Nothing of a level counts any more, in no address space.
   void forget(unsigned level);
   void forget();
+  /// Nor this target, in whichever address space.
+  void forget(unsigned level, u64 va, unsigned btype) {
+    Entry& e = tables_[level][index(va, btype)];
+    if (e.va == va) e = {};
+  }
   /// Whether there may be an entry of an address from `first` to `last`.
   bool may_have(unsigned level, u64 first, u64 last) const;
 

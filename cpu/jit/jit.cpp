@@ -43,6 +43,22 @@ struct Page {
   CodePage* code = nullptr;
   Records records;
   std::vector<TranslatedRegion> regions;
+  /// Virtual pages that jumps lead here by, with the exception level in bit 0: what is to be forgotten with it.
+  std::vector<u64> places;
+  static constexpr std::size_t kMaxPlaces = 64;
+  u64 last_place = 1;
+  bool everywhere = false;  ///< there are more
+
+  void jumped_to(u64 va, unsigned level) {
+    const u64 place = (va & ~u64{0xfff}) | level;
+    if (place == last_place && !places.empty()) return;
+    last_place = place;
+    if (std::ranges::find(places, place) != places.end()) return;
+    if (places.size() == kMaxPlaces)
+      everywhere = true;
+    else
+      places.push_back(place);
+  }
 };
 
 Native::Distances Native::distances(const Vcpu& c, bool blind) {
@@ -211,9 +227,22 @@ void forget_regions(CodePage& page) {
 
 }  // namespace
 
+/// Jumps lead to a page no longer.
+void Jit::forget_jumps_to(const Page& page) {
+  if (page.everywhere) return forget_jumps();
+  for (const u64 place : page.places)
+    for (const TranslatedRegion& r : page.regions)
+      for (unsigned btype = 0; btype < 4; ++btype) {
+        const unsigned level = place & 1;
+        const u64 va = (place & ~u64{0xfff}) + 4u * r.index;
+        Native::Calls::clear_jump(c_, level, va, btype, unknown_);
+        far_->forget(level, va, btype);
+      }
+}
+
 void Jit::forget_page(CodePage& page) {
   if (page.translated == nullptr) return;
-  forget_jumps();
+  forget_jumps_to(*page.translated);
   left_from_ = nullptr;
   // Links from other pages do not exist: those go by the jump cache.
   const auto it = std::ranges::find(pages_, page.translated, &std::unique_ptr<Page>::get);
@@ -290,7 +319,7 @@ TranslatedRegion* Jit::translate(Page& page, unsigned index, const StateKey& key
   }
   for (const Insn& i : region.insns) {
     page.code->ops[i.index].insn = i.fetched;
-    page.code->ops[i.index].known = true;
+    page.code->set_known(i.index);
   }
   if (telling_ != nullptr) telling_->tell(region, *code, c_.page_va_);
   code->code = buffer_->run_view(code->code);
@@ -342,6 +371,8 @@ void Jit::link(const TranslatedRegion& region) {
     clear_jumps(level);
     jump_keys_[level] = common;
   }
+  if ((left_by_cache_ || left_plainly_) && left_pc_ == c_.s.pc)
+    c_.page_->translated->jumped_to(c_.s.pc, level);
   if (left_by_cache_ && left_pc_ == c_.s.pc) {
     Native::Calls::jump(c_, level, c_.s.pc, left_btype_) = {c_.s.pc, region.code.code};
     far_->set_used(level, true);

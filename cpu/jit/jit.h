@@ -103,6 +103,7 @@ class Jit {
   void clear_near(unsigned level);
   void clear_private();
   void clear_jumps(unsigned level);
+  void forget_jumps_to(const Page& page);
   /// Called by translated code that leaves: where it goes on, or null for run() to return.
   const u8* next(u64 from);
   const u8* known();

@@ -126,8 +126,9 @@ bool Lockstep::catch_up(std::size_t n) {
     s.whole = false;
     // The word is known in front of the instruction while it is in the same page as the last one.
     const bool same_page = executed_ > 1 && c_.page_va_ == (s.pc & ~u64{0xfff});
-    const Op* const op = same_page ? &c_.page_->ops[(s.pc & 0xfff) / 4] : nullptr;
-    if (op == nullptr || !op->known || Step::uses_vectors(op->insn)) bring_vectors();
+    const std::size_t index = (s.pc & 0xfff) / 4;
+    const bool known = same_page && c_.page_->known(index);
+    if (!known || Step::uses_vectors(c_.page_->ops[index].insn)) bring_vectors();
     sp_before_ = c_.s.sp;
     nzcv_before_ = c_.s.nzcv, fpcr_before_ = c_.s.fpcr, fpsr_before_ = c_.s.fpsr;
     s.fetched = c_.step();

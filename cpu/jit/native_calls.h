@@ -161,15 +161,16 @@ struct Native::Calls {
   }
   static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown) {
     auto& jumps = c.jumps_[level];
-    for (u64 n = 0; n < kJumps; ++n) {
-      // What is unused has the tag of its neighbour: no address that is looked up here, nor its like with a BTYPE.
-      jumps[n] = {(n ^ 1) << 2, unknown};
-    }
+    for (u64 n = 0; n < kJumps; ++n) jumps[n] = unused_jump(n, unknown);
   }
+  static void clear_jump(Vcpu& c, unsigned level, u64 target, unsigned btype, const u8* unknown) {
+    Vcpu::JumpEntry& e = jump(c, level, target, btype);
+    if (e.tag == target) e = unused_jump(static_cast<u64>(&e - c.jumps_[level].data()), unknown);
+  }
+  /// It has the tag of its neighbour: no address that is looked up here, nor its like with a BTYPE.
+  static Vcpu::JumpEntry unused_jump(u64 n, const u8* unknown) { return {(n ^ 1) << 2, unknown}; }
   /// The page of the instruction that was fetched last is one of this address space.
-  static bool in_private_page(const Vcpu& c) {
-    return c.fetch_[c.s.pstate.el][(c.s.pc >> 12) & (Vcpu::kFetchEntries - 1)].is_private;
-  }
+  static bool in_private_page(const Vcpu& c) { return c.fetch_entry().is_private; }
   static u64 page(const Vcpu& c) { return c.native_page_; }
   static bool something_pending(const Vcpu& c) {
     return (c.pending_.load(std::memory_order_relaxed) & c.native_mask_) != 0;

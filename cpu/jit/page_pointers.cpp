@@ -118,10 +118,12 @@ void Finder::run_block(std::size_t number) {
   Symbols symbols;
   const std::size_t from = b.predecessors == 1 && number != r_.entry ? from_[number] : number;
   before_[number] = from;
-  if (from < number)
+  if (from < number) {
     symbols = ends_[from];
-  else
-    for (Symbol& s : symbols) s = {fresh(), 0};
+  } else {
+    for (u16 r = 0; r < symbols.size(); ++r) symbols[r] = {static_cast<u16>(symbols_ + 1 + r), 0};
+    symbols_ = static_cast<u16>(symbols_ + symbols.size());
+  }
   for (u16 n = b.first; n < b.first + b.count; ++n) {
     const Insn& i = r_.insns[n];
     if (!i.call && !i.bail && i.facts.near.base != NearAccess::kNone) access(n, number, symbols);
@@ -155,7 +157,14 @@ void Finder::give_slots() {
 }
 
 void Finder::find() {
-  for (Insn& i : r_.insns) i.page = {};
+  unsigned accesses = 0;
+  for (Insn& i : r_.insns) {
+    i.page = {};
+    const u8 base = i.facts.near.base;
+    // One alone is of use where it is the stack's.
+    if (base != NearAccess::kNone) accesses += is_stack(base) ? 2 : 1;
+  }
+  if (accesses < 2) return;
   for (std::size_t b = 0; b < r_.blocks.size(); ++b) run_block(b);
   give_slots();
   for (const Member& m : members_) {

@@ -133,12 +133,13 @@ void Former::run_from(unsigned index) {
 /// By address.
 void Former::order() {
   Region& r = s_.region;
+  r.uses_fp = std::ranges::any_of(s_.found, &Insn::fp);
+  if (std::ranges::is_sorted(s_.found, {}, &Insn::index)) return r.insns.swap(s_.found);
   r.insns.clear();
-  r.uses_fp = false;
   for (unsigned word = 0; word < s_.in.size(); ++word)
     for (u64 left = s_.in[word]; left != 0; left &= left - 1) {
       const unsigned index = 64 * word + static_cast<unsigned>(std::countr_zero(left));
-      r.uses_fp |= r.insns.emplace_back(s_.found[s_.numbers[index]]).fp;
+      r.insns.push_back(s_.found[s_.numbers[index]]);
     }
 }
 
@@ -192,75 +193,64 @@ void Former::connect(unsigned entry) {
 
 // ---- Analysis ----------------------------------------------------------------------------------
 
-/// Whether NZCV as it is in front of an instruction can be seen, given whether it can be behind it.
-bool needed_before(const Insn& i, bool behind) {
-  if (i.facts.reads_flags || i.facts.memory || i.call || i.bail) return true;
-  return i.facts.writes_flags ? false : behind;
-}
-
-void find_needed_flags(Region& r) {
-  for (Block& b : r.blocks) b.flags_needed_in = false;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (std::size_t n = r.blocks.size(); n-- > 0;) {
-      Block& b = r.blocks[n];
-      // Where a loop begins again, interrupts are taken.
-      const auto in = [&](const Successor& s) {
-        return s.block <= static_cast<int>(n) ||
-               r.blocks[static_cast<std::size_t>(s.block)].flags_needed_in;
-      };
-      const Insn& last = r.insns[b.first + b.count - 1u];
-      bool needed = !(b.has_taken || b.has_next) || (b.has_taken && in(b.taken)) ||
-                    (b.has_next && in(b.next)) || last.facts.flow == Flow::Indirect;
-      for (unsigned k = b.count; k-- > 0;) {
-        Insn& i = r.insns[b.first + k];
-        i.flags_needed = needed;
-        needed = i.flags_needed_before = needed_before(i, needed);
-      }
-      if (needed && !b.flags_needed_in) b.flags_needed_in = changed = true;
-    }
-  }
-}
+using Summary = BlockSummary;
 
 /// Counts uses of registers; those in loops weigh more.
-void count_uses(Region& r, std::vector<u8>& depth) {
-  depth.assign(r.blocks.size(), 0);
+void add_uses(std::array<u16, 32>& uses, RegSet set, unsigned weight) {
+  for_each(set, [&](unsigned reg) {
+    uses[reg] = static_cast<u16>(std::min<unsigned>(uses[reg] + weight, 0xffff));
+  });
+}
+
+/// How deep in loops blocks are.
+void find_depths(const Region& r, std::vector<Summary>& blocks) {
   for (std::size_t b = 0; b < r.blocks.size(); ++b)
     for (const Successor* s : {&r.blocks[b].taken, &r.blocks[b].next})
       if (s->block >= 0 && static_cast<std::size_t>(s->block) <= b)
         for (std::size_t k = static_cast<std::size_t>(s->block); k <= b; ++k)
-          depth[k] = static_cast<u8>(std::min(depth[k] + 1, 3));
-  const auto add = [](std::array<u16, 32>& uses, RegSet set, unsigned weight) {
-    for_each(set, [&](unsigned reg) {
-      uses[reg] = static_cast<u16>(std::min<unsigned>(uses[reg] + weight, 0xffff));
-    });
-  };
-  r.uses = r.v_uses = {};
-  for (std::size_t b = 0; b < r.blocks.size(); ++b) {
-    const unsigned weight = 1u << (3 * depth[b]);
-    for (unsigned k = 0; k < r.blocks[b].count; ++k) {
-      const Insn& i = r.insns[r.blocks[b].first + k];
-      if (i.call || i.bail) continue;
-      add(r.uses, i.facts.reads, weight);
-      add(r.uses, i.facts.writes, weight);
-      add(r.v_uses, i.facts.v_reads, weight);
-      add(r.v_uses, i.facts.v_writes, weight);
-    }
+          blocks[k].depth = static_cast<u8>(std::min(blocks[k].depth + 1, 3));
+}
+
+/// What a block does as a whole; its uses of registers are counted.
+void sum_up(Region& r, const Block& b, Summary& sum) {
+  const unsigned weight = 1u << (3 * sum.depth);
+  RegSet written = 0;
+  bool open = true;  // no call that uses general registers came yet
+  for (unsigned k = 0; k < b.count; ++k) {
+    const Insn& i = r.insns[b.first + k];
+    const bool all = i.call && i.uses_x;
+    sum.has_call |= all;
+    open &= !all;
+    if (open) sum.read |= i.facts.reads & ~written;
+    written |= i.facts.writes;
+    // Calls that do not know of general registers leave them where they are.
+    if (all)
+      sum.dirty = sum.dirty_passes = 0;
+    else
+      sum.dirty |= i.facts.writes;
+    if (i.call)
+      sum.v_dirty = sum.v_dirty_passes = 0;
+    else
+      sum.v_dirty |= i.facts.v_writes;
+    if (i.call || i.bail) continue;
+    add_uses(r.uses, i.facts.reads, weight);
+    add_uses(r.uses, i.facts.writes, weight);
+    if ((i.facts.v_reads | i.facts.v_writes) == 0) continue;
+    add_uses(r.v_uses, i.facts.v_reads, weight);
+    add_uses(r.v_uses, i.facts.v_writes, weight);
   }
+  sum.live_passes = open ? ~written : 0;
 }
 
 /// Which registers may have been written since they were last in memory.
-void find_dirty(Region& r) {
+void find_dirty(Region& r, const std::vector<Summary>& sums) {
   for (bool changed = true; changed;) {
     changed = false;
-    for (Block& b : r.blocks) {
-      RegSet dirty = b.dirty_in, v_dirty = b.v_dirty_in;
-      for (unsigned k = 0; k < b.count; ++k) {
-        const Insn& i = r.insns[b.first + k];
-        // Calls that do not know of general registers leave them where they are.
-        dirty = i.call && i.uses_x ? 0 : dirty | i.facts.writes;
-        v_dirty = i.call ? 0 : v_dirty | i.facts.v_writes;
-      }
+    for (std::size_t n = 0; n < r.blocks.size(); ++n) {
+      const Block& b = r.blocks[n];
+      const Summary& sum = sums[n];
+      const RegSet dirty = (b.dirty_in & sum.dirty_passes) | sum.dirty;
+      const RegSet v_dirty = (b.v_dirty_in & sum.v_dirty_passes) | sum.v_dirty;
       for (const Successor* s : {&b.taken, &b.next}) {
         if (s->block < 0) continue;
         Block& to = r.blocks[static_cast<std::size_t>(s->block)];
@@ -268,46 +258,88 @@ void find_dirty(Region& r) {
           continue;
         to.dirty_in |= dirty;
         to.v_dirty_in |= v_dirty;
-        changed = true;
+        // Those behind come yet.
+        changed |= static_cast<std::size_t>(s->block) <= n;
       }
     }
   }
 }
 
-/// Which registers must be in the host's where a block begins, and behind a call: those that are read before they are
-/// written, and those that may be put into memory though this way has not written them.
-void find_live(Region& r) {
+RegSet live_behind(const Region& r, const Block& b) {
+  RegSet live = 0;
+  for (const Successor* s : {&b.taken, &b.next})
+    if (s->block >= 0) live |= r.blocks[static_cast<std::size_t>(s->block)].live_in;
+  return live;
+}
+
+/// Which registers must be in the host's where a block begins: those that are read before they are written, and those
+/// that may be put into memory though this way has not written them.
+void find_live(Region& r, const std::vector<Summary>& sums) {
+  bool loops = false;
+  for (std::size_t n = 0; n < r.blocks.size(); ++n) loops |= r.blocks[n].loop_header;
   for (bool changed = true; changed;) {
     changed = false;
     for (std::size_t n = r.blocks.size(); n-- > 0;) {
       Block& b = r.blocks[n];
-      RegSet live = 0;
-      for (const Successor* s : {&b.taken, &b.next})
-        if (s->block >= 0) live |= r.blocks[static_cast<std::size_t>(s->block)].live_in;
-      for (unsigned k = b.count; k-- > 0;) {
-        Insn& i = r.insns[b.first + k];
-        if (i.call && i.uses_x) {
-          i.live_after = live;
-          live = 0;
-        } else {
-          live = (live & ~i.facts.writes) | i.facts.reads;
-        }
-      }
-      live |= b.dirty_in;
-      changed |= live != b.live_in;
+      const RegSet live = (live_behind(r, b) & sums[n].live_passes) | sums[n].read | b.dirty_in;
+      changed |= loops && live != b.live_in;
       b.live_in = live;
     }
   }
 }
 
+/// Likewise behind a call.
+void find_live_behind_calls(Region& r, const Block& b) {
+  RegSet live = live_behind(r, b);
+  for (unsigned k = b.count; k-- > 0;) {
+    Insn& i = r.insns[b.first + k];
+    if (i.call && i.uses_x) {
+      i.live_after = live;
+      live = 0;
+    } else {
+      live = (live & ~i.facts.writes) | i.facts.reads;
+    }
+  }
+}
+
+/// Where somebody may look at NZCV.
+void find_needed_flags(Region& r) {
+  for (std::size_t n = r.blocks.size(); n-- > 0;) {
+    Block& b = r.blocks[n];
+    // Where a loop begins again, interrupts are taken.
+    const auto in = [&](const Successor& s) {
+      return s.block <= static_cast<int>(n) ||
+             r.blocks[static_cast<std::size_t>(s.block)].flags_needed_in;
+    };
+    const Insn& last = r.insns[b.first + b.count - 1u];
+    bool needed = !(b.has_taken || b.has_next) || (b.has_taken && in(b.taken)) ||
+                  (b.has_next && in(b.next)) || last.facts.flow == Flow::Indirect;
+    for (unsigned k = b.count; k-- > 0;) {
+      Insn& i = r.insns[b.first + k];
+      i.flags_needed = needed;
+      if (i.facts.reads_flags || i.facts.memory || i.call || i.bail)
+        needed = true;  // what may fault shows them to its exception
+      else if (i.facts.writes_flags)
+        needed = false;
+      i.flags_needed_before = needed;
+    }
+    b.flags_needed_in = needed;
+  }
+}
+
 void analyse(RegionSpace& space) {
   Region& r = space.region;
+  std::vector<Summary>& sums = space.summaries;
+  sums.assign(r.blocks.size(), {});
+  r.uses = r.v_uses = {};
+  find_depths(r, sums);
+  for (std::size_t n = 0; n < sums.size(); ++n) sum_up(r, r.blocks[n], sums[n]);
+  for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = b.live_in = 0;
+  find_dirty(r, sums);
+  find_live(r, sums);
+  for (std::size_t n = 0; n < sums.size(); ++n)
+    if (sums[n].has_call) find_live_behind_calls(r, r.blocks[n]);
   find_needed_flags(r);
-  count_uses(r, space.depths);
-  for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = 0;
-  find_dirty(r);
-  for (Block& b : r.blocks) b.live_in = 0;
-  find_live(r);
   find_page_pointers(r, space.page_pointers);
 }
 

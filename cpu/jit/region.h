@@ -101,6 +101,16 @@ struct RegionSource {
   bool judged = false;  ///< in lockstep, where only the interpreter changes system registers
 };
 
+/// What a block does to registers, as a whole.
+struct BlockSummary {
+  RegSet dirty = 0, v_dirty = 0;  ///< written, and not put into memory since
+  RegSet dirty_passes = ~RegSet{0}, v_dirty_passes = ~RegSet{0};  ///< the others stay as they were
+  RegSet read = 0;         ///< before they are written, and before a call
+  RegSet live_passes = 0;  ///< what is live behind the block is so in front of it
+  bool has_call = false;   ///< one that uses general registers
+  u8 depth = 0;            ///< in loops
+};
+
 /// What forming a region needs memory for, kept from one to the next.
 struct RegionSpace {
   Region region;
@@ -110,7 +120,7 @@ struct RegionSpace {
       numbers{};  ///< of those in the region: in `found`, then the block's
   std::vector<Insn> found;
   std::vector<u16> work;
-  std::vector<u8> depths;
+  std::vector<BlockSummary> summaries;
   PagePointerSpace page_pointers;
 };
 

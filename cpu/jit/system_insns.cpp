@@ -35,6 +35,8 @@ std::size_t member_of(u32 word, const RegionSource& source) {
       return kSys + offsetof(SysRegs, tpidr_el0);
     case sysreg(3, 13, 0, 3):
       return kSys + offsetof(SysRegs, tpidrro_el0);
+    case sysreg(0, 4, 0, 0):
+      return source.key.el0 ? 0 : kSys + offsetof(SysRegs, spsr_el1);
     // At EL0, and with SP_EL0 selected, it is UNDEFINED.
     case sysreg(0, 4, 1, 0):
       return source.key.own_sp ? offsetof(CpuState, sp_bank) : 0;
@@ -119,6 +121,8 @@ bool is_data_operation(u32 word) {
 Insn::Special special_of(RowTraits::Nature nature, u32 word, const RegionSource& source) {
   using Nature = RowTraits::Nature;
   using Special = Insn::Special;
+  constexpr u32 kLoads = 1, kStores = 2;
+  const u32 types = (word >> 8) & 3;  // of accesses that a barrier is for
   switch (nature) {
     case Nature::Nothing:
       return Special::Nothing;
@@ -129,11 +133,10 @@ Insn::Special special_of(RowTraits::Nature nature, u32 word, const RegionSource&
       return Special::Synchronise;
     case Nature::Dsb:
       // Nobody else's maintenance to wait for, nobody who sees the order of accesses.
-      return source.key.several ? Special::No : Special::Nothing;
-    case Nature::Dmb: {
-      const u32 types = (word >> 8) & 3;  // loads only, stores only: the host has that order
-      return types == 1 || types == 2 ? Special::Nothing : Special::Fence;
-    }
+      if (!source.key.several || types == kLoads) return Special::Nothing;
+      return types == kStores ? Special::Fence : Special::No;
+    case Nature::Dmb:  // the host has the order of loads, and that of stores
+      return types == kLoads || types == kStores ? Special::Nothing : Special::Fence;
     default:
       return Special::No;
   }
@@ -148,6 +151,7 @@ bool call_goes_on(RowTraits::Nature nature, u32 word) {
     case Nature::Plain:
     case Nature::PauthHint:
     case Nature::Mrs:
+    case Nature::Dsb:
       return true;
     case Nature::Msr:
       return is_plain_register(word);

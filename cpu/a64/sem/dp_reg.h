@@ -234,12 +234,7 @@ template <class E>
 [[gnu::always_inline]] inline auto swap_groups(E& e, typename E::Val v, unsigned n, u64 low) {
   return e.orr(e.and_(e.lsr(true, v, n), e.imm(low)), e.lsl(true, e.and_(v, e.imm(low)), n));
 }
-A64_SEM RBIT(E& e, bool sf, u32 rn, u32 rd) {
-  const auto v1 = swap_groups(e, e.get(rn, sf), 1, 0x5555'5555'5555'5555);
-  const auto v2 = swap_groups(e, v1, 2, 0x3333'3333'3333'3333);
-  const auto v4 = swap_groups(e, v2, 4, 0x0f0f'0f0f'0f0f'0f0f);
-  e.put(rd, sf, sf ? e.bswap64(v4) : e.bswap32(v4));
-}
+A64_SEM RBIT(E& e, bool sf, u32 rn, u32 rd) { e.put(rd, sf, e.rbit(sf, e.get(rn, sf))); }
 A64_SEM REV16(E& e, bool sf, u32 rn, u32 rd) {
   e.put(rd, sf, swap_groups(e, e.get(rn, sf), 8, 0x00ff'00ff'00ff'00ff));
 }

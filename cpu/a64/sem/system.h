@@ -79,7 +79,17 @@ inline void SEVL(Vcpu& c) { c.set_event(); }
 
 // ---- Barriers ----------------------------------------------------------------------------------
 
-inline void DSB(Vcpu& c, u32) { c.data_barrier(); }
+inline void DSB(Vcpu& c, u32 crm) {
+  // Only one for all accesses waits for maintenance (B2.3.12); the host has the order that the others want but for
+  // loads behind stores.
+  const u32 types = crm & 3;
+  if (types == 1) return std::atomic_signal_fence(std::memory_order_acq_rel);
+  if (types == 2) return full_fence();
+  const u64 before = c.maintenance_applied();
+  c.data_barrier();
+  // It waited, and did meanwhile what others wait for: where this instruction is may have changed.
+  if (c.maintenance_applied() != before) c.resynchronise();
+}
 inline void SSBB(Vcpu& c) { c.data_barrier(); }
 inline void PSSBB(Vcpu& c) { c.data_barrier(); }
 inline void DMB(Vcpu&, u32 crm) {

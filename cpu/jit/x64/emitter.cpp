@@ -38,6 +38,7 @@ void Emitter::begin(const Region& region, const StateKey& key, u8* at, std::size
   labels_.assign(region.blocks.size(), {});
   flags_in_.assign(region.blocks.size(), std::nullopt);
   stubs_.shrink(0);
+  tails_.clear();
   later_.shrink(0);
   if (literals_.empty()) return;
   literals_.clear();

@@ -98,6 +98,7 @@ class Emitter {
   Val clz(bool sf, Val a) { return node(Op::Clz, sf, a); }
   Val bswap64(Val a) { return node(Op::Bswap, true, a); }
   Val bswap32(Val a) { return node(Op::Bswap, false, a); }
+  Val rbit(bool sf, Val a) { return node(absorb_clz() ? Op::Ctz : Op::Rbit, sf, a); }
   Val crc32(bool castagnoli, Val acc, Val v, unsigned bytes);
 
   Val nzcv() { return node(Op::Nzcv, false); }
@@ -168,7 +169,9 @@ class Emitter {
     Zext,
     Trunc,
     Clz,
+    Ctz,
     Bswap,
+    Rbit,
     Crc32c,
     Carry,
     Nzcv,
@@ -233,6 +236,7 @@ class Emitter {
   void restore_btype();
   static Mem btype_state();
   void emit_missed(Stub& s);
+  void leave_for_exception(const Stub& s);
   void look_again(Stub& s);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
@@ -270,7 +274,9 @@ class Emitter {
   void eval_binary(const Node& n, const Reg64& to);
   void eval_add(const Node& n, const Reg64& to);
   void eval_sub(const Node& n, const Reg64& to);
-  void count_zeros(bool sf, const Reg64& to);
+  bool absorb_clz();
+  void count_zeros(bool sf, bool from_the_top, const Reg64& to);
+  void reverse_bits(bool sf, const Reg64& to);
   void eval_shift(const Node& n, const Reg64& to);
   void eval_sext(const Node& n, const Reg64& to);
   void eval_zext(const Node& n, const Reg64& to);
@@ -468,6 +474,11 @@ class Emitter {
   std::vector<std::optional<FlagState>> flags_in_;
   std::vector<Label> labels_;  ///< of blocks
   Pool<Stub> stubs_;
+  struct Tail {
+    RegSet dirty;
+    Label label;
+  };
+  std::vector<Tail> tails_;  ///< ways out behind an exception, by what they put into memory
   /// Ways out of the region that the code before them does not fall into.
   struct Later {
     Label label = {};

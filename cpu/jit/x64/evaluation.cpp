@@ -1,6 +1,6 @@
 // The code that puts a value into a register (Intel SDM, volume 2).  Flags are touched only behind
 // clobber_flags(), and temporaries that are taken stay as they are.
-#include "cpu/jit/x64/emitter.h"
+#include "cpu/jit/x64/vector_code.h"
 
 namespace quince::cpu::jit {
 
@@ -66,11 +66,15 @@ void Emitter::eval(Val v, const Reg64& to) {
       eval(n.a, to);
       return x_.mov(to.cvt32(), to.cvt32());
     case Op::Clz:
+    case Op::Ctz:
       eval(n.a, to);
-      return count_zeros(n.sf, to);
+      return count_zeros(n.sf, n.op == Op::Clz, to);
     case Op::Bswap:
       eval(n.a, to);
       return n.sf ? x_.bswap(to) : x_.bswap(to.cvt32());
+    case Op::Rbit:
+      eval(n.a, to);
+      return reverse_bits(n.sf, to);
     case Op::Crc32c:
       return eval_crc32(n, to);
     case Op::Carry: {
@@ -261,24 +265,57 @@ void Emitter::eval_sub(const Node& n, const Reg64& to) {
   release(b);
 }
 
-/// How many bits of `to` are zero above the highest that is not.
-void Emitter::count_zeros(bool sf, const Reg64& to) {
+/// How many bits of `to` are zero above the highest that is not, or below the lowest.
+void Emitter::count_zeros(bool sf, bool from_the_top, const Reg64& to) {
   clobber_flags();
-  if (shared_.host.lzcnt) return sf ? x_.lzcnt(to, to) : x_.lzcnt(to.cvt32(), to.cvt32());
-  // BSR gives the number of the highest bit, and ZF where there is none: then it is one that makes
-  // the result the width.
+  const Xbyak::Reg32e r = sf ? static_cast<const Xbyak::Reg32e&>(to) : to.cvt32();
+  if (from_the_top ? shared_.host.lzcnt : shared_.host.bmi1)
+    return from_the_top ? x_.lzcnt(r, r) : x_.tzcnt(r, r);
+  // BSR and BSF give the number of a bit, and ZF where there is none: then it is one that makes the result the width.
   const u32 last = sf ? 63 : 31;
   const Reg64 none = temporary();
-  x_.mov(none.cvt32(), 2 * last + 1);
-  if (sf) {
-    x_.bsr(to, to);
-    x_.cmovz(to, none);
-  } else {
-    x_.bsr(to.cvt32(), to.cvt32());
-    x_.cmovz(to.cvt32(), none.cvt32());
-  }
-  x_.xor_(to.cvt32(), last);
+  x_.mov(none.cvt32(), from_the_top ? 2 * last + 1 : last + 1);
+  from_the_top ? x_.bsr(r, r) : x_.bsf(r, r);
+  x_.cmovz(r, sf ? static_cast<const Xbyak::Reg32e&>(none) : none.cvt32());
+  if (from_the_top) x_.xor_(to.cvt32(), last);
   release(none);
+}
+
+/// RBIT, when CLZ of the result comes next: there is no other instruction for the number of zeros at the lower end.
+bool Emitter::absorb_clz() {
+  constexpr u32 kSf = 1u << 31, kClz = 0x5ac0'1000;
+  const u32 rd = insn_->word & 31;
+  if (left_ < 2 || insn_[1].call || rd == 31) return false;
+  if (insn_[1].word != (kClz | (insn_->word & kSf) | rd << 5 | rd)) return false;
+  return absorbed_ = true;
+}
+
+/// Reverses `to`: within its bytes, and these.
+void Emitter::reverse_bits(bool sf, const Reg64& to) {
+  const Xbyak::Reg32e r = sf ? static_cast<const Xbyak::Reg32e&>(to) : to.cvt32();
+  if (shared_.host.gfni && shared_.host.avx2) {
+    constexpr u64 kTurned = 0x8040'2010'0804'0201;  // the matrix that turns a byte round
+    x_.vmovq(xmm0, to);
+    x_.vgf2p8affineqb(xmm0, xmm0, VectorCode(*this).literal(kTurned, kTurned), 0);
+    x_.vmovq(to, xmm0);
+    return x_.bswap(r);
+  }
+  clobber_flags();
+  const Reg64 high = temporary(), mask = temporary();
+  for (const auto& [by, low] : {std::pair{1, 0x5555'5555'5555'5555},
+                                {2, 0x3333'3333'3333'3333},
+                                {4, 0x0f0f'0f0f'0f0f'0f0f}}) {
+    mov_imm(mask, sf ? static_cast<u64>(low) : static_cast<u32>(low));
+    x_.mov(high, to);
+    x_.shr(high, by);
+    x_.and_(high, mask);
+    x_.and_(to, mask);
+    x_.shl(to, by);
+    x_.or_(to, high);
+  }
+  x_.bswap(r);
+  release(high);
+  release(mask);
 }
 
 void Emitter::eval_sext(const Node& n, const Reg64& to) {

@@ -17,6 +17,7 @@ HostFeatures probe_host(const char* limit) {
   h.fast_pext =
       h.bmi2 && (cpu.has(Cpu::tINTEL) || (cpu.has(Cpu::tAMD) && cpu.displayFamily >= kZen3));
   h.lzcnt = cpu.has(Cpu::tLZCNT);
+  h.bmi1 = cpu.has(Cpu::tBMI1);
   if (up_to == "call") return h;
   h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
   if (!h.avx2 || up_to == "avx2") return h;

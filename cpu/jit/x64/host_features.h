@@ -9,6 +9,7 @@ struct HostFeatures {
   bool bmi2 = false;       ///< BMI2: shifts and products that leave the flags alone
   bool fast_pext = false;  ///< and PEXT and PDEP are not microcode, as AMD's are before family 19h
   bool lzcnt = false;      ///< LZCNT
+  bool bmi1 = false;       ///< BMI1: TZCNT
   bool avx2 = false;       ///< AVX2 and FMA: without them vector rows stay calls
   bool aes = false;        ///< AES-NI
   bool pclmul = false;     ///< PCLMULQDQ

@@ -50,6 +50,8 @@ void Emitter::choose_registers(const Region& r) {
   std::array<u8, std::size(kHosts)> general;
   const int* host = kHosts;
   for (const u8 g : most_used(r.uses, general)) hosts_[g] = static_cast<s8>(*host++);
+  fp_dense_ = false;
+  if (r.v_uses == std::array<u16, 32>{}) return;
   const bool far_only = shared_.host.far_only;
   const int last = shared_.host.avx512 ? kLastFarVectorHost : kFarVectorHost - 1;
   std::array<u8, kLastFarVectorHost - kFirstVectorHost + 1> vectors;

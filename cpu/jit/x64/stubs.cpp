@@ -36,6 +36,23 @@ void Emitter::look_again(Stub& s) {
   x_.jz(s.kind == Stub::Kind::Store ? s.found : s.back, x_.T_NEAR);
 }
 
+/// Behind an exception of the stub's instruction: all but SP, which it has swapped, goes into memory. The same registers
+/// are written by one piece of code for all stubs.
+void Emitter::leave_for_exception(const Stub& s) {
+  RegSet dirty = 0;
+  for_each(s.dirty & ~(RegSet{1} << kSp), [&](unsigned r) {
+    if (hosts_[r] >= 0) dirty |= RegSet{1} << r;
+  });
+  if (s.undone != 1) x_.add(r13, static_cast<int>(s.undone - 1));
+  for (Tail& t : tails_)
+    if (t.dirty == dirty) return x_.jmp(t.label);
+  Tail& t = tails_.emplace_back(Tail{dirty, {}});
+  x_.L(t.label);
+  spill(dirty, false);
+  x_.xor_(eax, eax);
+  x_.jmp(shared_.leave, x_.T_NEAR);
+}
+
 /// An access that the TLB does not let through, with an exception at its end.
 void Emitter::emit_missed(Stub& s) {
   taken_ = 4;
@@ -80,8 +97,7 @@ void Emitter::emit_missed(Stub& s) {
     x_.test(eax, eax);
     x_.jz(s.back, x_.T_NEAR);
   }
-  spill(s.dirty, false);
-  x_.xor_(eax, eax);
+  leave_for_exception(s);
 }
 
 /// A case that the code in line does not have: the instruction's meaning, with everything kept.
@@ -117,8 +133,7 @@ void Emitter::emit_faulting_call(Stub& s) {
     if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
   x_.jmp(s.back, x_.T_NEAR);
   x_.L(redirected);
-  spill(s.dirty, false);
-  x_.xor_(eax, eax);
+  leave_for_exception(s);
 }
 
 Mem Emitter::btype_state() {
@@ -181,15 +196,15 @@ void Emitter::emit_stubs() {
       case Stub::Kind::Load:
       case Stub::Kind::Store:
         emit_missed(s);
-        leave(s.undone - 1);
         break;
       case Stub::Kind::Redirected:
         if (!s.spilled) {
           save_flags();
-          spill(s.dirty, false);
+          leave_for_exception(s);
+        } else {
+          x_.xor_(eax, eax);
+          leave(s.undone - 1);
         }
-        x_.xor_(eax, eax);
-        leave(s.undone - 1);
         break;
       case Stub::Kind::Bail:
         save_flags();
@@ -221,7 +236,6 @@ void Emitter::emit_stubs() {
           x_.je(s.back, x_.T_NEAR);
         }
         emit_faulting_call(s);
-        leave(s.undone - 1);
         break;
       case Stub::Kind::Slow:
         emit_slow(s);

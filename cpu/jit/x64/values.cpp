@@ -121,7 +121,9 @@ bool Emitter::in_tree(Val root, u8 n) {
     case Op::Zext:
     case Op::Trunc:
     case Op::Clz:
+    case Op::Ctz:
     case Op::Bswap:
+    case Op::Rbit:
       return in_tree(r.a, n);
     default:
       return in_tree(r.a, n) || in_tree(r.b, n);

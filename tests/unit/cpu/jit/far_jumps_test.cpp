@@ -30,6 +30,23 @@ TEST_F(FarJumpsTest, FindsByLevelAddressAndBtype) {
   EXPECT_EQ(far_->find(1, 0x1000, 0), code(3));
 }
 
+TEST_F(FarJumpsTest, ForgetsOneTarget) {
+  far_->enter_space(0x8000, 1);
+  far_->put(0, 0x1000, 0, code(1));
+  far_->put(0, 0x1000, 2, code(2));
+  far_->put(0, 0x1004, 0, code(3));
+  far_->put(1, 0x1000, 0, code(4));
+  far_->forget(0, 0x1000 + (u64{FarJumps::kEntries} << 2), 0);  // has no entry
+  EXPECT_EQ(far_->find(0, 0x1000, 0), code(1));
+  far_->enter_space(0x9000, 2);
+  far_->forget(0, 0x1000, 0);
+  far_->enter_space(0x8000, 1);
+  EXPECT_EQ(far_->find(0, 0x1000, 0), nullptr) << "in a space that was away";
+  EXPECT_EQ(far_->find(0, 0x1000, 2), code(2));
+  EXPECT_EQ(far_->find(0, 0x1004, 0), code(3));
+  EXPECT_EQ(far_->find(1, 0x1000, 0), code(4));
+}
+
 TEST_F(FarJumpsTest, AddressSpacesComeBack) {
   far_->enter_space(0x8000, 1);
   far_->put(0, 0x1000, 0, code(1));

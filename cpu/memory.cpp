@@ -102,6 +102,7 @@ void Vcpu::flush_l1() {
   for (auto& table : l1_)
     for (TlbEntry& t : table) t.read = t.write = kNoPage;
   private_filled_ = 0;
+  monitored_pages_.fill({});
   for (FetchEntry& f : fetch_) f.va = kNoPage;
   code_log2_size_ = {12, 12};
   pieces_.reset();
@@ -470,6 +471,9 @@ void Vcpu::hold_monitored(PhysAddr pa, hw::ExclusiveMonitors::Held& held) {
   if (ram.watched(offset) && (ram.monitored(offset) || ports_.siblings->completed(*this))) {
     ram.mark_monitored(offset);
     held.loaded();
+    const u64 page = pa.page().raw();
+    monitored_pages_[(page >> 12) % kMonitoredPages] = {
+        .page = page, .slot = held.slot(), .epoch = held.token().epoch};
   } else {
     held.release();
   }

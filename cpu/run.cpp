@@ -74,14 +74,12 @@ CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
 void Vcpu::invalidate_code(PhysAddr pa, bool broadcast) {
   const auto it = code_.find(pa.page().raw());
   if (it != code_.end()) forget_if_changed(*it->second);
-  if (broadcast && ports_.siblings != nullptr)
-    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::CodePage, .page = pa.page()});
+  if (broadcast) this->broadcast({.kind = Maintenance::Kind::CodePage, .page = pa.page()});
 }
 
 void Vcpu::invalidate_all_code(bool broadcast) {
   for (auto& [_, page] : code_) forget_if_changed(*page);
-  if (broadcast && ports_.siblings != nullptr)
-    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::AllCode});
+  if (broadcast) this->broadcast({.kind = Maintenance::Kind::AllCode});
 }
 
 /// What was decoded is still right where the instructions are the same: kernels invalidate much more than

@@ -288,13 +288,19 @@ void Vcpu::apply_maintenance() {
 void Vcpu::invalidate_tlb(const TlbInvalidation& t, bool broadcast) {
   tlb_.invalidate(t);
   drop_l1(t);
-  if (broadcast && ports_.siblings != nullptr)
-    ports_.siblings->broadcast(*this, {.kind = Maintenance::Kind::Tlb, .tlb = t});
+  if (broadcast) this->broadcast({.kind = Maintenance::Kind::Tlb, .tlb = t});
+}
+
+void Vcpu::broadcast(const Maintenance& m) {
+  if (ports_.siblings == nullptr) return;
+  ports_.siblings->broadcast(*this, m);
+  maintenance_sent_ = true;
 }
 
 void Vcpu::data_barrier() {
   full_fence();
-  if (ports_.siblings != nullptr) ports_.siblings->complete(*this);
+  // It waits for maintenance by this CPU only (DDI 0487, D8.14.5); whoever moves a thread has one of its own first.
+  if (std::exchange(maintenance_sent_, false)) ports_.siblings->complete(*this);
 }
 
 }  // namespace quince::cpu

@@ -486,6 +486,14 @@ class Vcpu final : public hw::IrqSink {
     u64 page = kNoPage, addend = 0;
   };
   static constexpr unsigned kPagePointers = 9;
+  /// A page with exclusive monitors, by what hold_monitored() found out of it, which holds while its slot has this epoch
+  /// and nothing of the address space changes: whoever makes the page one that is not watched changes the epoch.
+  struct alignas(32) MonitoredPage {
+    u64 page = kNoPage;  ///< physical
+    const void* slot = nullptr;
+    u32 epoch = 0;
+  };
+  static constexpr unsigned kMonitoredPages = 16;
   /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
   struct JumpEntry {
     u64 tag = ~u64{0};
@@ -519,6 +527,7 @@ class Vcpu final : public hw::IrqSink {
   }
 
   void forget_if_changed(CodePage& page);
+  void broadcast(const Maintenance& m);
 
   // memory.cpp
   /// One translated piece of an access, inside one page.
@@ -596,6 +605,8 @@ class Vcpu final : public hw::IrqSink {
   /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
   std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
+  std::array<MonitoredPage, kMonitoredPages> monitored_pages_{};  ///< by number of the page
+  bool maintenance_sent_ = false;                                 ///< broadcast since the last DSB
   s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
   s64 native_begun_ = kNeverBegun;

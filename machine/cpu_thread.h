@@ -1,11 +1,10 @@
 // A vCPU's thread and how to wake it.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "machine/machine.h"
+#include "machine/sleeper.h"
 
 namespace quince::machine {
 
@@ -13,9 +12,7 @@ struct Machine::CpuThread {
   explicit CpuThread(cpu::Vcpu& c) : vcpu(c) {}
 
   cpu::Vcpu& vcpu;
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool woken = false;  ///< guarded by mutex
+  Sleeper sleeper;
   std::jthread thread;
 };
 

@@ -196,6 +196,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   void deadline_moved();
   void cpu_thread(CpuThread& t);
   void wait_for_wake(CpuThread& t, u64 until_ns);
+  bool work_may_come() const;
   void stop_cpus();
   void start_cpus();
   void handle_requests();
@@ -234,6 +235,7 @@ class Machine final : public cpu::HypercallPort, public cpu::Siblings, private h
   std::unique_ptr<CodeLog> code_log_;  ///< null: nobody asked
   std::vector<std::unique_ptr<cpu::Vcpu>> cpus_;
   std::vector<std::unique_ptr<CpuThread>> threads_;
+  unsigned host_cpus_ = 1;
   std::vector<u8> device_tree_;
   std::vector<u8> firmware_;  // for the firmware slot
   bool rom_ = false;          // the machine starts in our boot ROM, which is handed what it needs

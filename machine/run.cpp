@@ -156,17 +156,19 @@ s64 Machine::timeout_until(u64 next) {
 
 /// Sleeps until the vCPU's wake call, or until a guest time that nothing else announces.
 void Machine::wait_for_wake(CpuThread& t, u64 until_ns) {
-  std::unique_lock lock(t.mutex);
   t.vcpu.set_parked(true);
-  const auto due = [&] { return t.woken; };
-  if (until_ns == hw::kNever) {
-    t.wake.wait(lock, due);
-  } else {
-    const u64 now = clock_.now_ns();
-    const u64 ns = std::min(until_ns - std::min(now, until_ns), hw::kSecond);
-    t.wake.wait_for(lock, std::chrono::nanoseconds(ns), due);
-  }
-  t.woken = false;
+  s64 most = -1;
+  if (until_ns != hw::kNever)
+    most = static_cast<s64>(std::min(until_ns - std::min(clock_.now_ns(), until_ns), hw::kSecond));
+  t.sleeper.wait(
+      std::chrono::nanoseconds(most),
+      [](const void* m) { return static_cast<const Machine*>(m)->work_may_come(); }, this);
+}
+
+/// Whether some vCPU runs, which may have work for another one, and the host has a CPU for each.
+bool Machine::work_may_come() const {
+  if (cpus_.size() > host_cpus_) return false;
+  return std::ranges::any_of(cpus_, [](const auto& c) { return !c->parked(); });
 }
 
 void Machine::cpu_thread(CpuThread& t) {
@@ -231,27 +233,15 @@ void Machine::stop_cpus() {
   std::unique_lock lock(run_mutex_);
   go_ = false;
   for (const auto& c : cpus_) c->request_exit();
-  for (const auto& t : threads_) {
-    const std::lock_guard wake_lock(t->mutex);
-    t->woken = true;
-    t->wake.notify_all();
-  }
+  for (const auto& t : threads_) t->sleeper.wake();
   run_changed_.wait(lock, [&] { return running_ == 0; });
 }
 
 void Machine::run_threaded() {
+  host_cpus_ = host_cpus();
   for (const auto& c : cpus_) {
     auto t = std::make_unique<CpuThread>(*c);
-    c->on_wake(
-        [](void* p) {
-          auto& thread = *static_cast<CpuThread*>(p);
-          {
-            const std::lock_guard lock(thread.mutex);
-            thread.woken = true;
-          }
-          thread.wake.notify_all();
-        },
-        t.get());
+    c->on_wake([](void* p) { static_cast<CpuThread*>(p)->sleeper.wake(); }, t.get());
     threads_.push_back(std::move(t));
   }
   for (const auto& t : threads_) t->thread = std::jthread([this, &t = *t] { cpu_thread(t); });

@@ -94,7 +94,9 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .blocks_left = from(&c.recent_.blocks_left),
           .private_pages = from(&c.private_pages_),
           .private_fills = from(&c.private_fills_),
-          .private_filled = from(&c.private_filled_)};
+          .private_filled = from(&c.private_filled_),
+          .monitored_pages = from(c.monitored_pages_.data()),
+          .maintenance_sent = from(&c.maintenance_sent_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------

@@ -58,6 +58,16 @@ s64 Lockstep::begin() {
 
 // ---- The interpreter ---------------------------------------------------------------------------
 
+void Registers::monitor_to(CpuState& s) const {
+  s.excl_valid = get<bool>(offsetof(CpuState, excl_valid));
+  s.excl_log2 = get<u8>(offsetof(CpuState, excl_log2));
+  s.excl_va = get<u64>(offsetof(CpuState, excl_va));
+  s.excl_pa = get<u64>(offsetof(CpuState, excl_pa));
+  for (std::size_t n = 0; n < 2; ++n)
+    s.excl_data[n] = get<u64>(offsetof(CpuState, excl_data) + 8 * n);
+  s.excl_token = get<hw::ExclusiveMonitors::Token>(offsetof(CpuState, excl_token));
+}
+
 void Registers::copy_bytes(void* to, const void* from, std::size_t n) { std::memcpy(to, from, n); }
 
 std::array<u8, 5> Step::x_names(u32 word) {
@@ -298,12 +308,15 @@ void Lockstep::small_call(const Site& site, s64 budget) {
   c_.redirect_ = step == nullptr;
   if (step == nullptr) return;
   step->whole = true;
-  if (step->redirected) return after_fault(*step);
+  if (step->redirected) after_fault(*step);
   const auto number = static_cast<std::size_t>(a64::decode_row(site.insn));  // there is one
-  if (std::string_view(a64::rows()[number].group) != "ldst_atomic") return site.call(c_, site.insn);
+  if (std::string_view(a64::rows()[number].group) != "ldst_atomic")
+    return step->redirected ? void() : site.call(c_, site.insn);
+  // Also where it leaves: a store exclusive may have been done, and others are to have their turn.
   const RegSet writes = row(static_cast<int>(number)).host->facts(site.insn).writes;
   for (unsigned r = 0; r < 31; ++r)
     if ((writes >> r & 1) != 0) c_.s.x[r] = now_.get<u64>(offsetof(CpuState, x) + 8 * r);
+  now_.monitor_to(c_.s);
 }
 
 /// Accesses of the interpreter that translated code has not made.

@@ -35,6 +35,7 @@ struct Registers {
   void scalars_to(CpuState& s) const { copy(reinterpret_cast<u8*>(&s), bytes.data()); }
   void vectors_from(const CpuState& s) { copy_bytes(bytes.data() + kVectors, &s.v, sizeof s.v); }
   void vectors_to(CpuState& s) const { copy_bytes(&s.v, bytes.data() + kVectors, sizeof s.v); }
+  void monitor_to(CpuState& s) const;  ///< the local exclusive monitor
   void from(const CpuState& s) { scalars_from(s), vectors_from(s); }
   void to(CpuState& s) const { scalars_to(s), vectors_to(s); }
   template <class T>

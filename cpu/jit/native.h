@@ -15,12 +15,19 @@ struct Native {
     int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
     int l1, recent_base, recent_el0, stamps, pages_left, blocks_left;
     int private_pages, private_fills, private_filled;
+    int monitored_pages, maintenance_sent;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
   static constexpr int kTlbRead = offsetof(TlbEntry, read);
   static constexpr int kTlbWrite = offsetof(TlbEntry, write);
   static constexpr int kTlbAddend = offsetof(TlbEntry, addend);
+  static constexpr u32 kWatchedWrite = Vcpu::kWatchedWrite;
+  static constexpr unsigned kMonitoredPages = Vcpu::kMonitoredPages,
+                            kMonitoredBytes = sizeof(Vcpu::MonitoredPage);
+  static constexpr int kMonitoredPage = offsetof(Vcpu::MonitoredPage, page);
+  static constexpr int kMonitoredSlot = offsetof(Vcpu::MonitoredPage, slot);
+  static constexpr int kMonitoredEpoch = offsetof(Vcpu::MonitoredPage, epoch);
   static constexpr unsigned kPagePointers = Vcpu::kPagePointers;
   static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);

@@ -47,6 +47,7 @@ struct Insn {
     No,
     Nothing,
     Fence,
+    Barrier,      ///< DSB, with other CPUs
     Synchronise,  ///< ISB
     ReadState,    ///< MRS of what is a member of CpuState
     WriteState,   ///< MSR of such a one

@@ -134,7 +134,8 @@ Insn::Special special_of(RowTraits::Nature nature, u32 word, const RegionSource&
     case Nature::Dsb:
       // Nobody else's maintenance to wait for, nobody who sees the order of accesses.
       if (!source.key.several || types == kLoads) return Special::Nothing;
-      return types == kStores ? Special::Fence : Special::No;
+      if (types == kStores) return Special::Fence;
+      return source.judged ? Special::No : Special::Barrier;
     case Nature::Dmb:  // the host has the order of loads, and that of stores
       return types == kLoads || types == kStores ? Special::Nothing : Special::Fence;
     default:
@@ -169,7 +170,8 @@ void look_at_system(const RegionSource& source, Insn& i) {
   const u32 rt = i.word & 31;
   const RegSet used = rt == 31 ? 0 : RegSet{1} << rt;
   i.special = special_of(nature, i.word, source);
-  i.facts.memory = i.special == Special::Synchronise;  // an interrupt sees NZCV
+  i.facts.memory =
+      i.special == Special::Synchronise || i.special == Special::Barrier;  // an interrupt sees NZCV
   if (i.special != Special::No) return;
   if (nature == Nature::Mrs) {
     if (const auto value = constant_of(i.word, source)) {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <memory>
 
 #include "base/addr.h"
@@ -41,6 +42,7 @@ class ExclusiveMonitors {
     bool operator==(const Token&) const = default;
   };
   class Held;
+  struct Layout;
 
  private:
   struct alignas(64) Slot {
@@ -71,6 +73,8 @@ class ExclusiveMonitors::Held {
   void take(ExclusiveMonitors& m, PhysAddr a);
   void release();
   explicit operator bool() const { return slot_ != nullptr; }
+  /// The page's slot, for translated code, which finds in it what Layout says.
+  const void* slot() const { return slot_; }
 
   Token token() const { return {slot_->epoch, slot_->versions[granule(at_.raw())]}; }
   /// Bytes from `a` on, all of them in the page, are written: every monitor for them is lost.
@@ -87,6 +91,15 @@ class ExclusiveMonitors::Held {
 
   Slot* slot_ = nullptr;
   PhysAddr at_;
+};
+
+/// Where in a page's slot is what (cpu/jit/x64/exclusives.cpp): the lock, a byte that is 1 while somebody holds it, and what
+/// it guards.
+struct ExclusiveMonitors::Layout {
+  static constexpr std::size_t kLocked = offsetof(Slot, locked), kEpoch = offsetof(Slot, epoch),
+                               kWrites = offsetof(Slot, writes),
+                               kVersions = offsetof(Slot, versions);
+  static_assert(sizeof(std::atomic<bool>) == 1 && std::atomic<bool>::is_always_lock_free);
 };
 
 }  // namespace quince::hw

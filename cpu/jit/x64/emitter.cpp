@@ -175,6 +175,7 @@ void Emitter::emit_insn(const Insn& i) {
   accesses_ = 0;
   if (i.bail) return bail();
   if (i.special == Insn::Special::Fence) return fence();
+  if (i.special == Insn::Special::Barrier) return barrier();
   if (i.special == Insn::Special::Synchronise) return synchronise();
   if (i.special == Insn::Special::Nothing) return;
   if (i.special == Insn::Special::ReadState)

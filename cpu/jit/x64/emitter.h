@@ -236,7 +236,7 @@ class Emitter {
   void restore_btype();
   static Mem btype_state();
   void emit_missed(Stub& s);
-  void leave_for_exception(const Stub& s);
+  void leave_for_exception(const Stub& s, RegSet there = 0);
   void look_again(Stub& s);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
@@ -244,6 +244,7 @@ class Emitter {
   void check_loop(u64 target, Label& top);
   void jump_by_cache(unsigned btype);
   void synchronise();
+  void barrier();
   void write_state(const Insn& i);
   void bail();
   /// This instruction is too much for the emitter: what comes out is not to be used.
@@ -394,6 +395,7 @@ class Emitter {
       Other,
       Interrupt,
       Redirected,
+      Barrier,
       Slow,
       FaultingCall,
       Saturated,

@@ -67,6 +67,7 @@ std::span<const HostRow> host_rows_fp();
 std::span<const HostRow> host_rows_crypto();
 std::span<const HostRow> host_rows_memory();
 std::span<const HostRow> host_rows_atomics();
+std::span<const HostRow> host_rows_exclusives();
 std::span<const HostRow> host_rows_pauth();
 
 }  // namespace quince::cpu::jit

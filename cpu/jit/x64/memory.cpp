@@ -257,8 +257,14 @@ bool Emitter::store(Val va, unsigned log2, Val v, MemOp m) {
 bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
   const Address address = address_of(va);
   Stub& s = look_up(address, log2, 2, true, {});
-  if (log2 == 3 && key_.several && at(a).op == Op::Reg && at(b).op == Op::Reg) {
+  const auto is_whole = [&](Val v) { return at(v).op == Op::Reg || is_imm(v, 0); };
+  if (log2 == 3 && key_.several && is_whole(a) && is_whole(b)) {
+    // One access, as in load_pair().
     const auto half = [&](Val v, unsigned element, const Xbyak::Xmm& x) {
+      if (at(v).op == Op::Imm) {  // XZR
+        s.values[element] = {.kind = Stub::Value::Kind::Number, .r = 0, .n = 0};
+        return x_.vpxor(x, x, x);
+      }
       const unsigned r = static_cast<unsigned>(at(v).n);
       s.values[element] = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(r), .n = 0};
       if (hosts_[r] >= 0)
@@ -331,6 +337,18 @@ void Emitter::fence() {
   clobber_flags();
   x_.lock();
   x_.or_(dword[rsp], 0);
+}
+
+/// DSB: a fence, and where this CPU has sent maintenance to others, it waits for them, and leaves: mail of theirs may have
+/// come meanwhile.
+void Emitter::barrier() {
+  fence();
+  Stub& s = stub(Stub::Kind::Barrier);
+  s.site = &site();
+  s.target = pc_ + 4;
+  s.undone = left_ - 1;
+  x_.cmp(byte[r15 + shared_.at.maintenance_sent], 0);
+  x_.jne(s.label, x_.T_NEAR);
 }
 
 }  // namespace quince::cpu::jit

@@ -59,6 +59,8 @@ struct Shared {
   /// RAX: a pointer, RDX: a modifier; RAX: signed, or authenticated and ZF. For keys IA and IB: twice the key, and one more
   /// to authenticate. Others than RAX, RCX and RDX stay.
   std::array<const u8*, 4> pac{};
+  /// LDXR and STXR of 2^log2 bytes, with several CPUs or one: [several][store][log2] (exclusives.cpp).
+  std::array<std::array<std::array<const u8*, 4>, 2>, 2> exclusive{};
   const u8* small_call = nullptr;  ///< the same, and registers are kept
 };
 

@@ -37,10 +37,10 @@ void Emitter::look_again(Stub& s) {
 }
 
 /// Behind an exception of the stub's instruction: all but SP, which it has swapped, goes into memory. The same registers
-/// are written by one piece of code for all stubs.
-void Emitter::leave_for_exception(const Stub& s) {
+/// are written by one piece of code for all stubs. `there`: are in memory.
+void Emitter::leave_for_exception(const Stub& s, RegSet there) {
   RegSet dirty = 0;
-  for_each(s.dirty & ~(RegSet{1} << kSp), [&](unsigned r) {
+  for_each(s.dirty & ~there & ~(RegSet{1} << kSp), [&](unsigned r) {
     if (hosts_[r] >= 0) dirty |= RegSet{1} << r;
   });
   if (s.undone != 1) x_.add(r13, static_cast<int>(s.undone - 1));
@@ -115,14 +115,16 @@ void Emitter::emit_slow(Stub& s) {
   x_.jmp(s.back, x_.T_NEAR);
 }
 
-/// The same for an instruction that may fault, which leaves.
+/// The same for an instruction that may fault, which leaves. So may one that was done (STXR): its results are in memory, and
+/// in front of it they were, too.
 void Emitter::emit_faulting_call(Stub& s) {
   const Facts& f = s.insn->facts;
+  const RegSet before = f.reads | (f.writes & s.dirty);
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
   call_spill_vectors();
   for (unsigned r = 0; r < 31; ++r)
-    if ((f.reads >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
+    if ((before >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
   load_constant(rcx, s.site);
   x_.call(shared_.small_call);
   Label redirected;
@@ -133,7 +135,7 @@ void Emitter::emit_faulting_call(Stub& s) {
     if ((f.writes >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(host(r), guest_memory(r));
   x_.jmp(s.back, x_.T_NEAR);
   x_.L(redirected);
-  leave_for_exception(s);
+  leave_for_exception(s, f.writes);
 }
 
 Mem Emitter::btype_state() {
@@ -168,6 +170,8 @@ const char* Emitter::name_of(Stub::Kind kind) {
       return "interrupt";
     case Stub::Kind::Redirected:
       return "exception";
+    case Stub::Kind::Barrier:
+      return "waits for others";
     case Stub::Kind::Slow:
       return "slow case";
     case Stub::Kind::FaultingCall:
@@ -223,6 +227,17 @@ void Emitter::emit_stubs() {
           spill_vectors(s.v_dirty);
         }
         if (s.entry && key_.bti) restore_btype();
+        mov_pc(rax, s.target);
+        x_.mov(state(offsetof(CpuState, pc)), rax);
+        x_.xor_(eax, eax);
+        leave(s.undone);
+        break;
+      case Stub::Kind::Barrier:
+        save_flags();
+        spill(s.dirty, true);
+        spill_vectors(s.v_dirty);
+        load_constant(rcx, s.site);
+        x_.call(shared_.call);
         mov_pc(rax, s.target);
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.xor_(eax, eax);

@@ -83,6 +83,11 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
                      {shared.pac[1], "authenticate_a"},
                      {shared.pac[2], "sign_b"},
                      {shared.pac[3], "authenticate_b"}};
+  for (unsigned log2 = 0; log2 < 4; ++log2)
+    for (const bool several : {false, true}) {
+      names_.routines.push_back({shared.exclusive[several][0][log2], "load_exclusive"});
+      names_.routines.push_back({shared.exclusive[several][1][log2], "store_exclusive"});
+    }
   static constexpr std::string_view kFar[] = {
       "jump_far_el0", "jump_far_el0_btype1", "jump_far_el0_btype2", "jump_far_el0_btype3",
       "jump_far_el1", "jump_far_el1_btype1", "jump_far_el1_btype2", "jump_far_el1_btype3"};

@@ -1,5 +1,6 @@
 #include "cpu/jit/x64/thunks.h"
 
+#include "base/assert.h"
 #include "cpu/jit/far_jumps.h"
 
 namespace quince::cpu::jit {
@@ -182,6 +183,11 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   for (unsigned key = 0; key < 2; ++key)
     for (const bool authenticates : {false, true})
       shared.pac[2 * key + authenticates] = pauth_routine(x, shared, key, authenticates);
+  for (const bool several : {false, true})
+    for (const bool store : {false, true})
+      for (unsigned log2 = 0; log2 < 4; ++log2)
+        shared.exclusive[several][store][log2] = exclusive_routine(x, shared, log2, store, several);
+  QUINCE_ASSERT(Xbyak::GetError() == Xbyak::ERR_NONE);
   enter = start;
   bytes = x.getSize();
 }

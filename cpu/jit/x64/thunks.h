@@ -26,6 +26,9 @@ struct Thunks {
 
 /// Writes the routine of Shared::pac for key IA (0) or IB (1) (pauth.cpp).
 const u8* pauth_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned key, bool authenticates);
+/// Writes a routine of Shared::exclusive (exclusives.cpp).
+const u8* exclusive_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned log2, bool store,
+                            bool several);
 
 /// Writes Shared::find and Shared::find_kept (find_page.cpp).
 void find_routines(Xbyak::CodeGenerator& x, Shared& s);

@@ -21,7 +21,7 @@ std::vector<const HostRow*> all_rows() {
   for (const auto& table :
        {host_rows_int(), host_rows_shift(), host_rows_move(), host_rows_scalar(),
         host_rows_convert(), host_rows_fp(), host_rows_crypto(), host_rows_memory(),
-        host_rows_atomics(), host_rows_pauth()})
+        host_rows_atomics(), host_rows_exclusives(), host_rows_pauth()})
     for (const HostRow& r : table) all.push_back(&r);
   return all;
 }

@@ -29,13 +29,19 @@ enum class Flow : u8 {
   Indirect,     ///< to a register's value
 };
 
-/// Memory that an instruction reads or writes at a constant distance from a register as it finds it.
+/// Memory that an instruction reads or writes at a constant distance from a register as it finds it, or from the sum of
+/// two.
 struct NearAccess {
   static constexpr u8 kNone = 0xff;
-  u8 base = kNone;  ///< the register: 31 is SP
+  u8 base = kNone;   ///< the register: 31 is SP
+  u8 index = kNone;  ///< the one that is added
+  /// What of it: kWhole, kUnsigned or kSigned (its low 32 bits, extended), and how far it is shifted, from bit 2.
+  u8 form = 0;
+  enum Form : u8 { kWhole, kUnsigned, kSigned };
   bool write = false;
   s32 distance = 0;  ///< bytes
   u16 bytes = 0;     ///< all that it accesses, one behind the other
+  u8 accesses = 1;   ///< looks at the TLB for that
 };
 
 /// A register that an instruction writes, being another, or itself, and a constant.
@@ -64,11 +70,13 @@ struct Facts {
 /// The engine that takes notes (cpu/interp/interp.h has what an engine is).
 class Scout {
  public:
-  /// What is known of a value: a register and a distance from it, or a number.
+  /// What is known of a value: a register and a distance from it, a number, 32 bits of a register, extended and
+  /// shifted (NearAccess::form), or the sum of a register and one in such a form.
   struct Val {
-    enum class Kind : u8 { Any, Number, Register } kind = Kind::Any;
+    enum class Kind : u8 { Any, Number, Register, Index, Sum } kind = Kind::Any;
     u8 r = 0;
     s64 n = 0;
+    u8 index = 0, form = 0;
   };
   struct Bool {};
   struct Vec {};
@@ -81,7 +89,9 @@ class Scout {
   void put(u32 r, bool sf, Val v) { write(r == 31 ? 32 : r, sf, v); }
   Val get_sp(u32 r, bool sf) {
     read(r);
-    return sf ? Val{Val::Kind::Register, static_cast<u8>(r), 0} : Val{};
+    const auto number = static_cast<u8>(r);
+    return sf ? Val{Val::Kind::Register, number, 0}
+              : Val{Val::Kind::Index, 0, 0, number, NearAccess::kUnsigned};
   }
   void put_sp(u32 r, bool sf, Val v) { write(r, sf, v); }
   Val pc() { return {}; }
@@ -89,6 +99,8 @@ class Scout {
   Val add(bool sf, Val a, Val b) {
     ++facts.nodes;
     if (a.kind == Val::Kind::Number) std::swap(a, b);
+    if (sf && a.kind == Val::Kind::Register && b.kind == Val::Kind::Index)
+      return {Val::Kind::Sum, a.r, a.n, b.index, b.form};
     return sf && b.kind == Val::Kind::Number ? moved(a, b.n) : Val{};
   }
   Val sub(bool sf, Val a, Val b) {
@@ -108,11 +120,24 @@ class Scout {
   Val udiv(bool, Val, Val) { return op(); }
   Val sdiv(bool, Val, Val) { return op(); }
   Val shift(bool, Val, a64::ShiftType, Val) { return op(); }
-  Val lsl(bool, Val, unsigned) { return op(); }
+  Val lsl(bool sf, Val v, unsigned by) {
+    ++facts.nodes;
+    const u8 shift = static_cast<u8>(by << 2);
+    if (sf && v.kind == Val::Kind::Register && v.n == 0)
+      return {Val::Kind::Index, 0, 0, v.r, static_cast<u8>(NearAccess::kWhole | shift)};
+    if (!sf || v.kind != Val::Kind::Index || v.form >= 4) return {};
+    v.form |= shift;
+    return v;
+  }
   Val lsr(bool, Val, unsigned) { return op(); }
   Val asr(bool, Val, unsigned) { return op(); }
   Val ror(bool, Val, unsigned) { return op(); }
-  Val sext(Val, unsigned) { return op(); }
+  Val sext(Val v, unsigned bits) {
+    ++facts.nodes;
+    if (v.kind != Val::Kind::Index || v.form != NearAccess::kUnsigned || bits != 32) return {};
+    v.form = NearAccess::kSigned;
+    return v;
+  }
   Val zext(Val, unsigned) { return op(); }
   Val clz(bool, Val) { return op(); }
   Val bswap64(Val) { return op(); }
@@ -212,12 +237,20 @@ class Scout {
     facts.memory = true;
     facts.foreign |= m.aligned || m.atomic;
     facts.unprivileged |= m.unprivileged;
-    if (va.kind != Val::Kind::Register || m.unprivileged || m.ordered) return true;
+    const bool sum = va.kind == Val::Kind::Sum;
+    if ((va.kind != Val::Kind::Register && !sum) || m.unprivileged || m.ordered) return true;
     NearAccess& near = facts.near;
-    if (near.base == NearAccess::kNone)
-      near = {va.r, write, static_cast<s32>(va.n), static_cast<u16>(bytes)};
-    else  // the second register of a pair
+    if (near.base == NearAccess::kNone) {
+      near = {.base = va.r,
+              .index = sum ? va.index : NearAccess::kNone,
+              .form = va.form,
+              .write = write,
+              .distance = static_cast<s32>(va.n),
+              .bytes = static_cast<u16>(bytes)};
+    } else {  // the second register of a pair
       near.bytes = static_cast<u16>(near.bytes + bytes);
+      ++near.accesses;
+    }
     return true;
   }
 };

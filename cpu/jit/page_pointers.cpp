@@ -1,4 +1,4 @@
-// Accesses near each other, off the same register: fields of an object, a frame on the stack. The first one of them
+// Accesses near each other, off the same register or the same sum of two: fields of an object, a frame on the stack, an element that is read and written. The first one of them
 // that runs finds the page of all in the first-level TLB and keeps what to add to the address; the others find
 // that, or zero where they are not all in one page, or not in the TLB, and then look for themselves.
 //
@@ -19,7 +19,7 @@ namespace quince::cpu::jit {
 namespace {
 
 constexpr s32 kMaxSpan = 256;  ///< bytes: the more, the more often a page ends among them
-constexpr unsigned kMaxGroups = 64;
+constexpr unsigned kMaxGroups = 64, kMaxSums = 32;
 
 using Symbol = PagePointerSpace::Symbol;
 using Symbols = PagePointerSpace::Symbols;
@@ -35,6 +35,7 @@ class Finder {
         before_(space.before),
         from_(space.from),
         ends_(space.ends),
+        sums_(space.sums),
         groups_(space.groups),
         members_(space.members),
         open_(space.open) {
@@ -42,6 +43,7 @@ class Finder {
     from_.resize(r.blocks.size());
     ends_.resize(r.blocks.size());
     for (std::size_t b = 0; b < from_.size(); ++b) from_[b] = b;
+    sums_.clear();
     groups_.clear();
     members_.clear();
     open_.clear();
@@ -51,6 +53,7 @@ class Finder {
  private:
   void run_block(std::size_t number);
   void access(u16 insn, std::size_t block, const Symbols& symbols);
+  bool address(const NearAccess& near, const Symbols& symbols, Symbol& out);
   bool comes_before(std::size_t block, std::size_t other) const;
   void move(const Insn& i, Symbols& symbols);
   void give_slots();
@@ -59,6 +62,7 @@ class Finder {
   Region& r_;
   std::vector<std::size_t>&before_, &from_;
   std::vector<Symbols>& ends_;
+  std::vector<PagePointerSpace::Sum>& sums_;
   std::vector<Group>& groups_;
   std::vector<Member>& members_;
   std::vector<s16>& open_;
@@ -82,10 +86,38 @@ bool Finder::comes_before(std::size_t block, std::size_t other) const {
   return other == block;
 }
 
+/// What an access is near to. False: too much is known already.
+bool Finder::address(const NearAccess& near, const Symbols& symbols, Symbol& out) {
+  out = symbols[near.base];
+  out.distance += near.distance;
+  if (near.index == NearAccess::kNone) return true;
+  const Symbol index = symbols[near.index];
+  const bool apart = (near.form & 3) == NearAccess::kWhole;
+  if (apart) {
+    const s64 distance = out.distance + (s64{index.distance} << (near.form >> 2));
+    constexpr s64 kFar = 1 << 30;
+    if (distance < -kFar || distance > kFar) return false;
+    out.distance = static_cast<s32>(distance);
+  }
+  const s32 inside = apart ? 0 : index.distance;
+  for (const auto& s : sums_)
+    if (s.base == out.number && s.index == index.number && s.form == near.form &&
+        s.distance == inside) {
+      out.number = s.number;
+      return true;
+    }
+  if (sums_.size() == kMaxSums) return false;
+  const u16 number = fresh();
+  sums_.push_back({out.number, index.number, near.form, inside, number});
+  out.number = number;
+  return true;
+}
+
 void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
   const NearAccess& near = r_.insns[insn].facts.near;
-  const Symbol base = symbols[near.base];
-  const s32 low = base.distance + near.distance, high = low + near.bytes;
+  Symbol base;
+  if (!address(near, symbols, base)) return;
+  const s32 low = base.distance, high = low + near.bytes;
   open_.resize(symbols_ + 1u, -1);
   s16& open = open_[base.number];
   if (open >= 0) {
@@ -95,7 +127,7 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
       g.high = std::max(g.high, high);
       g.last = insn;
       g.write |= near.write;
-      ++g.members;
+      g.members = static_cast<u16>(g.members + near.accesses);
       members_.push_back({insn, static_cast<u16>(open), low});
       return;
     }
@@ -106,10 +138,10 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
                      .high = high,
                      .first = insn,
                      .last = insn,
-                     .members = 1,
+                     .members = near.accesses,
                      .block = static_cast<u16>(block),
                      .write = near.write,
-                     .kept = is_stack(near.base)});
+                     .kept = is_stack(near.base) && near.index == NearAccess::kNone});
   members_.push_back({insn, static_cast<u16>(open), low});
 }
 

@@ -57,8 +57,8 @@ A64_CORE auto load_q2(E& e, u32 rt, u32 rt2) {
     typename E::Vec first{}, second{};
     if (!e.load_v(va, first)) return false;
     if (!e.load_v(e.add(true, va, e.imm(16)), second)) return false;
-    if (rt != rt2) e.put_v(rt, first);
     e.put_v(rt2, second);
+    if (rt != rt2) e.put_v(rt, first);
     return true;
   };
 }

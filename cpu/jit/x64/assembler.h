@@ -102,6 +102,8 @@ class Assembler : public Xbyak::CodeGenerator {
     maxSize_ = room;
     waiting_ = 0;
   }
+  /// Forgets what is behind `size` bytes, where there is no label and no jump.
+  void take_back(std::size_t size) { size_ = size; }
   /// Jumps lead to a label that is nowhere.
   bool incomplete() const { return waiting_ != 0; }
 

@@ -173,6 +173,7 @@ void Emitter::emit_insn(const Insn& i) {
   pending_ = -1;
   xmm_ = 0;
   accesses_ = 0;
+  last_load_ = {};
   if (i.bail) return bail();
   if (i.special == Insn::Special::Fence) return fence();
   if (i.special == Insn::Special::Barrier) return barrier();

@@ -446,6 +446,12 @@ class Emitter {
   s8 pending_ = -1;         ///< a node that sets the flags and was not put anywhere yet
   s8 xmm_ = 0;              ///< the next one for what is loaded
   u8 accesses_ = 0;         ///< of this instruction so far
+  struct VectorLoad {
+    u32 begin = 0, end = 0;
+    Mem place = {};
+    int xmm = -1;
+  };
+  VectorLoad last_load_;    ///< of load_v()
   u64 pc_ = 0;              ///< in the page; code knows no address, for a page may be at several
   u32 left_ = 0;            ///< of the block, from this instruction on
   RegSet dirty_ = 0, v_dirty_ = 0;

@@ -63,6 +63,12 @@ Facts HostRow::facts(u32 insn) const {
   if ((uses & kBase) != 0) {
     f.memory = true;
     f.reads |= reg(5);  // SP has the bit of 31
+    const unsigned count = registers_of(insn);
+    if (count > 1)
+      f.near = {.base = static_cast<u8>(insn >> 5 & 31),
+                .write = (uses & kListRead) != 0,
+                .bytes = static_cast<u16>(count * ((insn >> 30 & 1) != 0 ? 16 : 8)),
+                .accesses = static_cast<u8>(count)};
     if ((insn >> 23 & 1) != 0) {
       f.reads |= general(16);
       f.writes |= reg(5);

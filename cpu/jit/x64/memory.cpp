@@ -1,4 +1,6 @@
 // Loads and stores: the first-level TLB inline, everything else in stubs.
+#include <algorithm>
+
 #include "base/assert.h"
 #include "cpu/jit/x64/emitter.h"
 
@@ -26,8 +28,9 @@ Emitter::Address Emitter::address_of(Val va) {
   if ((taken_ & 4) != 0) give_up();
   taken_ |= 4;
   eval(va, rdx);
-  // It may be wanted again, for the base register.
+  // It may be wanted again, for the base register; what it was made of is not.
   nodes_[va.node] = host_node(2);
+  dead_ = std::max(dead_, va.node);
   return {rdx, 0};
 }
 
@@ -191,7 +194,10 @@ bool Emitter::load_v(Val va, Vec& out, MemOp m) {
   const Address address = address_of(va);
   look_up(address, 4, 1, false, m);
   out.xmm = xmm_++;
-  x_.vmovdqu(Xbyak::Xmm(out.xmm), at_host(address, 0, 16));
+  last_load_ = {.begin = offset(), .place = at_host(address, 0, 16)};
+  x_.vmovdqu(Xbyak::Xmm(out.xmm), last_load_.place);
+  last_load_.end = offset();
+  last_load_.xmm = out.xmm;
   taken_ &= ~2u;
   return true;
 }
@@ -304,6 +310,12 @@ bool Emitter::store_v(Val va, Vec v, MemOp m) {
 
 void Emitter::put_v(u32 r, Vec v) {
   wrote_vector(r);
+  if (v.xmm == last_load_.xmm && last_load_.end == offset() && v_hosts_[r] >= 0) {
+    // Loaded into its place right away.
+    x_.take_back(last_load_.begin);
+    return v_far(r) ? x_.vmovdqu64(v_host(r), last_load_.place)
+                    : x_.vmovdqu(v_host(r), last_load_.place);
+  }
   if (v_far(r))
     x_.vmovdqa64(v_host(r), Xbyak::Xmm(v.xmm));
   else if (v_near(r))

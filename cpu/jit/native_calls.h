@@ -181,7 +181,7 @@ struct Native::Calls {
   static StateKey key(const Vcpu& c) {
     return {.el0 = c.s.pstate.el == 0,
             .fp_enabled = c.fp_enabled_,
-            .fp_plain = (c.s.fpcr & (3u << fp::kFpcrRModeShift | fp::kFpcrFZ)) == 0,
+            .fp_plain = (c.s.fpcr & (3u << fp::kFpcrRModeShift | fp::kFpcrFZ | fp::kFpcrAHP)) == 0,
             .sp_checked = c.sp_alignment_mask_ != 0,
             .aligned = c.alignment_mask_ != 0,
             .bti = c.bti_,

@@ -9,7 +9,7 @@ namespace quince::cpu::jit {
 struct StateKey {
   bool el0 = false;         ///< PSTATE.EL
   bool fp_enabled = true;   ///< CPACR_EL1.FPEN at this level
-  bool fp_plain = true;     ///< FPCR: rounding to nearest, no flushing
+  bool fp_plain = true;     ///< FPCR: rounding to nearest, no flushing, halves as IEEE 754 has them
   bool sp_checked = false;  ///< SCTLR_EL1.SA or SA0
   bool aligned = false;     ///< SCTLR_EL1.A
   bool bti = false;         ///< PSTATE.BTYPE is kept

@@ -421,9 +421,9 @@ class Emitter {
     bool entry = false;    ///< Interrupt: where the region begins
     u8 btype = 0;          ///< Cached: PSTATE.BTYPE of what comes next
     s8 key = -1;           ///< FaultingCall: pointer authentication with this key
-    // What a store that missed writes: guest registers, numbers or vectors.
+    // What a store that missed writes: guest registers, numbers, vectors, or one of xmm0 to xmm3.
     struct Value {
-      enum class Kind : u8 { None, Guest, Number, Vector } kind = Kind::None;
+      enum class Kind : u8 { None, Guest, Number, Vector, Temporary } kind = Kind::None;
       u8 r = 0;
       u64 n = 0;
     };

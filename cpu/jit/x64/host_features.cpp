@@ -19,14 +19,14 @@ HostFeatures probe_host(const char* limit) {
   h.lzcnt = cpu.has(Cpu::tLZCNT);
   h.bmi1 = cpu.has(Cpu::tBMI1);
   if (up_to == "call") return h;
-  h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA);
+  h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA) && cpu.has(Cpu::tF16C);
   if (!h.avx2 || up_to == "avx2") return h;
   h.aes = cpu.has(Cpu::tAESNI);
   h.pclmul = cpu.has(Cpu::tPCLMULQDQ);
   h.sha = cpu.has(Cpu::tSHA);
   if (up_to == "crypto") return h;
-  h.avx512 = cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) && cpu.has(Cpu::tAVX512DQ) &&
-             cpu.has(Cpu::tAVX512VL);
+  h.avx512 = cpu.has(Cpu::tAVX512F) && cpu.has(Cpu::tAVX512BW) && cpu.has(Cpu::tAVX512CD) &&
+             cpu.has(Cpu::tAVX512DQ) && cpu.has(Cpu::tAVX512VL);
   h.bitalg = h.avx512 && cpu.has(Cpu::tAVX512_BITALG);
   h.gfni = cpu.has(Cpu::tGFNI);
   h.far_only = h.avx512 && up_to == "far";

@@ -10,11 +10,11 @@ struct HostFeatures {
   bool fast_pext = false;  ///< and PEXT and PDEP are not microcode, as AMD's are before family 19h
   bool lzcnt = false;      ///< LZCNT
   bool bmi1 = false;       ///< BMI1: TZCNT
-  bool avx2 = false;       ///< AVX2 and FMA: without them vector rows stay calls
+  bool avx2 = false;       ///< AVX2, FMA and F16C: without them vector rows stay calls
   bool aes = false;        ///< AES-NI
   bool pclmul = false;     ///< PCLMULQDQ
   bool sha = false;        ///< SHA-NI
-  bool avx512 = false;     ///< AVX-512 F, BW, DQ and VL: forms of 128 bits
+  bool avx512 = false;     ///< AVX-512 F, BW, CD, DQ and VL: forms of 128 bits
   bool bitalg = false;     ///< AVX-512 BITALG
   bool gfni = false;       ///< GFNI
   bool far_only =

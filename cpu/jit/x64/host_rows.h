@@ -59,13 +59,16 @@ struct HostRow {
 const HostRow* host_row(const char* id);
 
 std::span<const HostRow> host_rows_int();
+std::span<const HostRow> host_rows_saturating();
 std::span<const HostRow> host_rows_shift();
 std::span<const HostRow> host_rows_move();
 std::span<const HostRow> host_rows_scalar();
 std::span<const HostRow> host_rows_convert();
 std::span<const HostRow> host_rows_fp();
+std::span<const HostRow> host_rows_fp_convert();
 std::span<const HostRow> host_rows_crypto();
 std::span<const HostRow> host_rows_memory();
+std::span<const HostRow> host_rows_store();
 std::span<const HostRow> host_rows_atomics();
 std::span<const HostRow> host_rows_exclusives();
 std::span<const HostRow> host_rows_pauth();

@@ -73,6 +73,9 @@ void Emitter::emit_missed(Stub& s) {
         x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
         x_.vmovdqu(ptr[r15 + at], xmm2);
         break;
+      case Stub::Value::Kind::Temporary:
+        x_.vmovdqu(ptr[r15 + at], Xbyak::Xmm(v.r));
+        break;
       default:
         if (hosts_[v.r] >= 0) {
           x_.mov(qword[r15 + at], host(v.r));

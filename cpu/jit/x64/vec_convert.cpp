@@ -1,5 +1,5 @@
 // Scalar conversions between formats and integers, and rounding (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2), singles and
-// doubles.  Halves and FRINT32/64 stay calls.
+// doubles.  FRINT32/64 and most of halves stay calls: vec_fp_convert.cpp has the rest.
 #include "cpu/jit/x64/scalar_fp.h"
 
 namespace quince::cpu::jit {
@@ -54,13 +54,28 @@ void from_integer(VectorCode& v, const Xmm& d, bool sf, const Xbyak::Reg64& n) {
   x.js(v.slow(), x.T_NEAR);
   convert(n);
 }
-template <bool D, bool Unsigned>
+/// Bits behind the point: the field "scale" is 64 minus them, for 32 bits, too.
+unsigned fraction_bits(u32 insn) { return 64 - (insn >> 10 & 63); }
+
+/// 2^n of the format, in the low element.
+template <bool D>
+u64 power_of_two(int n) {
+  return D ? static_cast<u64>(1023 + n) << 52 : static_cast<u64>(127 + n) << 23;
+}
+
+/// `Fixed`: of a fixed-point number.  One rounding: the scale is exact, and nothing gets too small.
+template <bool D, bool Unsigned, bool Fixed>
 bool int_to_fp(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   v.begin_fp();
   const Xmm d = v.target(f.rd, 2);
   from_integer<D, Unsigned>(v, d, insn >> 31 != 0, v.in_x(f.rn, rax));
+  if (Fixed) {
+    const Xbyak::Address scale =
+        v.literal(power_of_two<D>(-static_cast<int>(fraction_bits(insn))), 0);
+    D ? v.x.vmulsd(d, d, scale) : v.x.vmulss(d, d, scale);
+  }
   v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
   v.slow_ends();
   return true;
@@ -188,32 +203,6 @@ bool fp_to_int_scalar(Emitter& e, u32 insn) {
   return true;
 }
 
-// ---- Fixed-point numbers -----------------------------------------------------------------------
-
-/// Bits behind the point: the field "scale" is 64 minus them, for 32 bits, too.
-unsigned fraction_bits(u32 insn) { return 64 - (insn >> 10 & 63); }
-
-/// 2^n of the format, in the low element.
-template <bool D>
-u64 power_of_two(int n) {
-  return D ? static_cast<u64>(1023 + n) << 52 : static_cast<u64>(127 + n) << 23;
-}
-
-/// One rounding: the scale is exact, and nothing gets too small.
-template <bool D, bool Unsigned>
-bool fixed_to_fp(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  const Xmm d = v.target(f.rd, 2);
-  from_integer<D, Unsigned>(v, d, insn >> 31 != 0, v.in_x(f.rn, rax));
-  const Xbyak::Address scale =
-      v.literal(power_of_two<D>(-static_cast<int>(fraction_bits(insn))), 0);
-  D ? v.x.vmulsd(d, d, scale) : v.x.vmulss(d, d, scale);
-  v.finish_scalar(FpFormat<D>::kLog2, f.rd, d, true);
-  v.slow_ends();
-  return true;
-}
 /// What the scale could make infinite is too large anyway, and goes the slow way before.
 template <bool D, bool Unsigned>
 bool fp_to_fixed(Emitter& e, u32 insn) {
@@ -250,24 +239,24 @@ constexpr u16 kFp = R::kFpPlain;
       {id "U_s", fp_to_int_scalar<false, Round::mode, true>, kDn | kFp}, {        \
     id "U_d", fp_to_int_scalar<true, Round::mode, true>, kDn | kFp                \
   }
-#define QUINCE_FIXED(id)                                                      \
-  {"SCVTF_" id "_s", fixed_to_fp<false, false>, R::kWd | R::kXn | kFp},       \
-      {"SCVTF_" id "_d", fixed_to_fp<true, false>, R::kWd | R::kXn | kFp},    \
-      {"UCVTF_" id "_s", fixed_to_fp<false, true>, R::kWd | R::kXn | kFp},    \
-      {"UCVTF_" id "_d", fixed_to_fp<true, true>, R::kWd | R::kXn | kFp},     \
-      {"FCVTZS_" id "_s", fp_to_fixed<false, false>, R::kXd | R::kRn | kFp},  \
-      {"FCVTZS_" id "_d", fp_to_fixed<true, false>, R::kXd | R::kRn | kFp},   \
-      {"FCVTZU_" id "_s", fp_to_fixed<false, true>, R::kXd | R::kRn | kFp}, { \
-    "FCVTZU_" id "_d", fp_to_fixed<true, true>, R::kXd | R::kRn | kFp         \
+#define QUINCE_FIXED(id)                                                       \
+  {"SCVTF_" id "_s", int_to_fp<false, false, true>, R::kWd | R::kXn | kFp},    \
+      {"SCVTF_" id "_d", int_to_fp<true, false, true>, R::kWd | R::kXn | kFp}, \
+      {"UCVTF_" id "_s", int_to_fp<false, true, true>, R::kWd | R::kXn | kFp}, \
+      {"UCVTF_" id "_d", int_to_fp<true, true, true>, R::kWd | R::kXn | kFp},  \
+      {"FCVTZS_" id "_s", fp_to_fixed<false, false>, R::kXd | R::kRn | kFp},   \
+      {"FCVTZS_" id "_d", fp_to_fixed<true, false>, R::kXd | R::kRn | kFp},    \
+      {"FCVTZU_" id "_s", fp_to_fixed<false, true>, R::kXd | R::kRn | kFp}, {  \
+    "FCVTZU_" id "_d", fp_to_fixed<true, true>, R::kXd | R::kRn | kFp          \
   }
 
 const R kRows[] = {
     {"FCVT_d_s", single_to_double, kDn | kFp},
     {"FCVT_s_d", double_to_single, kDn | kFp},
-    {"SCVTF_int_s", int_to_fp<false, false>, R::kWd | R::kXn | kFp},
-    {"SCVTF_int_d", int_to_fp<true, false>, R::kWd | R::kXn | kFp},
-    {"UCVTF_int_s", int_to_fp<false, true>, R::kWd | R::kXn | kFp},
-    {"UCVTF_int_d", int_to_fp<true, true>, R::kWd | R::kXn | kFp},
+    {"SCVTF_int_s", int_to_fp<false, false, false>, R::kWd | R::kXn | kFp},
+    {"SCVTF_int_d", int_to_fp<true, false, false>, R::kWd | R::kXn | kFp},
+    {"UCVTF_int_s", int_to_fp<false, true, false>, R::kWd | R::kXn | kFp},
+    {"UCVTF_int_d", int_to_fp<true, true, false>, R::kWd | R::kXn | kFp},
     {"SCVTF_s", int_to_fp_scalar<false, false>, kDn | kFp},
     {"SCVTF_d", int_to_fp_scalar<true, false>, kDn | kFp},
     {"UCVTF_s", int_to_fp_scalar<false, true>, kDn | kFp},

@@ -1,13 +1,11 @@
 // Floating point on vectors, singles and doubles (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2), and the scalar forms of
-// the SIMD group that are not in vec_scalar.cpp.
-//
-// An instruction that works on the low half of its operands gets them with the upper half cleared, for which no
-// operation here sets a flag.  Halves, complex numbers, FMULX, estimates and steps stay calls.
-#include "cpu/jit/x64/fp_code.h"
+// the SIMD group that are not in vec_scalar.cpp.  Conversions are in vec_fp_convert.cpp; halves, complex numbers, FMULX
+// and estimates stay calls.
+#include "cpu/jit/x64/vector_fp.h"
 
 namespace quince::cpu::jit {
 
-using namespace Xbyak::util;
+using namespace vector_fp;
 
 namespace {
 
@@ -16,64 +14,6 @@ constexpr u16 kFp = R::kFpPlain;
 constexpr u16 kDnm = R::kWd | R::kRn | R::kRm | kFp;
 constexpr u16 kDdnm = kDnm | R::kRd;
 constexpr u16 kDn = R::kWd | R::kRn | kFp;
-
-template <bool D, auto Double, auto Single, class... Args>
-void op(VectorCode& v, const Args&... args) {
-  if constexpr (D)
-    (v.x.*Double)(args...);
-  else
-    (v.x.*Single)(args...);
-}
-template <bool D>
-void compare(VectorCode& v, const Xmm& d, const Xmm& a, const Xbyak::Operand& b,
-             Compare predicate) {
-  D ? v.x.vcmppd(d, a, b, predicate) : v.x.vcmpps(d, a, b, predicate);
-}
-/// Slow if an element of `mask` is set.
-template <bool D>
-void any_goes_slow(VectorCode& v, const Xmm& mask) {
-  D ? v.x.vtestpd(mask, mask) : v.x.vtestps(mask, mask);
-  v.x.jnz(v.slow(), v.x.T_NEAR);
-}
-/// Both use xmm3.
-template <bool D>
-void nan_goes_slow(VectorCode& v, const Xmm& a, const Xmm& b) {
-  compare<D>(v, kT3, a, b, kUnordered);
-  any_goes_slow<D>(v, kT3);
-}
-template <bool D>
-void tiny_goes_slow(VectorCode& v, const Xmm& r) {
-  using F = FpFormat<D>;
-  v.x.vandpd(kT3, r, v.literal(F::kMagnitude));
-  compare<D>(v, kT3, kT3, v.literal(F::kSmallestNormal), kEqOrUnordered);
-  any_goes_slow<D>(v, kT3);
-}
-
-/// Rows of doubles are of whole registers.  The scalars of this group have bits 31:30 = 01.
-struct FpFields : VectorFields {
-  FpFields(u32 insn, bool doubles) : VectorFields(insn), scalar((insn >> 28 & 1) != 0) {
-    if (doubles) q = true;
-    if (scalar) q = false;
-  }
-  bool scalar;
-};
-
-/// The operand of an instruction: the elements that take part, all others zero.
-template <bool D>
-Xmm operand(VectorCode& v, const FpFields& f, u32 r, int t) {
-  if (!f.scalar || D) return v.in_part(f.q, r, t);
-  v.x.vinsertps(Xmm(t), v.in(r, t), v.in(r, t), 0x0e);
-  return Xmm(t);
-}
-template <bool D>
-bool done(VectorCode& v, const FpFields& f, const Xmm& r) {
-  if (f.scalar)
-    v.finish_scalar(FpFormat<D>::kLog2, f.rd, r);
-  else
-    v.finish(f.q, f.rd, r);
-  v.slow_ends();
-  return true;
-}
 
 // ---- Arithmetic --------------------------------------------------------------------------------
 
@@ -289,6 +229,32 @@ bool maximum_across(Emitter& e, u32 insn) {
   return true;
 }
 
+// ---- Steps -------------------------------------------------------------------------------------
+
+/// FRECPS and FRSQRTS: 2 - a * b, and (3 - a * b) / 2 with one rounding.  Infinity times zero is no exception there, and the
+/// half of what is too large may be a number: operands of 2^63 and more (2^511) go the slow way.
+template <bool D, bool Half>
+bool step(Emitter& e, u32 insn) {
+  using F = FpFormat<D>;
+  VectorCode v(e);
+  const FpFields f(insn, D);
+  v.begin_fp();
+  const Xmm a = operand<D>(v, f, f.rn, 0), b = operand<D>(v, f, f.rm, 1);
+  const Xbyak::Address limit = v.literal(F::all(u64{0x5fe} << 52, 0x5f00'0000));
+  v.x.vandpd(kT2, a, v.literal(F::kMagnitude));
+  compare<D>(v, kT2, kT2, limit, kNotLess);
+  v.x.vandpd(kT3, b, v.literal(F::kMagnitude));
+  compare<D>(v, kT3, kT3, limit, kNotLess);
+  v.x.vorpd(kT3, kT3, kT2);
+  any_goes_slow<D>(v, kT3);
+  v.x.vmovapd(kT2, v.literal(Half ? F::all(u64{0x4008} << 48, 0x4040'0000)
+                                  : F::all(u64{0x4000} << 48, 0x4000'0000)));
+  op<D, &G::vfnmadd231pd, &G::vfnmadd231ps>(v, kT2, a, b);
+  // Exact: differences of such numbers are not that small.
+  if (Half) op<D, &G::vmulpd, &G::vmulps>(v, kT2, kT2, v.literal(F::kHalf));
+  return done<D>(v, f, kT2);
+}
+
 // ---- Comparison --------------------------------------------------------------------------------
 
 /// Predicates that are quiet or signal as FPCompareEQ, GE and GT do.
@@ -318,113 +284,6 @@ bool fcm_zero(Emitter& e, u32 insn) {
   return done<D>(v, f, kT2);
 }
 
-// ---- Conversion --------------------------------------------------------------------------------
-
-/// xmm2 = a, rounded, without a flag; as in vec_scalar.cpp.
-template <bool D, Round M>
-void round_quietly(VectorCode& v, const Xmm& a) {
-  using F = FpFormat<D>;
-  const auto round = [&](u8 mode) { D ? v.x.vroundpd(kT2, a, mode) : v.x.vroundps(kT2, a, mode); };
-  if (M != Round::Away) return round(static_cast<u8>(M) | kQuiet);
-  v.x.vandpd(kT3, a, v.literal(F::kMagnitude));
-  compare<D>(v, kT3, kT3, v.literal(F::kIntegral), kNotLess);
-  any_goes_slow<D>(v, kT3);
-  round(static_cast<u8>(Round::Zero) | kQuiet);
-  op<D, &G::vsubpd, &G::vsubps>(v, kT3, a, kT2);
-  v.x.vandpd(kT3, kT3, v.literal(F::kMagnitude));
-  compare<D>(v, kT3, kT3, v.literal(F::kHalf), kGeQuiet);
-  v.x.vandpd(kT3, kT3, v.literal(F::kOne));
-  v.x.vandpd(kT1, a, v.literal(F::kSign));
-  v.x.vorpd(kT3, kT3, kT1);
-  op<D, &G::vaddpd, &G::vaddps>(v, kT2, kT2, kT3);
-}
-template <bool D, Round M, bool Exact>
-bool frint(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const FpFields f(insn, D);
-  v.begin_fp();
-  const Xmm a = operand<D>(v, f, f.rn, 0);
-  if (Exact)
-    D ? v.x.vroundpd(kT2, a, 0) : v.x.vroundps(kT2, a, 0);
-  else
-    round_quietly<D, M>(v, a);
-  nan_goes_slow<D>(v, kT2, kT2);
-  return done<D>(v, f, kT2);
-}
-
-/// xmm1 = t as integers, if all fit: others come out as the smallest, or the largest without a sign.
-template <bool D, bool Unsigned>
-void to_integers(VectorCode& v, const Xmm& t) {
-  auto& x = v.x;
-  if (Unsigned) {
-    D ? x.vcvttpd2uqq(kT1, t) : x.vcvttps2udq(kT1, t);
-    v.ones(kT3);
-  } else {
-    D ? x.vcvttpd2qq(kT1, t) : x.vcvttps2dq(kT1, t);
-    x.vmovdqa(kT3, v.literal(FpFormat<D>::kSign));
-  }
-  D ? x.vpcmpeqq(kT3, kT3, kT1) : x.vpcmpeqd(kT3, kT3, kT1);
-  any_goes_slow<D>(v, kT3);
-}
-template <bool D, Round M, bool Unsigned>
-bool fcvt(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const FpFields f(insn, D);
-  if ((D || Unsigned) && !v.host.avx512) return false;
-  v.begin_fp();
-  const Xmm a = operand<D>(v, f, f.rn, 0);
-  if (M == Round::Zero) {
-    to_integers<D, Unsigned>(v, a);
-  } else {
-    round_quietly<D, M>(v, a);
-    to_integers<D, Unsigned>(v, kT2);
-    // All fit: now for the flag.
-    const u8 mode = static_cast<u8>(Round::Zero);
-    D ? v.x.vroundpd(kT3, a, mode) : v.x.vroundps(kT3, a, mode);
-  }
-  return done<D>(v, f, kT1);
-}
-template <bool D, bool Unsigned>
-bool from_integers(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const FpFields f(insn, D);
-  if ((D || Unsigned) && !v.host.avx512) return false;
-  v.begin_fp();
-  const Xmm a = operand<D>(v, f, f.rn, 0);
-  if (Unsigned)
-    D ? v.x.vcvtuqq2pd(kT2, a) : v.x.vcvtudq2ps(kT2, a);
-  else
-    D ? v.x.vcvtqq2pd(kT2, a) : v.x.vcvtdq2ps(kT2, a);
-  return done<D>(v, f, kT2);
-}
-
-/// FCVTL, FCVTL2: singles of one half to doubles.
-bool fcvtl(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  Xmm a = v.in(f.rn, 0);
-  if (f.q) {
-    v.x.vpshufd(kT0, a, 0xee);
-    a = kT0;
-  }
-  v.x.vcvtps2pd(kT2, a);
-  nan_goes_slow<true>(v, kT2, kT2);
-  v.finish(true, f.rd, kT2);
-  v.slow_ends();
-  return true;
-}
-bool fcvtn(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  const VectorFields f(insn);
-  v.begin_fp();
-  v.x.vcvtpd2ps(kT2, v.in(f.rn, 0));
-  tiny_goes_slow<false>(v, kT2);
-  finish_narrow(v, f.q, f.rd, kT2);
-  v.slow_ends();
-  return true;
-}
-
 // Both formats of an instruction.
 #define QUINCE_2(id, uses, fn, ...) \
   {id "_4s", fn<false, __VA_ARGS__>, uses}, { id "_2d", fn<true, __VA_ARGS__>, uses }
@@ -447,6 +306,8 @@ const R kRows[] = {
     {"FMUL_elem_2d", mul_element<true>, kDnm},
     {"FMUL_elem_s", mul_element<false>, kDnm},
     {"FMUL_elem_d", mul_element<true>, kDnm},
+    QUINCE_4("FRECPS", kDnm, step, false),
+    QUINCE_4("FRSQRTS", kDnm, step, true),
     {"FSQRT_4s", square_root<false>, kDn},
     {"FSQRT_2d", square_root<true>, kDn},
     {"FABS_4s", sign<false, false>, R::kWd | R::kRn},
@@ -483,27 +344,6 @@ const R kRows[] = {
     QUINCE_4("FCMGT_zero", kDn, fcm_zero, kGt, false),
     QUINCE_4("FCMLE_zero", kDn, fcm_zero, kGe, true),
     QUINCE_4("FCMLT_zero", kDn, fcm_zero, kGt, true),
-    QUINCE_2("FRINTN", kDn, frint, Round::Nearest, false),
-    QUINCE_2("FRINTP", kDn, frint, Round::Up, false),
-    QUINCE_2("FRINTM", kDn, frint, Round::Down, false),
-    QUINCE_2("FRINTZ", kDn, frint, Round::Zero, false),
-    QUINCE_2("FRINTA", kDn, frint, Round::Away, false),
-    QUINCE_2("FRINTX", kDn, frint, Round::Nearest, true),
-    QUINCE_2("FRINTI", kDn, frint, Round::Nearest, false),
-    QUINCE_2("FCVTNS", kDn, fcvt, Round::Nearest, false),
-    QUINCE_2("FCVTNU", kDn, fcvt, Round::Nearest, true),
-    QUINCE_2("FCVTPS", kDn, fcvt, Round::Up, false),
-    QUINCE_2("FCVTPU", kDn, fcvt, Round::Up, true),
-    QUINCE_2("FCVTMS", kDn, fcvt, Round::Down, false),
-    QUINCE_2("FCVTMU", kDn, fcvt, Round::Down, true),
-    QUINCE_2("FCVTZS", kDn, fcvt, Round::Zero, false),
-    QUINCE_2("FCVTZU", kDn, fcvt, Round::Zero, true),
-    QUINCE_2("FCVTAS", kDn, fcvt, Round::Away, false),
-    QUINCE_2("FCVTAU", kDn, fcvt, Round::Away, true),
-    QUINCE_2("SCVTF", kDn, from_integers, false),
-    QUINCE_2("UCVTF", kDn, from_integers, true),
-    {"FCVTL_2d", fcvtl, kDn},
-    {"FCVTN_2s", fcvtn, kDn | R::kRd},
 };
 #undef QUINCE_2
 #undef QUINCE_SCALARS

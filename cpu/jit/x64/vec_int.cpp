@@ -1,7 +1,6 @@
 // Integer arithmetic, logic and comparison of vectors (Arm ARM DDI 0487, C7.2; Intel SDM, volume 2).
 //
-// What x86 has no instruction for and programs use seldom stays a call: shifts of bytes by a register, saturating
-// arithmetic of words and doublewords, halving subtraction, polynomial multiplication.
+// Saturating arithmetic is in vec_saturating.cpp. Polynomial multiplication and products of matrices stay calls.
 #include "cpu/jit/x64/vector_lanes.h"
 
 namespace quince::cpu::jit {
@@ -31,6 +30,22 @@ void broadcast(VectorCode& v, const Xmm& to, const Xmm& from, unsigned size, uns
       return x.vpshufd(to, from, static_cast<u8>(index * 0x55));
     default:
       return index == 0 ? x.vpunpcklqdq(to, from, from) : x.vpunpckhqdq(to, from, from);
+  }
+}
+
+bool abs_lanes(VectorCode& v, const Xmm& d, const Xmm& a, Shape s) {
+  switch (s.size) {
+    case 0:
+      return v.x.vpabsb(d, a), true;
+    case 1:
+      return v.x.vpabsw(d, a), true;
+    case 2:
+      return v.x.vpabsd(d, a), true;
+    default:
+      v.zero(kT2);
+      v.x.vpcmpgtq(kT2, kT2, a);
+      v.x.vpxor(kT3, a, kT2);
+      return v.x.vpsubq(d, kT3, kT2), true;
   }
 }
 
@@ -135,12 +150,7 @@ bool not_lanes(VectorCode& v, const Xmm& d, const Xmm& a, Shape) {
 
 // ---- Comparison --------------------------------------------------------------------------------
 
-bool eq(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
-  return each<&G::vpcmpeqb, &G::vpcmpeqw, &G::vpcmpeqd, &G::vpcmpeqq>(v, d, a, b, s);
-}
-bool gt(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
-  return each<&G::vpcmpgtb, &G::vpcmpgtw, &G::vpcmpgtd, &G::vpcmpgtq>(v, d, a, b, s);
-}
+constexpr Lanes2 eq = equal_lanes, gt = greater_lanes;
 bool ge(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
   gt(v, kT2, b, a, s);
   v.ones(kT3);
@@ -246,77 +256,57 @@ bool halving_add(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape 
   return Round ? sub_lanes(v, d, d, kT2, s) : add_lanes(v, d, d, kT2, s);
 }
 
-/// Saturating: QC is set where it differs from the sum that wraps.
-template <Lanes2 Saturating, Lanes2 Wrapping>
-bool saturate(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
-  Wrapping(v, kT2, a, b, s);
-  Saturating(v, kT3, a, b, s);
-  v.x.vpxor(kT2, kT2, kT3);
-  if (!s.q) v.x.vmovq(kT2, kT2);
-  v.saturated_unless_zero(kT2);
-  v.x.vmovdqa(d, kT3);
-  return true;
+/// (a - b) >> 1 with the borrow: the bits that differ count half, those of b alone as a whole.
+template <bool IsSigned>
+bool halving_sub(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
+  v.x.vpxor(kT2, a, b);
+  v.x.vpandn(d, a, b);
+  shift_right(v, kT2, kT2, s.size, 1, IsSigned);
+  return sub_lanes(v, d, kT2, d, s);
 }
-constexpr Lanes2 kSqadd = saturate<each<&G::vpaddsb, &G::vpaddsw, nullptr, nullptr>, add_lanes>;
-constexpr Lanes2 kUqadd = saturate<each<&G::vpaddusb, &G::vpaddusw, nullptr, nullptr>, add_lanes>;
-constexpr Lanes2 kSqsub = saturate<each<&G::vpsubsb, &G::vpsubsw, nullptr, nullptr>, sub_lanes>;
-constexpr Lanes2 kUqsub = saturate<each<&G::vpsubusb, &G::vpsubusw, nullptr, nullptr>, sub_lanes>;
 
-/// SQDMULH and SQRDMULH.  The one product that overflows, of the smallest numbers, comes out as the smallest number,
-/// and nothing else does.
-template <bool Round>
-bool doubling_high(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
+/// Of each byte, the zeros above its highest bit. Uses xmm1 to xmm3; `d` is none of them.
+void count_byte_zeros(VectorCode& v, const Xmm& d, const Xmm& a) {
   auto& x = v.x;
-  if (s.size == 1) {
-    if (Round) {
-      x.vpmulhrsw(kT2, a, b);
-    } else {
-      x.vpmullw(kT3, a, b);
-      x.vpmulhw(kT2, a, b);
-      x.vpsrlw(kT3, kT3, 15);
-      x.vpaddw(kT2, kT2, kT2);
-      x.vpor(kT2, kT2, kT3);
-    }
-  } else {
-    x.vpsrlq(kT2, a, 32);
-    x.vpsrlq(kT3, b, 32);
-    x.vpmuldq(kT2, kT2, kT3);
-    x.vpmuldq(kT3, a, b);
-    x.vpaddq(kT2, kT2, kT2);
-    x.vpaddq(kT3, kT3, kT3);
-    if (Round) {
-      // The operands are done with.
-      v.constant(kT1, 0x8000'0000);
-      x.vpaddq(kT2, kT2, kT1);
-      x.vpaddq(kT3, kT3, kT1);
-    }
-    x.vpsrlq(kT3, kT3, 32);
-    x.vpblendw(kT2, kT3, kT2, 0xcc);
+  const Xbyak::Address low_nibbles = v.literal(0x0f0f'0f0f'0f0f'0f0f);
+  x.vpand(kT2, a, low_nibbles);
+  x.vpsrlw(kT3, a, 4);
+  x.vpand(kT3, kT3, low_nibbles);
+  // By nibbles: the low one, were the high one zero; and the high one, 8 for zero.
+  v.constant(kT1, 0x0505'0505'0606'0708, 0x0404'0404'0404'0404);
+  x.vpshufb(kT2, kT1, kT2);
+  v.constant(kT1, 0x0101'0101'0202'0308, 0);
+  x.vpshufb(kT3, kT1, kT3);
+  x.vpminub(d, kT2, kT3);
+}
+/// The same of wider elements: twice as wide from step to step.
+bool clz(VectorCode& v, const Xmm& d, const Xmm& a, Shape s) {
+  auto& x = v.x;
+  if (s.size == 2 && v.host.avx512) return x.vplzcntd(d, a), true;
+  count_byte_zeros(v, d, a);
+  for (unsigned size = 1; size <= s.size; ++size) {
+    const unsigned half = 4u << size;  // bits
+    shift_right(v, kT2, d, size, half, false);
+    v.splat(kT1, size, half);
+    eq(v, kT1, kT1, kT2, {size, true});
+    // What the lower half has counts where the upper one is zero.
+    x.vpand(kT1, kT1, d);
+    v.splat(kT3, size, (u64{1} << half) - 1);
+    x.vpand(kT1, kT1, kT3);
+    add_lanes(v, d, kT1, kT2, {size, true});
   }
-  v.splat(kT3, s.size, s.size == 1 ? 0x8000 : 0x8000'0000);
-  eq(v, kT3, kT3, kT2, s);
-  x.vpxor(kT2, kT2, kT3);
-  if (!s.q) x.vmovq(kT3, kT3);
-  v.saturated_unless_zero(kT3);
-  x.vmovdqa(d, kT2);
   return true;
 }
-
-bool abs_lanes(VectorCode& v, const Xmm& d, const Xmm& a, Shape s) {
-  switch (s.size) {
-    case 0:
-      return v.x.vpabsb(d, a), true;
-    case 1:
-      return v.x.vpabsw(d, a), true;
-    case 2:
-      return v.x.vpabsd(d, a), true;
-    default:
-      v.zero(kT2);
-      v.x.vpcmpgtq(kT2, kT2, a);
-      v.x.vpxor(kT3, a, kT2);
-      return v.x.vpsubq(d, kT3, kT2), true;
-  }
+/// Bits that are as the highest one, that not counted.
+bool cls(VectorCode& v, const Xmm& d, const Xmm& a, Shape s) {
+  v.zero(kT2);
+  gt(v, kT2, kT2, a, s);
+  v.x.vpxor(kT0, a, kT2);
+  clz(v, d, kT0, s);
+  v.ones(kT2);
+  return add_lanes(v, d, d, kT2, s);
 }
+
 bool neg_lanes(VectorCode& v, const Xmm& d, const Xmm& a, Shape s) {
   v.zero(kT2);
   return sub_lanes(v, d, kT2, a, s);
@@ -410,14 +400,10 @@ const R kRows[] = {
     {"UHADD", three_same<halving_add<false, false>>, kDnm, 7},
     {"SRHADD", three_same<halving_add<true, true>>, kDnm, 7},
     {"URHADD", three_same<halving_add<false, true>>, kDnm, 7},
-    {"SQADD", three_same<kSqadd>, kDnm, 3},
-    {"UQADD", three_same<kUqadd>, kDnm, 3},
-    {"SQSUB", three_same<kSqsub>, kDnm, 3},
-    {"UQSUB", three_same<kUqsub>, kDnm, 3},
-    {"SQDMULH", three_same<doubling_high<false>>, kDnm, 6},
-    {"SQRDMULH", three_same<doubling_high<true>>, kDnm, 6},
-    {"SQDMULH_e", by_element<doubling_high<false>>, kDne, 6},
-    {"SQRDMULH_e", by_element<doubling_high<true>>, kDne, 6},
+    {"SHSUB", three_same<halving_sub<true>>, kDnm, 7},
+    {"UHSUB", three_same<halving_sub<false>>, kDnm, 7},
+    {"CLZ_vec", two_same<clz>, kDn, 7},
+    {"CLS_vec", two_same<cls>, kDn, 7},
     {"ABS_vec", two_same<abs_lanes>, kDn},
     {"NEG_vec", two_same<neg_lanes>, kDn},
     {"ABS_s", two_same_d<abs_lanes>, kDn},

@@ -1,34 +1,18 @@
-// Structure loads and stores (Arm ARM DDI 0487, C7.2: LD1 to LD4, LD1R, LD1 of one element, ST1).  Each register is one access, and where the first-level TLB does not let it through, one for
-// each element.  A load writes no register before all accesses are done.
+// Loads of structures (Arm ARM DDI 0487, C7.2: LD1 to LD4, LD1R, LD1 of one element).  Each register is one access, and
+// where the first-level TLB does not let it through, one for each element.  No register is written before all accesses
+// are done.
 //
-// ST2 to ST4, other single structures and stores of elements stay calls, and so does everything where alignment is checked.
+// Other single structures stay calls, and so does everything where alignment is checked.
 #include <array>
 
 #include "base/bits.h"
-#include "cpu/jit/x64/vector_lanes.h"
+#include "cpu/jit/x64/structures.h"
 
 namespace quince::cpu::jit {
 
 namespace {
 
 using R = HostRow;
-
-/// The base, and the registers one behind the other.
-struct Access {
-  Access(VectorCode& v, u32 insn) : f(insn), element(insn >> 10 & 3), bytes(f.q ? 16 : 8) {
-    v.base(f.rn, base);
-  }
-  VectorFields f;
-  unsigned element;  ///< log2 of its bytes
-  unsigned bytes;    ///< of a register
-  Emitter::Val base;
-  u32 reg(unsigned n) const { return (f.rd + n) & 31; }
-};
-
-/// Post-index forms add Rm, or what was transferred.
-void write_back(VectorCode& v, const Access& a, u32 insn, unsigned bytes) {
-  if ((insn >> 23 & 1) != 0) v.add_to_base(a.f.rn, a.base, a.f.rm, bytes);
-}
 
 template <unsigned N>
 bool ld1(Emitter& e, u32 insn) {
@@ -42,21 +26,10 @@ bool ld1(Emitter& e, u32 insn) {
   return true;
 }
 
-template <unsigned N>
-bool st1(Emitter& e, u32 insn) {
-  VectorCode v(e);
-  if (v.checks_alignment()) return false;
-  const Access a(v, insn);
-  for (unsigned n = 0; n < N; ++n) v.store(a.reg(n), a.base, n * a.bytes, a.f.q, a.element);
-  write_back(v, a, insn, N * a.bytes);
-  return true;
-}
-
 /// LD1R.
 bool replicate(Emitter& e, u32 insn) {
   VectorCode v(e);
-  constexpr u32 kStructures = 1u << 21 | 1u << 13;
-  if (v.checks_alignment() || (insn & kStructures) != 0) return false;
+  if (v.checks_alignment() || !one_element(insn)) return false;
   const Access a(v, insn);
   v.load(kT0, a.base, 0, 1u << a.element, a.element);
   broadcast(v, kT0, kT0, a.element, 0);
@@ -183,8 +156,7 @@ template <unsigned Size>
 bool ld1_element(Emitter& e, u32 insn) {
   VectorCode v(e);
   auto& x = v.x;
-  constexpr u32 kStructures = 1u << 21 | 1u << 13;
-  if (v.checks_alignment() || (insn & kStructures) != 0) return false;
+  if (v.checks_alignment() || !one_element(insn)) return false;
   const Access a(v, insn);
   const auto index = static_cast<u8>(((insn >> 30 & 1) << 3 | (insn >> 10 & 7)) >> Size);
   v.load(kT1, a.base, 0, 1u << Size, Size);
@@ -211,7 +183,6 @@ bool ld1_element(Emitter& e, u32 insn) {
 
 constexpr u16 kLoad = R::kBase | R::kListWrite;
 constexpr u16 kLoadElement = kLoad | R::kRd;
-constexpr u16 kStore = R::kBase | R::kListRead;
 
 const R kRows[] = {
     {"LD1x1", ld1<1>, kLoad},
@@ -222,14 +193,6 @@ const R kRows[] = {
     {"LD1x3_post", ld1<3>, kLoad},
     {"LD1x4", ld1<4>, kLoad},
     {"LD1x4_post", ld1<4>, kLoad},
-    {"ST1x1", st1<1>, kStore},
-    {"ST1x1_post", st1<1>, kStore},
-    {"ST1x2", st1<2>, kStore},
-    {"ST1x2_post", st1<2>, kStore},
-    {"ST1x3", st1<3>, kStore},
-    {"ST1x3_post", st1<3>, kStore},
-    {"ST1x4", st1<4>, kStore},
-    {"ST1x4_post", st1<4>, kStore},
     {"LD_rep", replicate, kLoad},
     {"LD_rep_post", replicate, kLoad},
     {"LD2", ld2, kLoad},

@@ -61,6 +61,28 @@ bool shift_right(VectorCode& v, const Xmm& d, const Xmm& a, unsigned size, unsig
   return x.vpsubb(d, d, kT3), true;
 }
 
+template <bool IsSigned>
+void widening_mul(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
+  auto& x = v.x;
+  switch (s.size) {
+    case 0:
+      widen(v, kT2, a, 0, s.q, IsSigned);
+      widen(v, kT3, b, 0, s.q, IsSigned);
+      return x.vpmullw(kT0, kT2, kT3);
+    case 1:
+      x.vpmullw(kT2, a, b);
+      IsSigned ? x.vpmulhw(kT3, a, b) : x.vpmulhuw(kT3, a, b);
+      return s.q ? x.vpunpckhwd(kT0, kT2, kT3) : x.vpunpcklwd(kT0, kT2, kT3);
+    default:
+      x.vpshufd(kT2, a, s.q ? 0xfa : 0x50);
+      x.vpshufd(kT3, b, s.q ? 0xfa : 0x50);
+      return IsSigned ? x.vpmuldq(kT0, kT2, kT3) : x.vpmuludq(kT0, kT2, kT3);
+  }
+}
+
+template void widening_mul<false>(VectorCode& v, const Xmm& a, const Xmm& b, Shape s);
+template void widening_mul<true>(VectorCode& v, const Xmm& a, const Xmm& b, Shape s);
+
 namespace {
 
 /// immh:immb of a shift by an immediate (C4.1.96).
@@ -158,6 +180,30 @@ bool shll(Emitter& e, u32 insn) {
   return v.finish(true, f.rd, d), true;
 }
 
+/// The same of bytes, as words. Everything above bit 127 is zero again behind it.
+template <bool IsSigned>
+bool shift_bytes_by_register(VectorCode& v, const VectorFields& f) {
+  auto& x = v.x;
+  if (!v.host.avx512) return false;
+  const Xbyak::Ymm a(0), left(1), right(2), t(3);
+  x.vpmovsxbw(left, v.in(f.rm, 1));
+  IsSigned ? x.vpmovsxbw(a, v.in(f.rn, 0)) : x.vpmovzxbw(a, v.in(f.rn, 0));
+  x.vpxor(t, t, t);
+  x.vpsubw(right, t, left);
+  // Counts of 16 and more, which negative ones are too, leave zeros, or signs.
+  IsSigned ? x.vpsravw(t, a, right) : x.vpsrlvw(t, a, right);
+  x.vpsllvw(a, a, left);
+  if (IsSigned) {
+    x.vpsraw(left, left, 15);
+    x.vpblendvb(a, a, t, left);
+  } else {
+    x.vpor(a, a, t);
+  }
+  x.vpmovwb(kT0, a);
+  x.vzeroupper();
+  return v.finish(f.q, f.rd, kT0), true;
+}
+
 /// By the low byte of each element of Vm, to the left, or to the right where that is negative.
 template <bool IsSigned, bool Scalar>
 bool shift_by_register(Emitter& e, u32 insn) {
@@ -165,6 +211,7 @@ bool shift_by_register(Emitter& e, u32 insn) {
   auto& x = v.x;
   const VectorFields f(insn);
   if (!Scalar && reserved(f)) return false;
+  if (f.size == 0) return shift_bytes_by_register<IsSigned>(v, f);
   const bool words = f.size == 1;
   if ((words || (IsSigned && f.size == 3)) && !v.host.avx512) return false;
   const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1);
@@ -289,25 +336,6 @@ void widening_sum(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
 }
 
 template <bool IsSigned>
-void widening_mul(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
-  auto& x = v.x;
-  switch (s.size) {
-    case 0:
-      widen(v, kT2, a, 0, s.q, IsSigned);
-      widen(v, kT3, b, 0, s.q, IsSigned);
-      return x.vpmullw(kT0, kT2, kT3);
-    case 1:
-      x.vpmullw(kT2, a, b);
-      IsSigned ? x.vpmulhw(kT3, a, b) : x.vpmulhuw(kT3, a, b);
-      return s.q ? x.vpunpckhwd(kT0, kT2, kT3) : x.vpunpcklwd(kT0, kT2, kT3);
-    default:
-      x.vpshufd(kT2, a, s.q ? 0xfa : 0x50);
-      x.vpshufd(kT3, b, s.q ? 0xfa : 0x50);
-      return IsSigned ? x.vpmuldq(kT0, kT2, kT3) : x.vpmuludq(kT0, kT2, kT3);
-  }
-}
-
-template <bool IsSigned>
 void widening_abd(VectorCode& v, const Xmm& a, const Xmm& b, Shape s) {
   static constexpr Op3 kMax[3] = {IsSigned ? &G::vpmaxsb : &G::vpmaxub,
                                   IsSigned ? &G::vpmaxsw : &G::vpmaxuw,
@@ -395,8 +423,8 @@ const R kRows[] = {
     {"SSHLL", shift_left_long<true>, kDn},
     {"USHLL", shift_left_long<false>, kDn},
     {"SHLL", shll, kDn, 7},
-    {"SSHL", shift_by_register<true, false>, kDnm, 0xe},
-    {"USHL", shift_by_register<false, false>, kDnm, 0xe},
+    {"SSHL", shift_by_register<true, false>, kDnm},
+    {"USHL", shift_by_register<false, false>, kDnm},
     {"SSHL_s", shift_by_register<true, true>, kDnm},
     {"USHL_s", shift_by_register<false, true>, kDnm},
     {"XTN", xtn, kDdn, 7},

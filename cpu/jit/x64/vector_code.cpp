@@ -83,6 +83,36 @@ void VectorCode::store(u32 r, Emitter::Val va, unsigned offset, bool q, unsigned
   e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
 }
 
+void VectorCode::store(const Xmm& from, Emitter::Val va, unsigned offset, unsigned bytes,
+                       unsigned element) {
+  const Emitter::Val at = offset == 0 ? va : e_.add(true, va, e_.imm(offset));
+  const Emitter::Address address = e_.address_of(at);
+  Emitter::Stub& s =
+      e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, true, {});
+  e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
+  s.values[0] = {
+      .kind = Emitter::Stub::Value::Kind::Temporary, .r = static_cast<u8>(from.getIdx()), .n = 0};
+  const Mem place = e_.at_host(address, 0, bytes);
+  switch (bytes) {
+    case 1:
+      x.vpextrb(place, from, 0);
+      break;
+    case 2:
+      x.vpextrw(place, from, 0);
+      break;
+    case 4:
+      x.vmovd(place, from);
+      break;
+    case 8:
+      x.vmovq(place, from);
+      break;
+    default:
+      x.vmovdqu(place, from);
+  }
+  x.L(s.back);
+  e_.taken_ &= ~2u;
+}
+
 Xbyak::Address VectorCode::literal(u64 low, u64 high) {
   for (Emitter::Literal& l : e_.literals_)
     if (l.low == low && l.high == high) return xword[rip + l.label];

@@ -134,6 +134,8 @@ class VectorCode {
   /// `element`: log2 of the bytes of one, see Site::piece_log2.
   void load(const Xmm& to, Emitter::Val va, unsigned offset, unsigned bytes, unsigned element);
   void store(u32 r, Emitter::Val va, unsigned offset, bool q, unsigned element);
+  /// The low `bytes` of one of xmm0 to xmm3, which all stay as they are.
+  void store(const Xmm& from, Emitter::Val va, unsigned offset, unsigned bytes, unsigned element);
   /// Rn = va + Rm, or + `bytes` where Rm is 31.
   void add_to_base(u32 rn, Emitter::Val va, u32 rm, unsigned bytes) {
     e_.put_sp(rn, true, e_.add(true, va, rm == 31 ? e_.imm(bytes) : e_.get(rm, true)));

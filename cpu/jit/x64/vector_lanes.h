@@ -128,6 +128,8 @@ bool accumulate_by_element(Emitter& e, u32 insn) {
   return true;
 }
 
+/// The smallest number stays as it is. Uses xmm2 and xmm3.
+bool abs_lanes(VectorCode& v, const Xmm& d, const Xmm& a, Shape s);
 /// The elements of one half of `a`, twice as wide.
 void widen(VectorCode& v, const Xmm& to, const Xmm& a, unsigned size, bool upper, bool is_signed);
 /// The low halves of elements, which will have `size`, in the low 8 bytes.  Uses xmm3.
@@ -146,5 +148,14 @@ inline bool add_lanes(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, S
 inline bool sub_lanes(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
   return each<&G::vpsubb, &G::vpsubw, &G::vpsubd, &G::vpsubq>(v, d, a, b, s);
 }
+inline bool equal_lanes(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
+  return each<&G::vpcmpeqb, &G::vpcmpeqw, &G::vpcmpeqd, &G::vpcmpeqq>(v, d, a, b, s);
+}
+inline bool greater_lanes(VectorCode& v, const Xmm& d, const Xmm& a, const Xmm& b, Shape s) {
+  return each<&G::vpcmpgtb, &G::vpcmpgtw, &G::vpcmpgtd, &G::vpcmpgtq>(v, d, a, b, s);
+}
+/// Both operands twice as wide, multiplied: xmm0 is the product, xmm2 and xmm3 are used. In vec_shift.cpp.
+template <bool IsSigned>
+void widening_mul(VectorCode& v, const Xmm& a, const Xmm& b, Shape s);
 
 }  // namespace quince::cpu::jit

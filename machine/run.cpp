@@ -26,11 +26,6 @@ constexpr u64 kLongRun = u64{1} << 40;
 /// each, and on a busy host this one was seen not to run again for minutes.
 constexpr unsigned kDsbSpins = 500;
 constexpr std::chrono::microseconds kDsbPause{20};
-/// A vCPU that spins on YIELD gives the host's CPU away; after so many turns in a row it sleeps.  On
-/// a busy host, threads that only yield were seen to keep a CPU among themselves for minutes (Linux,
-/// EEVDF).
-constexpr unsigned kYields = 8;
-constexpr std::chrono::microseconds kYieldPause{20};
 
 }  // namespace
 
@@ -174,7 +169,7 @@ bool Machine::work_may_come() const {
 void Machine::cpu_thread(CpuThread& t) {
   cpu::Vcpu& c = t.vcpu;
   u64 epoch = 0;  // the start that this thread has answered
-  unsigned yields = 0;
+  GivingWay give_way;
   for (;;) {
     {
       std::unique_lock lock(run_mutex_);
@@ -201,10 +196,7 @@ void Machine::cpu_thread(CpuThread& t) {
       while (!c.wfe_ends() && go_now()) wait_for_wake(t, c.next_stream_event());
     } else if (why == cpu::RunExit::Yield) {
       c.set_parked(true);  // a sibling's DSB need not wait for the host to come back to this thread
-      if (++yields % kYields != 0)
-        std::this_thread::yield();
-      else
-        std::this_thread::sleep_for(kYieldPause);
+      give_way(cpus_.size() <= host_cpus_);
     } else if (why == cpu::RunExit::Differs) {
       request_stop(StopCause::InternalError);
       while (go_now()) wait_for_wake(t, hw::kNever);

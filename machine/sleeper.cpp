@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace quince::machine {
 
@@ -20,6 +21,30 @@ unsigned host_cpus() {
   CPU_ZERO(&set);
   if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return static_cast<unsigned>(CPU_COUNT(&set));
+}
+
+GivingWay::How GivingWay::next(u64 now, bool enough_cpus) {
+  if (now - last_ > kAnother) turns_ = 0;
+  last_ = now;
+  if (++turns_ <= kShortTurns && enough_cpus) return How::Pause;
+  return turns_ % kYields != 0 ? How::Yield : How::Sleep;
+}
+
+void GivingWay::operator()(bool enough_cpus) {
+  constexpr unsigned kPauses = 16;
+  constexpr std::chrono::microseconds kSleep{20};
+  switch (next(now_ns(), enough_cpus)) {
+    case How::Pause:
+      for (unsigned n = 0; n < kPauses; ++n) __builtin_ia32_pause();
+      return;
+    case How::Yield:
+      std::this_thread::yield();
+      break;
+    case How::Sleep:
+      std::this_thread::sleep_for(kSleep);
+      break;
+  }
+  last_ = now_ns();  // however long that was
 }
 
 void Sleeper::wake() {

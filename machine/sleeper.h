@@ -59,6 +59,28 @@ class Sleeper {
   LookPolicy policy_;
 };
 
+/// How a vCPU that waits in a loop of the guest's gives way, to whoever it waits for.
+class GivingWay {
+ public:
+  /// So many turns in a row take no call of the host, if it has a CPU for each vCPU: what it waits for is most often there
+  /// within a microsecond.
+  static constexpr unsigned kShortTurns = 32;
+  /// Of the others, every so-many-th sleeps. On a busy host, threads that only yield were seen to keep a CPU among
+  /// themselves for minutes (Linux, EEVDF).
+  static constexpr unsigned kYields = 8;
+  /// Behind such a pause, in nanoseconds, begins another row.
+  static constexpr u64 kAnother = 100'000;
+
+  enum class How : u8 { Pause, Yield, Sleep };
+  /// What to do at `now`.
+  How next(u64 now, bool enough_cpus);
+  void operator()(bool enough_cpus);
+
+ private:
+  unsigned turns_ = 0;
+  u64 last_ = 0;
+};
+
 /// How many CPUs of the host this process may use.
 unsigned host_cpus();
 

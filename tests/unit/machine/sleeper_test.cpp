@@ -39,6 +39,26 @@ TEST(LookPolicy, NotWhileTheHostHasOtherWork) {
   EXPECT_EQ(p.window(1000 + LookPolicy::kPause), LookPolicy::kFirst);
 }
 
+TEST(GivingWay, ShortAtFirstThenTheHostsCpuThenSleep) {
+  using How = GivingWay::How;
+  GivingWay g;
+  u64 now = 1'000'000;
+  for (unsigned n = 0; n < GivingWay::kShortTurns; ++n) EXPECT_EQ(g.next(++now, true), How::Pause);
+  unsigned yields = 0, sleeps = 0;
+  for (unsigned n = 0; n < 8 * GivingWay::kYields; ++n) {
+    const How how = g.next(++now, true);
+    EXPECT_NE(how, How::Pause);
+    (how == How::Sleep ? sleeps : yields)++;
+  }
+  EXPECT_EQ(sleeps, 8u);
+  EXPECT_EQ(g.next(now + GivingWay::kAnother + 1, true), How::Pause) << "another row";
+}
+
+TEST(GivingWay, WithTooFewCpusAtOnce) {
+  GivingWay g;
+  EXPECT_EQ(g.next(1'000'000, false), GivingWay::How::Yield);
+}
+
 TEST(Sleeper, ACallBeforeTheWaitEndsIt) {
   Sleeper s;
   s.wake();

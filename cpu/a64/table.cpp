@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <numeric>
 #include <vector>
 
 #include "cpu/interp/bind.h"
@@ -12,15 +13,38 @@ namespace quince {
 
 namespace {
 
+/// Bits 30:21 of an instruction select its candidates.
+constexpr u32 kBuckets = 1024;
+constexpr unsigned kBucketShift = 21;
+constexpr u32 bucket_of(u32 insn) { return (insn >> kBucketShift) & (kBuckets - 1); }
+
+/// What decoding asks of a row.
+struct Candidate {
+  u32 mask, value, nonzero;
+  int row;
+  bool matches(u32 insn) const {
+    return (insn & mask) == value && (nonzero == 0 || (insn & nonzero) != 0);
+  }
+};
+
 /// Everything that is built once from the rows: read-only after that.
 struct Index {
   std::vector<a64::RowInfo> infos;
   std::vector<cpu::MakeHandler> makers;
-  /// Candidate rows by bits 28:21 of the instruction, the most fixed bits first.
-  std::array<std::vector<u16>, 256> buckets;
+  /// Of all buckets, one after the other; in each, those with the most fixed bits first.
+  std::vector<Candidate> candidates;
+  std::array<u32, kBuckets + 1> begins{};  ///< of each bucket, and behind the last one
 };
 
-constexpr u32 bucket_of(u32 insn) { return (insn >> 21) & 0xff; }
+/// Calls `f` with every bucket that has instructions of an encoding.
+template <class F>
+void for_each_bucket(const a64::Encoding& e, F f) {
+  const u32 open = ~bucket_of(e.mask) & (kBuckets - 1);
+  for (u32 chosen = open;; chosen = (chosen - 1) & open) {
+    f(bucket_of(e.value) | chosen);
+    if (chosen == 0) return;
+  }
+}
 
 Index build() {
   Index index;
@@ -37,11 +61,18 @@ Index build() {
   std::stable_sort(order.begin(), order.end(), [&](u16 a, u16 b) {
     return std::popcount(index.infos[a].enc.mask) > std::popcount(index.infos[b].enc.mask);
   });
-  for (u32 b = 0; b < 256; ++b)
-    for (const u16 i : order) {
-      const a64::Encoding& e = index.infos[i].enc;
-      if ((((b << 21) ^ e.value) & e.mask & (0xffu << 21)) == 0) index.buckets[b].push_back(i);
-    }
+  for (const a64::RowInfo& info : index.infos)
+    for_each_bucket(info.enc, [&](u32 b) { ++index.begins[b + 1]; });
+  std::partial_sum(index.begins.begin(), index.begins.end(), index.begins.begin());
+  index.candidates.resize(index.begins[kBuckets]);
+  auto next = index.begins;
+  for (const u16 i : order) {
+    const a64::Encoding& e = index.infos[i].enc;
+    for_each_bucket(e, [&](u32 b) {
+      index.candidates[next[b]++] = {
+          .mask = e.mask, .value = e.value, .nonzero = e.nonzero, .row = i};
+    });
+  }
   return index;
 }
 
@@ -57,8 +88,10 @@ namespace a64 {
 std::span<const RowInfo> rows() { return index().infos; }
 
 int decode_row(u32 insn) {
-  for (const u16 i : index().buckets[bucket_of(insn)])
-    if (index().infos[i].enc.matches(insn)) return i;
+  const Index& all = index();
+  const u32 b = bucket_of(insn);
+  for (u32 n = all.begins[b]; n != all.begins[b + 1]; ++n)
+    if (all.candidates[n].matches(insn)) return all.candidates[n].row;
   return -1;
 }
 

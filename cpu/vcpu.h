@@ -23,6 +23,7 @@
 #include "cpu/mmu/walk.h"
 #include "cpu/model.h"
 #include "cpu/pauth/pac.h"
+#include "cpu/ports.h"
 #include "cpu/state.h"
 #include "hw/core/address_space.h"
 #include "hw/core/irq.h"
@@ -31,20 +32,6 @@
 
 namespace quince::cpu {
 
-/// Whether Vcpu::use_jit() can work on this host; fails with the reason.
-Result<void> translation_supported();
-
-/// How instructions are translated.
-struct TranslationOptions {
-  std::size_t bytes = 16 * MiB;  ///< of host memory for code
-  u8 threshold = 128;  ///< an instruction is translated when it was the target of a branch so often
-  bool lockstep = false;  ///< the interpreter does the same, and the first difference ends run()
-  u64 chaos =
-      0;  ///< a seed: much is forgotten, done the slow way and left early, at random; 0: not
-  /// For tests: the first instruction is translated as if it were the second.
-  std::optional<std::pair<u32, u32>> mistake = {};
-};
-
 class Vcpu;
 namespace jit {
 class CodeObserver;
@@ -52,62 +39,6 @@ class Jit;
 class Lockstep;
 struct Native;
 }  // namespace jit
-
-/// Firmware services behind HVC and SMC, implemented by the machine (PSCI).
-class HypercallPort {
- public:
-  /// HVC #imm by `c`: arguments and results are in X0..X17.  Called without the I/O lock.
-  virtual void hvc(Vcpu& c, u16 imm) = 0;
-
- protected:
-  ~HypercallPort() = default;
-};
-
-/// What maintenance by one vCPU asks of all in its inner-shareable domain.
-struct Maintenance {
-  /// View: the address space lost memory.  Watch: nobody writes to `page` unseen from now on.
-  enum class Kind : u8 { Tlb, CodePage, AllCode, View, Watch };
-  Kind kind = Kind::Tlb;
-  TlbInvalidation tlb = {};  ///< Kind::Tlb
-  PhysAddr page = {};        ///< Kind::CodePage, Kind::Watch
-};
-
-/// Connects a vCPU to the others of its machine.
-class Siblings {
- public:
-  /// Applies maintenance on every other vCPU, at the latest when it next synchronises.
-  virtual void broadcast(Vcpu& from, const Maintenance& m) = 0;
-  /// Waits until every other vCPU has applied what `from` broadcast (DSB).
-  virtual void complete(Vcpu& from) = 0;
-  /// Whether every vCPU, `from` too, has applied what was broadcast so far; without waiting.
-  virtual bool completed(Vcpu& from) = 0;
-  /// SEV: sets every vCPU's event register.
-  virtual void send_event(Vcpu& from) = 0;
-  /// True when other vCPUs exist, so that atomics must be real and the global monitor matters.
-  virtual bool multiprocessor() const = 0;
-
- protected:
-  ~Siblings() = default;
-};
-
-/// Everything outside that a vCPU talks to.
-struct VcpuPorts {
-  hw::AddressSpace* space = nullptr;
-  hw::IoLock* io_lock = nullptr;
-  const hw::GuestClock* clock = nullptr;
-  hw::SysRegTarget* gic = nullptr;    ///< ICC_*_EL1; null: UNDEFINED
-  hw::SysRegTarget* timer = nullptr;  ///< CNT*_EL0
-  HypercallPort* hypercalls = nullptr;
-  Siblings* siblings = nullptr;
-  /// RNDR's source: a seeded generator in deterministic mode; null: the host's.
-  struct Random {
-    u64 (*fn)(void* context) = nullptr;
-    void* context = nullptr;
-  } random = {};
-  u64 counter_hz = 24'000'000;
-  Log* log = nullptr;
-  jit::CodeObserver* code_observer = nullptr;  ///< hears of translated code; null: nobody does
-};
 
 /// Exception classes, ESR_ELx.EC (Arm ARM D19.2.40).
 enum class ExceptionClass : u8 {
@@ -155,15 +86,6 @@ enum class RunExit : u8 {
   Yield,    ///< YIELD: another vCPU may run
   Halted,   ///< powered off, or the machine stops
   Differs,  ///< lockstep: the engines do not agree; the report is in the log
-};
-
-/// Hears of loads and stores that went well, but for atomic and exclusive ones (cpu/jit/lockstep.h).
-class AccessLog {
- public:
-  virtual void accessed(u64 va, unsigned size, bool write, const void* data) = 0;
-
- protected:
-  ~AccessLog() = default;
 };
 
 class Vcpu final : public hw::IrqSink {
@@ -635,9 +557,9 @@ class Vcpu final : public hw::IrqSink {
   std::array<u8, 2> code_log2_size_{12, 12};
   /// Where l1_ or fetch_ have parts of blocks: a bit for each 2 MiB, modulo 8 GiB.
   std::bitset<4096> pieces_;
-  bool space_changed_ = false;  ///< jit_ is to hear of it when EL0 runs next
-  bool private_pages_ = false;  ///< l1_ or fetch_ have pages of this address space
-  bool private_upper_ = false;  ///< l1_ in the upper half, too
+  bool space_changed_ = false;     ///< jit_ is to hear of it when EL0 runs next
+  bool private_pages_ = false;     ///< l1_ or fetch_ have pages of this address space
+  bool private_upper_ = false;     ///< l1_ in the upper half, too
   bool private_el1_code_ = false;  ///< fetch_ has such pages for EL1
   /// Entries of l1_ that got such pages, by number; when there were more, all of l1_ is looked through.
   std::array<u16, 512> private_fills_{};

@@ -36,7 +36,7 @@ struct CodePage {
   const u8* host = nullptr;  ///< its bytes
   /// One more than the page has: the last one moves on to the next page.
   std::array<Op, kOps + 1> ops;
-  jit::Page* translated = nullptr;  ///< what cpu/jit has made of it
+  jit::Page* translated = nullptr;         ///< what cpu/jit has made of it
   std::array<u64, kOps / 64> known_ops{};  ///< those of whose `insn` something was made
 
   bool known(std::size_t n) const { return (known_ops[n / 64] >> n % 64 & 1) != 0; }

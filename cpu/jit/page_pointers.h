@@ -27,7 +27,7 @@ struct PagePointerSpace {
     s32 low = 0, high = 0;  ///< from the symbol's value
     u16 first = 0, last = 0;
     u16 members = 0;  ///< accesses
-    u16 block = 0;  ///< of the first
+    u16 block = 0;    ///< of the first
     bool write = false;
     bool kept = false;
     s8 slot = -1;

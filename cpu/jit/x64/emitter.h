@@ -451,9 +451,9 @@ class Emitter {
     Mem place = {};
     int xmm = -1;
   };
-  VectorLoad last_load_;    ///< of load_v()
-  u64 pc_ = 0;              ///< in the page; code knows no address, for a page may be at several
-  u32 left_ = 0;            ///< of the block, from this instruction on
+  VectorLoad last_load_;  ///< of load_v()
+  u64 pc_ = 0;            ///< in the page; code knows no address, for a page may be at several
+  u32 left_ = 0;          ///< of the block, from this instruction on
   RegSet dirty_ = 0, v_dirty_ = 0;
   RegSet v_mapped_ = 0, v_written_ = 0;  ///< in registers of the host; and written in this region
   std::array<s8, 32> v_hosts_{};         ///< of guest vectors; -1: in memory

@@ -145,7 +145,7 @@ TEST_P(ExclusiveCode, MisalignedIsAnException) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpus, ExclusiveCode, testing::Bool(),
-                         [](const auto& info) { return info.param ? "Several" : "One"; });
+                         [](const auto& cpus) { return cpus.param ? "Several" : "One"; });
 
 class ExclusiveCodeOfTwo : public ExclusiveCode {};
 INSTANTIATE_TEST_SUITE_P(Cpus, ExclusiveCodeOfTwo, testing::Values(true));

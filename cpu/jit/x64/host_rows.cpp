@@ -117,7 +117,7 @@ const HostRow* host_row(const char* id) {
          {host_rows_int(), host_rows_saturating(), host_rows_shift(), host_rows_move(),
           host_rows_scalar(), host_rows_convert(), host_rows_fp(), host_rows_fp_convert(),
           host_rows_crypto(), host_rows_memory(), host_rows_store(), host_rows_atomics(),
-          host_rows_pauth()})
+          host_rows_exclusives(), host_rows_pauth()})
       for (const HostRow& r : table) all.emplace(r.id, &r);
     return all;
   }();

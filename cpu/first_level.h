@@ -3,7 +3,7 @@
 // The first level (Vcpu::l1_) is looked at by each access.  Behind it are the pages that were in it lately
 // (RecentPages), with an index that takes more of the address: arrays at distances that are powers of two
 // displace each other in the first level, and then one of them is found there.  Translated code looks at both
-// without a call (cpu/jit/x64/find_thunks.cpp).
+// without a call (cpu/jit/x64/find_page.cpp).
 //
 // Plain data of one vCPU, on its thread.
 #pragma once

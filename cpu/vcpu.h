@@ -517,28 +517,40 @@ class Vcpu final : public hw::IrqSink {
   void raise(u32 bits);
   void update_poll_mask();
 
-  // Of l1_, or empty_l1_: what plain accesses look at, and LDTR and STTR.
-  const TlbEntry* l1_base_ = nullptr;
+  // What translated code looks at all the time, in a line of the host's cache and the one behind it.
+  /// Of l1_, or empty_l1_: what plain accesses look at, and LDTR and STTR.
+  alignas(64) const TlbEntry* l1_base_ = nullptr;
   const TlbEntry* unprivileged_base_ = nullptr;
   /// Of recent_: what translated code looks at behind l1_base_.
   const RecentPages::Table* recent_base_ = nullptr;
-  pauth::PacLayout pac_layout_;
-  u8 fp_state_ = 0;  ///< StateKey::fp_state(), since translated code was entered
-  /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
-  std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
-  std::array<MonitoredPage, kMonitoredPages> monitored_pages_{};  ///< by number of the page
-  bool maintenance_sent_ = false;                                 ///< broadcast since the last DSB
-  s64 native_budget_ = 0, native_start_ = 0;
   /// What is left of the budget in front of the instruction that began with begun_btype_; kNeverBegun: none did.
   s64 native_begun_ = kNeverBegun;
-  bool native_first_ = false;   ///< that instruction runs now
-  bool interpret_one_ = false;  ///< the next instruction is not for translated code
-  u32 native_mask_ = 0;         ///< poll_mask_ for translated code
-  u32 flag_mask_ = 0xc101;      ///< SF, ZF, CF and OF, as LAHF and SETO have them
+  s64 native_budget_ = 0, native_start_ = 0;
+  std::atomic<u32> pending_{0};
+  u32 poll_mask_ = kExit | kMaintenance;
+  /// PSTATE.BTYPE as the instruction found it that begins when so many have retired: it is cleared
+  /// when an instruction ends, and an exception of this one still saves it.
+  u64 begun_at_ = ~u64{0};
+  u8 begun_btype_ = 0;
+  u8 fp_state_ = 0;                ///< StateKey::fp_state(), since translated code was entered
+  bool native_first_ = false;      ///< the instruction that began with begun_btype_ runs now
+  bool interpret_one_ = false;     ///< the next instruction is not for translated code
+  bool maintenance_sent_ = false;  ///< broadcast since the last DSB
+  u32 native_mask_ = 0;            ///< poll_mask_ for translated code
+  u32 flag_mask_ = 0xc101;         ///< SF, ZF, CF and OF, as LAHF and SETO have them
   std::array<u8, 32> bounce_{};
-  std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
-  const void* far_jumps_ = nullptr;                       ///< jit::FarJumps, behind those
+  pauth::PacLayout pac_layout_;
+
+  /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
+  alignas(64) std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
+  alignas(64) std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
+  alignas(64) std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
+  const std::array<TlbEntry, kL1Entries> empty_l1_{};
+  alignas(64) std::array<FetchEntry, kFetchEntries[0] + kFetchEntries[1]> fetch_{};
+  std::array<MonitoredPage, kMonitoredPages> monitored_pages_{};  ///< by number of the page
+  RecentPages recent_;
+  const void* far_jumps_ = nullptr;  ///< jit::FarJumps, behind jumps_
   std::unique_ptr<jit::Jit> jit_;
 
   const unsigned index_;
@@ -572,8 +584,6 @@ class Vcpu final : public hw::IrqSink {
   bool watchpoints_ = false;
 
   hw::IrqLine pmu_irq_;
-  std::atomic<u32> pending_{0};
-  u32 poll_mask_ = kExit | kMaintenance;
   RunExit exit_ = RunExit::Budget;
   bool leaving_ = false;
   bool stepping_ = false;        ///< inside step_debug()
@@ -582,10 +592,6 @@ class Vcpu final : public hw::IrqSink {
   /// The mailbox overflowed, and what that was about; guarded by mailbox_mutex_.
   bool flush_tlb_ = false, flush_code_ = false;
 
-  std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
-  const std::array<TlbEntry, kL1Entries> empty_l1_{};
-  RecentPages recent_;
-  std::array<FetchEntry, kFetchEntries[0] + kFetchEntries[1]> fetch_{};
   Tlb2 tlb_;
   std::unordered_map<u64, std::unique_ptr<CodePage>> code_;
   /// Some of code_, found at once.
@@ -609,10 +615,6 @@ class Vcpu final : public hw::IrqSink {
   } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
-  /// PSTATE.BTYPE as the instruction found it that begins when so many have retired: it is cleared
-  /// when an instruction ends, and an exception of this one still saves it.
-  u64 begun_at_ = ~u64{0};
-  u8 begun_btype_ = 0;
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
 };

@@ -326,6 +326,11 @@ class Emitter {
   void jump_if_flags(unsigned cc, Label& label);
   void condition_of(unsigned cc, unsigned& x86);
   void flags_for(unsigned cc, unsigned& x86);
+  void test_memory(unsigned cc, unsigned& x86);
+  /// NZCV is where it cannot be tested but by looking there.
+  bool only_in_memory() const {
+    return flags_.in_memory && flags_.eflags == FlagState::Eflags::No && !flags_.again;
+  }
 
   // memory.cpp
   struct Address {

@@ -377,6 +377,7 @@ void Emitter::set_nzcv(Val v) {
 
 /// Puts NZCV into EFLAGS, in whichever form; gives the number of the host's condition for `cc`.
 void Emitter::flags_for(unsigned cc, unsigned& x86) {
+  if (only_in_memory()) return test_memory(cc, x86);
   flags_to_any_eflags();
   if (in_fp_form()) {
     if (fp_condition(cc, x86)) return;
@@ -398,9 +399,44 @@ void Emitter::condition_of(unsigned cc, unsigned& x86) {
   if (carry && flags_.eflags == FlagState::Eflags::Arm) x86 ^= 1;
 }
 
+/// One condition of NZCV in memory. EFLAGS are not the guest's behind it: who asks again looks again. That is less than to
+/// move all of NZCV to where SAHF has it, and between the turns of a loop it is waited for.
+void Emitter::test_memory(unsigned cc, unsigned& x86) {
+  constexpr u32 kN = 8, kZ = 4, kC = 2, kV = 1;
+  static constexpr u32 kFlags[] = {kZ, kC, kN, kV, 0, kN | kV};
+  const bool keep = (taken_ & 1) != 0;
+  const auto nzcv = [](unsigned bytes) { return state(offsetof(CpuState, nzcv), bytes); };
+  unsigned holds = kNe;
+  switch (cc / 2) {
+    case 4:  // HI
+    case 6:  // GT
+      if (keep) x_.push(rax);
+      x_.mov(eax, nzcv(4));
+      if (cc / 2 == 4) {
+        x_.and_(eax, kC | kZ);
+        x_.cmp(eax, kC);
+      } else {  // N over V
+        x_.shr(eax, 3);
+        x_.xor_(eax, nzcv(4));
+        x_.test(eax, kZ | kV);
+      }
+      if (keep) x_.pop(rax);
+      holds = kE;
+      break;
+    case 5:  // GE: the parity of both
+      holds = kP;
+      [[fallthrough]];
+    default:
+      x_.test(nzcv(1), kFlags[cc / 2]);
+  }
+  x86 = holds ^ (cc & 1);
+}
+
 void Emitter::jump_if_flags(unsigned cc, Label& label) {
-  flags_to_any_eflags();
-  if (jump_if_fp_flags(cc, label)) return;
+  if (!only_in_memory()) {
+    flags_to_any_eflags();
+    if (jump_if_fp_flags(cc, label)) return;
+  }
   unsigned x86 = 0;
   flags_for(cc, x86);
   x_.jcc(x86, label, x_.T_NEAR);

@@ -247,7 +247,7 @@ void Emitter::write_reg(unsigned guest, bool sf, Val v) {
   const bool flags = op >= Op::AddS && op <= Op::LogicS;
   keep_old(guest, v);
   // The register may be what the flags would be got back from.
-  if (insn_->facts.reads_flags) flags_to_eflags();
+  if (insn_->facts.reads_flags && !only_in_memory()) flags_to_eflags();
   if (!flags) forget_operand(RegSet{1} << guest);
   const bool mapped = hosts_[guest] >= 0;
   const Reg64 to = mapped ? host(guest) : temporary();

@@ -101,7 +101,9 @@ void Assembler::jump(unsigned condition, Label& label, LabelType type) {
     const bool known = label.at_ >= 0, near_only = type == T_NEAR;
     const s32 here = static_cast<s32>(size_);
     if (!near_only && (!known || is_byte(label.at_ - (here + 2)))) {
-      *p++ = static_cast<u8>(condition == kAlways ? 0xeb : 0x70 | condition);
+      *p++ = static_cast<u8>(condition == kAlways ? 0xeb
+                             : condition == kRcxz ? 0xe3
+                                                  : 0x70 | condition);
       if (known) {
         *p++ = static_cast<u8>(label.at_ - (here + 2));
         return p;

@@ -241,10 +241,13 @@ class Assembler : public Xbyak::CodeGenerator {
   QUINCE_X64_JUMP(jle, 14)
   QUINCE_X64_JUMP(jg, 15)
 #undef QUINCE_X64_JUMP
+  using CodeGenerator::jrcxz;
+  /// Not far.
+  void jrcxz(Label& label) { jump(kRcxz, label, T_SHORT); }
 
  private:
   static constexpr std::size_t kLongest = 16;  // no instruction is longer
-  static constexpr unsigned kAlways = 16, kCall = 17;
+  static constexpr unsigned kAlways = 16, kCall = 17, kRcxz = 18;
 
   /// Writes one instruction, at the pointer that `write` gets; it returns the one behind.
   template <class Write>

@@ -238,6 +238,7 @@ class Emitter {
   void emit_missed(Stub& s);
   void leave_for_exception(const Stub& s, RegSet there = 0);
   void look_again(Stub& s);
+  void go_back(Stub& s, Label& to);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
@@ -282,6 +283,13 @@ class Emitter {
   void eval_sext(const Node& n, const Reg64& to);
   void eval_zext(const Node& n, const Reg64& to);
   void eval_multiply_high(const Node& n, const Reg64& to);
+  bool eval_mulx(const Node& n, const Reg64& to, bool high);
+  void carry_to(const Reg64& to);
+  // beside_flags.cpp: without EFLAGS, or false
+  bool eval_beside_flags(const Node& n, const Reg64& to);
+  bool extract(const Node& n, const Reg64& to);
+  bool low_bits(const Node& n, const Reg64& to);
+  bool difference(const Node& n, const Reg64& to);
   void eval_divide(const Node& n, const Reg64& to);
   void eval_crc32(const Node& n, const Reg64& to);
   void eval_select(const Node& n, const Reg64& to);
@@ -306,6 +314,10 @@ class Emitter {
   void clobber_flags();  ///< EFLAGS are about to change
   /// That would put them into memory: they are nowhere else, and somebody looks at them.
   bool flags_would_be_saved() const;
+  /// They would be, and a look at a page need not change them.
+  bool can_keep_flags() const {
+    return shared_.host.fast_pext && !in_fp_form() && flags_would_be_saved();
+  }
   void save_flags();       ///< NZCV is in memory from here on
   void compare_again();    ///< into EFLAGS
   void flags_to_eflags();  ///< as Arm or Borrow, whatever they are in now
@@ -339,10 +351,17 @@ class Emitter {
   };
   Address address_of(Val va);
   void probe(const Reg64& reg, int low, int high, bool write, bool unprivileged);
+  void probe_beside_flags(const Reg64& reg, int low, int high, bool write, bool unprivileged,
+                          Label& missed);
+  void unless_rcx_zero(Label& label);
+  void if_rcx_zero(Label& label);
+  void look_at_first_level(const Reg64& reg, int low, int high, bool write, bool unprivileged,
+                           Stub& s);
   Mem tlb_entry(int member, bool unprivileged) const;
   Mem page_pointer(int slot, int member);
   void use_page_pointer(const Address& address, bool write, unsigned bytes, Stub& s);
-  Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m);
+  Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m,
+                bool keeps_flags = false);
   void store_value(Val v, unsigned log2, const Address& address, unsigned offset, Stub& s,
                    unsigned element);
   /// Where a pair waits that came in one access. XMM2 moves vectors meanwhile.
@@ -410,6 +429,7 @@ class Emitter {
     Label found;   ///< Store: with RCX as look_up() leaves it
     s8 slot = -1;  ///< of a page pointer
     bool leads = false, kept = false;
+    bool keeps_flags = false;  ///< Load, Store: EFLAGS are to be there behind it, as `flags` says
     bool maybe_unaligned = false;  ///< the access may be here for its alignment
     Site* site = nullptr;
     const Insn* insn = nullptr;  ///< Slow: what is called

@@ -41,12 +41,12 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::Add:
       return eval_add(n, to);
     case Op::Sub:
-      return eval_sub(n, to);
     case Op::And:
     case Op::Or:
     case Op::Xor:
     case Op::Mul:
-      return eval_binary(n, to);
+      if (flags_would_be_saved() && eval_beside_flags(n, to)) return;
+      return n.op == Op::Sub ? eval_sub(n, to) : eval_binary(n, to);
     case Op::Not:
       eval(n.a, to);
       return n.sf ? x_.not_(to) : x_.not_(to.cvt32());
@@ -77,14 +77,9 @@ void Emitter::eval(Val v, const Reg64& to) {
       return reverse_bits(n.sf, to);
     case Op::Crc32c:
       return eval_crc32(n, to);
-    case Op::Carry: {
+    case Op::Carry:
       flags_to_eflags();
-      if (flags_.eflags == FlagState::Eflags::Borrow)
-        x_.setae(to.cvt8());
-      else
-        x_.setb(to.cvt8());
-      return x_.movzx(to.cvt32(), to.cvt8());
-    }
+      return carry_to(to);
     case Op::Nzcv:
       if (!flags_.in_memory) save_flags();
       return x_.mov(to.cvt32(), state(offsetof(CpuState, nzcv), 4));
@@ -97,6 +92,15 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::LogicS:
       return eval_flags(v, &to);
   }
+}
+
+/// C, which is in EFLAGS.
+void Emitter::carry_to(const Reg64& to) {
+  if (flags_.eflags == FlagState::Eflags::Borrow)
+    x_.setae(to.cvt8());
+  else
+    x_.setb(to.cvt8());
+  x_.movzx(to.cvt32(), to.cvt8());
 }
 
 /// How many bits an AND leaves as a zero extension does, which keeps the flags; or 0.
@@ -180,6 +184,16 @@ void Emitter::eval_add(const Node& n, const Reg64& to) {
     eval(sum.a, target);
     flags_to_eflags();
     if (!flags_.in_memory && !flags_.again && insn_->flags_needed) {
+      if (!inverted && has_temporary()) {
+        const Reg64 carry = temporary();
+        carry_to(carry);
+        n.sf ? x_.lea(target, ptr[target + y]) : x_.lea(target.cvt32(), ptr[target + y]);
+        n.sf ? x_.lea(target, ptr[target + carry]) : x_.lea(target.cvt32(), ptr[target + carry]);
+        release(carry);
+        if (!clash) return release(y);
+        x_.mov(to, target);
+        return release(target);
+      }
       save_flags();
       flags_to_eflags();  // without PEXT they are gone
     }

@@ -1,5 +1,6 @@
 // Loads and stores: the first-level TLB inline, everything else in stubs.
 #include <algorithm>
+#include <bit>
 
 #include "base/assert.h"
 #include "cpu/jit/x64/emitter.h"
@@ -66,6 +67,46 @@ void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unpriv
   x_.cmp(rcx, tlb_entry(write ? Native::kTlbWrite : Native::kTlbRead, unprivileged));
 }
 
+/// probe() and the jump to the stub, with EFLAGS as they are: the difference of the pages goes to RCX, for JRCXZ.
+void Emitter::probe_beside_flags(const Reg64& reg, int low, int high, bool write, bool unprivileged,
+                                 Label& missed) {
+  constexpr unsigned kEntryShift = std::countr_zero(Native::kTlbEntryBytes);
+  Reg32 first = reg.cvt32();
+  if (low != 0) {
+    x_.lea(eax, ptr[reg + low]);
+    first = eax;
+  }
+  x_.rorx(eax, first, 12);
+  x_.mov(ecx, (Native::kTlbEntries - 1) << kEntryShift);
+  x_.pdep(eax, eax, ecx);
+  x_.lea(rcx, ptr[reg + high - 1]);
+  const Xbyak::Xmm& page = lanes();
+  x_.vmovq(page, rcx);
+  x_.vpsrlq(page, page, 12);
+  x_.vpsllq(page, page, 12);
+  // Of the 16 bytes there, all are the entry's.
+  x_.vpxor(page, page, tlb_entry(write ? Native::kTlbWrite : Native::kTlbRead, unprivileged));
+  x_.vmovq(rcx, page);
+  unless_rcx_zero(missed);
+}
+
+/// JRCXZ reaches no stub.
+void Emitter::unless_rcx_zero(Label& label) {
+  Label zero;
+  x_.jrcxz(zero);
+  x_.jmp(label, x_.T_NEAR);
+  x_.L(zero);
+}
+
+void Emitter::if_rcx_zero(Label& label) {
+  Label zero, not_zero;
+  x_.jrcxz(zero);
+  x_.jmp(not_zero);
+  x_.L(zero);
+  x_.jmp(label, x_.T_NEAR);
+  x_.L(not_zero);
+}
+
 Mem Emitter::tlb_entry(int member, bool unprivileged) const {
   return unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
 }
@@ -73,6 +114,18 @@ Mem Emitter::tlb_entry(int member, bool unprivileged) const {
 Mem Emitter::page_pointer(int slot, int member) {
   const int level = shared_.at.page_pointers[key_.el0 ? 0 : 1];
   return qword[r15 + (level + slot * Native::kPointerBytes + member)];
+}
+
+/// What to add to the address, where the first-level TLB has the page of the bytes from `low` to `high` behind a register.
+void Emitter::look_at_first_level(const Reg64& reg, int low, int high, bool write,
+                                  bool unprivileged, Stub& s) {
+  if (s.keeps_flags) {
+    probe_beside_flags(reg, low, high, write, unprivileged, s.label);
+  } else {
+    probe(reg, low, high, write, unprivileged);
+    x_.jne(s.label, x_.T_NEAR);
+  }
+  x_.mov(rcx, tlb_entry(Native::kTlbAddend, unprivileged));
 }
 
 /// look_up() of an access that has a page pointer.
@@ -94,23 +147,28 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
     x_.cmp(rcx, 4096 - span);
     x_.ja(s.label, x_.T_NEAR);
   } else if (s.leads) {
-    probe(address.reg, address.distance + page.low, address.distance + page.high, page.write,
-          false);
-    x_.jne(s.label, x_.T_NEAR);
-    x_.mov(rcx, tlb_entry(Native::kTlbAddend, false));
+    look_at_first_level(address.reg, address.distance + page.low, address.distance + page.high,
+                        page.write, false, s);
     return x_.mov(addend, rcx);
   }
   x_.mov(rcx, addend);
+  if (s.keeps_flags) return if_rcx_zero(s.label);
   x_.test(rcx, rcx);
   x_.jz(s.label, x_.T_NEAR);
 }
 
-/// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.
+/// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.  EFLAGS may stay where they would be
+/// saved, if what comes behind until the access is done `keeps_flags`.
 Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned elements,
-                                bool write, MemOp m) {
-  clobber_flags();
+                                bool write, MemOp m, bool keeps_flags) {
   const unsigned size = 1u << log2, bytes = size * elements;
+  const bool looks_at_alignment = (key_.aligned || m.ordered) && size > 1;
+  const bool kept_page = insn_->page.slot >= 0 && insn_->page.kept && insn_->page.leads;
+  keeps_flags &= !looks_at_alignment && !kept_page && can_keep_flags();
+  if (!keeps_flags) clobber_flags();
   Stub& s = stub(write ? Stub::Kind::Store : Stub::Kind::Load);
+  s.keeps_flags = keeps_flags;
+  s.flags.eflags = flags_.eflags;
   s.address = address.reg.getIdx();
   s.distance = address.distance;
   s.site = &site();
@@ -120,7 +178,7 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   s.site->unprivileged = m.unprivileged;
   if ((taken_ & 3) != 0) give_up();
   taken_ |= 2;
-  if ((key_.aligned || m.ordered) && size > 1) {
+  if (looks_at_alignment) {
     Reg32 low = address.reg.cvt32();
     if (address.distance != 0) {
       x_.lea(eax, ptr[address.reg + address.distance]);
@@ -133,10 +191,8 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   if (insn_->page.slot >= 0) {
     use_page_pointer(address, write, bytes, s);
   } else {
-    probe(address.reg, address.distance, address.distance + static_cast<int>(bytes), write,
-          m.unprivileged);
-    x_.jne(s.label, x_.T_NEAR);
-    x_.mov(rcx, tlb_entry(Native::kTlbAddend, m.unprivileged));
+    look_at_first_level(address.reg, address.distance, address.distance + static_cast<int>(bytes),
+                        write, m.unprivileged, s);
   }
   ++accesses_;
   x_.L(write ? s.found : s.back);
@@ -145,14 +201,21 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
 
 bool Emitter::base(u32 rn, Val& out) {
   if (rn == kSp && key_.sp_checked && !sp_aligned_) {
-    clobber_flags();
+    const bool keeps_flags = can_keep_flags() && (taken_ & 3) == 0;
+    if (!keeps_flags) clobber_flags();
     Stub& s = stub(Stub::Kind::Bail);
-    if (hosts_[kSp] >= 0)
-      x_.test(host(kSp).cvt32(), 15);
-    else
-      x_.test(state(offsetof(CpuState, sp), 4), 15);
-    x_.jnz(s.label, x_.T_NEAR);
+    s.flags.eflags = flags_.eflags;
     sp_aligned_ = true;
+    const bool mapped = hosts_[kSp] >= 0;
+    if (keeps_flags) {
+      if (!mapped) x_.mov(eax, state(offsetof(CpuState, sp), 4));
+      x_.mov(ecx, 15);
+      x_.pext(ecx, mapped ? host(kSp).cvt32() : eax, ecx);
+      unless_rcx_zero(s.label);
+    } else {
+      mapped ? x_.test(host(kSp).cvt32(), 15) : x_.test(state(offsetof(CpuState, sp), 4), 15);
+      x_.jnz(s.label, x_.T_NEAR);
+    }
   }
   out = get_sp(rn, true);
   return true;
@@ -160,7 +223,7 @@ bool Emitter::base(u32 rn, Val& out) {
 
 bool Emitter::load(Val va, unsigned log2, Val& out, MemOp m) {
   const Address address = address_of(va);
-  look_up(address, log2, 1, false, m);
+  look_up(address, log2, 1, false, m, true);
   out = node(Op::Loaded, true, {}, {}, log2);
   at(out).address = static_cast<s8>(address.reg.getIdx());
   at(out).distance = address.distance;
@@ -169,7 +232,7 @@ bool Emitter::load(Val va, unsigned log2, Val& out, MemOp m) {
 
 bool Emitter::load_pair(Val va, unsigned log2, Val& a, Val& b) {
   const Address address = address_of(va);
-  look_up(address, log2, 2, false, {});
+  look_up(address, log2, 2, false, {}, true);
   if (log2 == 3 && key_.several) {
     // One access, where it is aligned (FEAT_LSE2).
     x_.vmovdqu(lanes(), at_host(address, 0, 16));
@@ -192,7 +255,7 @@ bool Emitter::load_pair(Val va, unsigned log2, Val& a, Val& b) {
 
 bool Emitter::load_v(Val va, Vec& out, MemOp m) {
   const Address address = address_of(va);
-  look_up(address, 4, 1, false, m);
+  look_up(address, 4, 1, false, m, true);
   out.xmm = xmm_++;
   last_load_ = {.begin = offset(), .place = at_host(address, 0, 16)};
   x_.vmovdqu(Xbyak::Xmm(out.xmm), last_load_.place);
@@ -253,7 +316,7 @@ void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned
 
 bool Emitter::store(Val va, unsigned log2, Val v, MemOp m) {
   const Address address = address_of(va);
-  Stub& s = look_up(address, log2, 1, true, m);
+  Stub& s = look_up(address, log2, 1, true, m, true);
   store_value(v, log2, address, 0, s, 0);
   x_.L(s.back);
   taken_ &= ~2u;
@@ -262,7 +325,7 @@ bool Emitter::store(Val va, unsigned log2, Val v, MemOp m) {
 
 bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
   const Address address = address_of(va);
-  Stub& s = look_up(address, log2, 2, true, {});
+  Stub& s = look_up(address, log2, 2, true, {}, true);
   const auto is_whole = [&](Val v) { return at(v).op == Op::Reg || is_imm(v, 0); };
   if (log2 == 3 && key_.several && is_whole(a) && is_whole(b)) {
     // One access, as in load_pair().
@@ -293,7 +356,7 @@ bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
 
 bool Emitter::store_v(Val va, Vec v, MemOp m) {
   const Address address = address_of(va);
-  Stub& s = look_up(address, 4, 1, true, m);
+  Stub& s = look_up(address, 4, 1, true, m, true);
   s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r, .n = 0};
   if (v_far(v.r)) {
     x_.vmovdqu64(at_host(address, 0, 16), v_host(v.r));

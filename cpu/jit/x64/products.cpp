@@ -6,32 +6,57 @@ namespace quince::cpu::jit {
 
 using namespace Xbyak::util;
 
+/// A product in RDX and something else, with BMI2: without an effect on the flags. The low half goes to `to`, or the high one.
+bool Emitter::eval_mulx(const Node& n, const Reg64& to, bool high) {
+  if (!shared_.host.bmi2) return false;
+  const bool wide = n.op == Op::Umulh || n.sf;
+  const auto in_memory = [&](Val v) {
+    return at(v).op == Op::Reg && at(v).sf && hosts_[at(v).n] < 0;
+  };
+  // One that is in memory is multiplied from there.
+  Val first = n.a, second = n.b;
+  if (in_memory(first) && !in_memory(second)) std::swap(first, second);
+  const bool squared = at(first).op == Op::Reg && at(second).op == Op::Reg &&
+                       at(first).n == at(second).n && at(first).sf == at(second).sf;
+  const bool from_memory = wide && in_memory(second) && !squared;
+  const bool to_rdx = to.getIdx() == 2;
+  if (to_rdx ? !high : (taken_ & 4) != 0) return false;
+  taken_ |= 4;
+  const auto multiply = [&](const auto& by, const auto& narrow_by) {
+    const Reg64& upper = high ? to : rdx;
+    wide ? x_.mulx(upper, to, by) : x_.mulx(upper.cvt32(), to.cvt32(), narrow_by);
+  };
+  if (from_memory) {
+    eval(first, rdx);
+    const Xbyak::Address place = guest_memory(static_cast<unsigned>(at(second).n));
+    multiply(place, place);
+  } else {
+    const Reg64 b = squared ? rdx : in_register(second);
+    eval(first, rdx);
+    multiply(b, b.cvt32());
+    if (!squared && b.getIdx() != to.getIdx()) release(b);
+  }
+  if (!to_rdx) taken_ &= ~4u;
+  return true;
+}
+
 void Emitter::eval_multiply_high(const Node& n, const Reg64& to) {
+  const bool is_signed = n.op == Op::Smulh;
+  if (!is_signed && eval_mulx(n, to, true)) return;
   // RDX takes part: the operands go there and to RAX, whatever `to` is.
   const Reg64 a = in_register(n.a), b = in_register(n.b);
   const bool rdx_taken =
       (taken_ & 4) != 0 && a.getIdx() != 2 && b.getIdx() != 2 && to.getIdx() != 2;
   if (rdx_taken) give_up();
-  const bool is_signed = n.op == Op::Smulh;
-  if (!is_signed && shared_.host.bmi2) {
-    // Without an effect on the flags.
-    if (b.getIdx() == 2) {
-      x_.mulx(to, to, a);
-    } else {
-      if (a.getIdx() != 2) x_.mov(rdx, a);
-      x_.mulx(to, to, b);
-    }
-  } else {
-    const bool rax_taken =
-        (taken_ & 1) != 0 && a.getIdx() != 0 && b.getIdx() != 0 && to.getIdx() != 0;
-    if (rax_taken) give_up();
-    clobber_flags();
-    const bool has_b = b.getIdx() == 0;
-    if (!has_b && a.getIdx() != 0) x_.mov(rax, a);
-    const Reg64& other = has_b ? a : b;
-    is_signed ? x_.imul(other) : x_.mul(other);
-    if (to.getIdx() != 2) x_.mov(to, rdx);
-  }
+  const bool rax_taken =
+      (taken_ & 1) != 0 && a.getIdx() != 0 && b.getIdx() != 0 && to.getIdx() != 0;
+  if (rax_taken) give_up();
+  clobber_flags();
+  const bool has_b = b.getIdx() == 0;
+  if (!has_b && a.getIdx() != 0) x_.mov(rax, a);
+  const Reg64& other = has_b ? a : b;
+  is_signed ? x_.imul(other) : x_.mul(other);
+  if (to.getIdx() != 2) x_.mov(to, rdx);
   for (const Reg64& r : {a, b})
     if (r.getIdx() != to.getIdx()) release(r);
 }

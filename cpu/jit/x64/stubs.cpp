@@ -33,7 +33,22 @@ void Emitter::look_again(Stub& s) {
     x_.call(s.slot >= 0 ? find.first : s.site->unprivileged ? find.unprivileged : find.recent);
   }
   restore_rdx(s);
-  x_.jz(s.kind == Stub::Kind::Store ? s.found : s.back, x_.T_NEAR);
+  Label& found = s.kind == Stub::Kind::Store ? s.found : s.back;
+  if (!s.keeps_flags) return x_.jz(found, x_.T_NEAR);
+  Label missed;
+  x_.jnz(missed);
+  go_back(s, found);
+  x_.L(missed);
+}
+
+/// With EFLAGS as they were, where that is wanted: then they are in memory.
+void Emitter::go_back(Stub& s, Label& to) {
+  if (s.keeps_flags) {
+    flags_to_eflags();
+    if (s.flags.eflags == FlagState::Eflags::Borrow) x_.cmc();
+    flags_.eflags = FlagState::Eflags::No;
+  }
+  x_.jmp(to, x_.T_NEAR);
 }
 
 /// Behind an exception of the stub's instruction: all but SP, which it has swapped, goes into memory. The same registers
@@ -56,6 +71,10 @@ void Emitter::leave_for_exception(const Stub& s, RegSet there) {
 /// An access that the TLB does not let through, with an exception at its end.
 void Emitter::emit_missed(Stub& s) {
   taken_ = 4;
+  if (s.keeps_flags) {
+    save_flags();
+    flags_.eflags = FlagState::Eflags::No;
+  }
   look_again(s);
   save_flags();
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
@@ -89,12 +108,12 @@ void Emitter::emit_missed(Stub& s) {
   load_constant(rcx, s.site);
   x_.call(write ? shared_.store_missed : shared_.load_missed);
   restore_rdx(s);
-  if (has_vectors()) {
+  if (has_vectors() || s.keeps_flags) {
     x_.test(eax, eax);
     Label redirected;
     x_.jnz(redirected);
     call_reload_vectors();
-    x_.jmp(s.back, x_.T_NEAR);
+    go_back(s, s.back);
     x_.L(redirected);
   } else {
     x_.test(eax, eax);

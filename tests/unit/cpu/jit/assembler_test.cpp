@@ -230,6 +230,7 @@ TEST(Assembler, JumpsForwards) {
     fill(x, 40);
     x.jmp(near);
     x.jc(near);
+    x.jrcxz(near);
     fill(x, 60);
     x.L(near);
   });

@@ -54,13 +54,13 @@ struct Moved {
 struct Facts {
   RegSet reads = 0, writes = 0;
   RegSet v_reads = 0, v_writes = 0;  ///< V0 to V31
-  bool reads_flags = false, writes_flags = false;
-  bool memory = false;     ///< may fault
-  bool undefined = false;  ///< this encoding is UNDEFINED
+  s32 distance = 0;                  ///< of a branch, in bytes
+  u16 nodes = 0;                     ///< operations of the meaning: how complicated it is
+  u8 puts = 0;                       ///< how often it writes a register
   Flow flow = Flow::Next;
-  s64 distance = 0;           ///< in bytes
-  u8 puts = 0;                ///< how often it writes a register
-  u16 nodes = 0;              ///< operations of the meaning: how complicated it is
+  bool reads_flags = false, writes_flags = false;
+  bool memory = false;        ///< may fault
+  bool undefined = false;     ///< this encoding is UNDEFINED
   bool unprivileged = false;  ///< an access as EL0's
   bool foreign = false;       ///< uses what a translator does not write itself
   NearAccess near;
@@ -170,11 +170,11 @@ class Scout {
 
   void branch(s64 distance) {
     facts.flow = Flow::Direct;
-    facts.distance = distance;
+    facts.distance = static_cast<s32>(distance);
   }
   void branch_if(Bool, s64 distance) {
     facts.flow = Flow::Conditional;
-    facts.distance = distance;
+    facts.distance = static_cast<s32>(distance);
   }
   bool in_guarded_page() { return false; }
   void branch_reg(Val, unsigned) { facts.flow = Flow::Indirect; }

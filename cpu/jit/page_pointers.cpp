@@ -147,7 +147,7 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
 
 void Finder::run_block(std::size_t number) {
   const Block& b = r_.blocks[number];
-  Symbols symbols;
+  Symbols& symbols = ends_[number];
   const std::size_t from = b.predecessors == 1 && number != r_.entry ? from_[number] : number;
   before_[number] = from;
   if (from < number) {
@@ -161,7 +161,6 @@ void Finder::run_block(std::size_t number) {
     if (!i.call && !i.bail && i.facts.near.base != NearAccess::kNone) access(n, number, symbols);
     move(i, symbols);
   }
-  ends_[number] = symbols;
   const auto leads_to = [&](const Successor& s) {
     const auto to = static_cast<std::size_t>(s.block);
     if (s.block > static_cast<int>(number) && from_[to] == to) from_[to] = number;

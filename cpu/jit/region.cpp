@@ -67,6 +67,8 @@ class Former {
   void form(unsigned entry) {
     s_.in = s_.leaders = {};
     s_.found.clear();
+    s_.in_order = true;
+    s_.region.uses_fp = false;
     s_.work.clear();
     visit(entry);
     order();
@@ -118,8 +120,10 @@ void Former::run_from(unsigned index) {
     if (full()) return;
     set(s_.in, index);
     s_.numbers[index] = static_cast<u16>(s_.found.size());
+    s_.in_order &= s_.found.empty() || s_.found.back().index < index;
     Insn& i = s_.found.emplace_back();
     look(source_, index, i);
+    s_.region.uses_fp |= i.fp;
     if (!i.ends) continue;
     if (i.bail || i.facts.flow == Flow::Indirect || i.facts.flow == Flow::Next) return;
     const s64 target = static_cast<s64>(index) + i.facts.distance / 4;
@@ -133,8 +137,7 @@ void Former::run_from(unsigned index) {
 /// By address.
 void Former::order() {
   Region& r = s_.region;
-  r.uses_fp = std::ranges::any_of(s_.found, &Insn::fp);
-  if (std::ranges::is_sorted(s_.found, {}, &Insn::index)) return r.insns.swap(s_.found);
+  if (s_.in_order) return r.insns.swap(s_.found);
   r.insns.clear();
   for (unsigned word = 0; word < s_.in.size(); ++word)
     for (u64 left = s_.in[word]; left != 0; left &= left - 1) {
@@ -196,10 +199,8 @@ void Former::connect(unsigned entry) {
 using Summary = BlockSummary;
 
 /// Counts uses of registers; those in loops weigh more.
-void add_uses(std::array<u16, 32>& uses, RegSet set, unsigned weight) {
-  for_each(set, [&](unsigned reg) {
-    uses[reg] = static_cast<u16>(std::min<unsigned>(uses[reg] + weight, 0xffff));
-  });
+void add_uses(std::array<u32, 32>& uses, RegSet set, unsigned weight) {
+  for_each(set, [&](unsigned reg) { uses[reg] += weight; });
 }
 
 /// How deep in loops blocks are.
@@ -233,9 +234,11 @@ void sum_up(Region& r, const Block& b, Summary& sum) {
     else
       sum.v_dirty |= i.facts.v_writes;
     if (i.call || i.bail) continue;
+    r.used |= i.facts.reads | i.facts.writes;
     add_uses(r.uses, i.facts.reads, weight);
     add_uses(r.uses, i.facts.writes, weight);
     if ((i.facts.v_reads | i.facts.v_writes) == 0) continue;
+    r.v_used |= i.facts.v_reads | i.facts.v_writes;
     add_uses(r.v_uses, i.facts.v_reads, weight);
     add_uses(r.v_uses, i.facts.v_writes, weight);
   }
@@ -331,7 +334,9 @@ void analyse(RegionSpace& space) {
   Region& r = space.region;
   std::vector<Summary>& sums = space.summaries;
   sums.assign(r.blocks.size(), {});
-  r.uses = r.v_uses = {};
+  for_each(r.used, [&](unsigned reg) { r.uses[reg] = 0; });
+  for_each(r.v_used, [&](unsigned reg) { r.v_uses[reg] = 0; });
+  r.used = r.v_used = 0;
   find_depths(r, sums);
   for (std::size_t n = 0; n < sums.size(); ++n) sum_up(r, r.blocks[n], sums[n]);
   for (Block& b : r.blocks) b.dirty_in = b.v_dirty_in = b.live_in = 0;

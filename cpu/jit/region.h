@@ -28,6 +28,7 @@ struct PagePointer {
 
 /// One instruction of a region.
 struct Insn {
+  Insn() {}         // and not all zero first
   u32 word = 0;     ///< what is translated
   u32 fetched = 0;  ///< what memory has: the same, but for TranslationOptions::mistake
   u16 index = 0;    ///< in the page
@@ -83,8 +84,9 @@ struct Region {
   std::vector<Insn> insns;
   std::vector<Block> blocks;   ///< in the order of addresses
   u16 entry = 0;               ///< the block that it begins with
-  std::array<u16, 32> uses{};  ///< of registers, weighted by loops
-  std::array<u16, 32> v_uses{};
+  std::array<u32, 32> uses{};  ///< of registers, weighted by loops
+  std::array<u32, 32> v_uses{};
+  RegSet used = 0, v_used = 0;  ///< those that are not 0
   bool uses_fp = false;  ///< has instructions that look at whether, and how, floating point is on
 };
 
@@ -120,6 +122,7 @@ struct RegionSpace {
   std::array<u16, CodePage::kOps>
       numbers{};  ///< of those in the region: in `found`, then the block's
   std::vector<Insn> found;
+  bool in_order = false;  ///< `found` is, by addresses
   std::vector<u16> work;
   std::vector<BlockSummary> summaries;
   PagePointerSpace page_pointers;

@@ -216,6 +216,13 @@ class Assembler : public Xbyak::CodeGenerator {
   void jcc(unsigned condition, Label& label, LabelType type = T_AUTO) {
     jump(condition, label, type);
   }
+  void jcc(unsigned condition, const u8* to) {
+    put([&](u8* p) {
+      *p++ = 0x0f;
+      *p = static_cast<u8>(0x80 | condition);
+      return number(p + 1, static_cast<s32>(to - (p + 5)));
+    });
+  }
 
 #define QUINCE_X64_JUMP(name, condition) \
   using CodeGenerator::name;             \
@@ -302,18 +309,16 @@ class Assembler : public Xbyak::CodeGenerator {
     return modrm(p, reg.getIdx(), rm.getIdx());
   }
   /// ModRM, SIB and the distance. RBP and R13 have one always; RSP and R12 have a SIB.
+  /// Writes more than it is: what comes next is over it (kLongest has room).
   static u8* mem(u8* p, int reg, const Mem& m) {
     const int base = m.base & 7;
     const int mod = m.distance == 0 && base != 5 ? 0 : is_byte(m.distance) ? 1 : 2;
-    const int first = mod << 6 | (reg & 7) << 3;
-    if (m.index < 0 && base != 4) {
-      *p++ = static_cast<u8>(first | base);
-    } else {
-      *p++ = static_cast<u8>(first | 4);
-      *p++ = static_cast<u8>(m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | base);
-    }
-    if (mod == 1) *p++ = static_cast<u8>(m.distance);
-    return mod == 2 ? number(p, m.distance) : p;
+    const bool sib = m.index >= 0 || base == 4;
+    *p++ = static_cast<u8>(mod << 6 | (reg & 7) << 3 | (sib ? 4 : base));
+    *p = static_cast<u8>(m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | base);
+    p += sib;
+    number(p, m.distance);
+    return p + mod * mod;
   }
   /// VEX.128.0F.W0, of two bytes where that does. `prefix`: 1 for 66, 2 for F3.
   void vex(int prefix, int op, const Xbyak::Xmm& x, const Mem& m) {

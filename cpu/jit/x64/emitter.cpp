@@ -59,9 +59,15 @@ Emitter::Stub& Emitter::stub(Stub::Kind kind) {
 }
 
 Site& Emitter::site() {
-  return out_->sites.emplace_back(Site{
-      .pc = static_cast<u32>(pc_), .left = left_, .insn = insn_->word, .call = insn_->row->call});
+  Site& s = out_->sites.emplace_back();
+  s.pc = static_cast<u32>(pc_);
+  s.left = left_;
+  s.insn = insn_->word;
+  s.call = insn_->row->call;
+  return s;
 }
+
+void Emitter::note_part(const CodePart& part) { notes_->parts.push_back(part); }
 
 void Emitter::mov_pc(const Reg64& to, u64 offset) {
   x_.mov(to, qword[r15 + shared_.at.page]);
@@ -241,7 +247,6 @@ void Emitter::emit_call(const Insn& i) {
   if (small && (dirty_ >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
   load_constant(rcx, &site());
   x_.call(small ? shared_.small_call : shared_.call);
-  x_.test(eax, eax);
   x_.jnz(s.label, x_.T_NEAR);
   call_reload_vectors();
   if (!small) {
@@ -295,11 +300,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
         save_flags();
         spill(dirty_, true);
         spill_vectors(v_dirty_);
-        mov_pc(rax, next);
-        x_.mov(state(offsetof(CpuState, pc)), rax);
-        x_.xor_(eax, eax);
-        x_.jmp(shared_.leave, x_.T_NEAR);
-        return;
+        return leave_at(next, 0);
       }
       return leave_for(b.next, next, number);
   }
@@ -316,7 +317,11 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   const Successor& s = b.taken;
   const bool flags = end_.choice.kind == Bool::Kind::Cond;
   if (s.block < 0) {  // out of the region, behind everything else
-    Later& out = later_.emplace_back(Later{{}, s, taken, dirty_, v_dirty_, {}});
+    Later& out = later_.emplace_back();
+    out.to = s;
+    out.target = taken;
+    out.dirty = dirty_;
+    out.v_dirty = v_dirty_;
     jump_if(end_.choice, out.label);
     out.flags = flags_;
     return leave_for(b.next, next, number);
@@ -385,8 +390,10 @@ void Emitter::leave_for(const Successor& s, u64 target, std::size_t from) {
   save_flags();
   spill(dirty_, true);
   spill_vectors(v_dirty_);
-  ExitRecord& exit = out_->exits.emplace_back(ExitRecord{.target = target, .key = key_.bits()});
   if (s.in_page) {
+    ExitRecord& exit = out_->exits.emplace_back();
+    exit.target = target;
+    exit.key = key_.bits();
     Stub& out = stub(Stub::Kind::Exit);
     out.exit = &exit;
     out.spilled = true;
@@ -404,14 +411,11 @@ void Emitter::jump_by_cache(unsigned btype) {
   // Each PSTATE.BTYPE has a place of its own: whoever put an entry there has looked at the landing pad.
   const bool tagged = key_.bti && btype != 0;
   const int jumps = shared_.at.jumps[key_.el0 ? 0 : 1];
-  Stub& miss = stub(Stub::Kind::Cached);
-  miss.spilled = true;
-  miss.btype = static_cast<u8>(tagged ? btype : 0);
   x_.mov(ecx, eax);
   x_.and_(ecx, (Native::kJumps - 1) << 2);
   if (tagged) x_.xor_(ecx, Native::jump_salt(btype) << 2);
   x_.cmp(rax, ptr[r15 + rcx * 4 + jumps]);
-  x_.jne(miss.label, x_.T_NEAR);
+  x_.jcc(kNe, shared_.jump_far[key_.el0 ? 0 : 1][tagged ? btype : 0]);
   if (tagged) {  // for an exception of the next instruction
     x_.mov(byte[r15 + shared_.at.begun_btype], btype);
     x_.mov(qword[r15 + shared_.at.begun], r13);

@@ -234,10 +234,13 @@ class Emitter {
   void emit_later();
   void emit_stubs();
   void restore_btype();
+  void leave_at(u64 target, u32 undone);
   static Mem btype_state();
   void emit_missed(Stub& s);
+  void spill_sp(const Stub& s);
+  void values_to_bounce(const Stub& s);
   void leave_for_exception(const Stub& s, RegSet there = 0);
-  void look_again(Stub& s);
+  bool look_again(Stub& s, bool and_load);
   void go_back(Stub& s, Label& to);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
@@ -272,6 +275,7 @@ class Emitter {
   Node& at(Val v) { return nodes_[v.node]; }
   bool is_imm(Val v, u64 n) { return at(v).op == Op::Imm && at(v).n == n; }
   void eval(Val v, const Reg64& to);
+  void eval_tree(Val v, const Reg64& to);
   unsigned extends(const Node& n);
   void eval_binary(const Node& n, const Reg64& to);
   void eval_add(const Node& n, const Reg64& to);
@@ -405,8 +409,11 @@ class Emitter {
   u32 offset() const { return static_cast<u32>(x_.getSize()); }
   /// What is emitted from here on.
   void begin_part(CodePart::Kind kind, const char* what, u64 pc) {
-    if (notes_ != nullptr) notes_->parts.push_back({offset(), kind, what, pc});
+    if (notes_ != nullptr) [[unlikely]]
+      note_part({offset(), kind, what, pc});
   }
+
+  void note_part(const CodePart& part);
 
   /// Code behind the region, for what happens seldom.
   struct Stub {
@@ -415,7 +422,6 @@ class Emitter {
       Store,
       Bail,
       Exit,
-      Cached,
       Other,
       Interrupt,
       Redirected,
@@ -444,15 +450,13 @@ class Emitter {
     ExitRecord* exit = nullptr;
     bool spilled = false;  ///< everything is in memory already
     bool entry = false;    ///< Interrupt: where the region begins
-    u8 btype = 0;          ///< Cached: PSTATE.BTYPE of what comes next
     s8 key = -1;           ///< FaultingCall: pointer authentication with this key
-    // What a store that missed writes: guest registers, numbers, vectors, or one of xmm0 to xmm3.
+    // What a store that missed writes: guest registers, zero, vectors, or one of xmm0 to xmm3.
     struct Value {
-      enum class Kind : u8 { None, Guest, Number, Vector, Temporary } kind = Kind::None;
+      enum class Kind : u8 { None, Guest, Zero, Vector, Temporary } kind = Kind::None;
       u8 r = 0;
-      u64 n = 0;
     };
-    std::array<Value, 2> values{};
+    std::array<Value, 2> values;
   };
   Stub& stub(Stub::Kind kind);
   static const char* name_of(Stub::Kind kind);
@@ -514,11 +518,11 @@ class Emitter {
   std::vector<Tail> tails_;  ///< ways out behind an exception, by what they put into memory
   /// Ways out of the region that the code before them does not fall into.
   struct Later {
-    Label label = {};
-    Successor to = {};
+    Label label;
+    Successor to;
     u64 target = 0;
     RegSet dirty = 0, v_dirty = 0;
-    FlagState flags = {};
+    FlagState flags;
   };
   Pool<Later> later_;
   // How the block ends.

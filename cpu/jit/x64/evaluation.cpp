@@ -7,7 +7,7 @@ namespace quince::cpu::jit {
 using namespace Xbyak::util;
 
 void Emitter::eval(Val v, const Reg64& to) {
-  const Node n = at(v);
+  const Node& n = at(v);
   switch (n.op) {
     case Op::Imm:
       return mov_imm(to, n.n);
@@ -38,6 +38,14 @@ void Emitter::eval(Val v, const Reg64& to) {
       return x_.mov(to, v_memory(static_cast<unsigned>(n.n)));
     case Op::Loaded:
       return eval_loaded(n, to, false);
+    default:
+      return eval_tree(v, to);
+  }
+}
+
+void Emitter::eval_tree(Val v, const Reg64& to) {
+  const Node n = at(v);  // which may become others meanwhile
+  switch (n.op) {
     case Op::Add:
       return eval_add(n, to);
     case Op::Sub:
@@ -91,6 +99,8 @@ void Emitter::eval(Val v, const Reg64& to) {
     case Op::SbcS:
     case Op::LogicS:
       return eval_flags(v, &to);
+    default:
+      return;
   }
 }
 

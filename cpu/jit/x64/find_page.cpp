@@ -164,10 +164,16 @@ void Recent::write_code() {
   x_.ret();
 }
 
+/// RCX, a Site, becomes the last byte of its access.
+void last_byte(Xbyak::CodeGenerator& x) {
+  x.movzx(ecx, byte[rcx + static_cast<int>(offsetof(Site, last))]);
+  x.add(rcx, rdx);
+}
+
 /// Looks into the first-level TLB as Emitter::probe() does, for one access. Shared::Find::first.
 void look_into_first(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   Xbyak::Label missed;
-  x.add(rcx, rdx);
+  last_byte(x);
   x.and_(rcx, kPageMask);
   index_of(x, eax, edx);
   x.cmp(rcx, ptr[r14 + rax + (write ? Native::kTlbWrite : Native::kTlbRead)]);
@@ -202,36 +208,57 @@ void find_kept(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   x.cmp(eax, eax);
   x.ret();
   x.L(alone);
-  x.pop(rsi);  // the Site
-  x.movsxd(rax, dword[rsi + static_cast<int>(offsetof(Site, pointer))]);
+  x.pop(rcx);
+  x.pop(rsi);
+  x.movsxd(rax, dword[site(offsetof(Site, pointer))]);
   x.mov(qword[r15 + rax + Native::kPointerPage], Native::kNoPage);
   x.mov(qword[r15 + rax + Native::kPointerAddend], 0);
-  x.movzx(eax, byte[rsi + static_cast<int>(offsetof(Site, elements))]);
-  x.movzx(ecx, byte[rsi + static_cast<int>(offsetof(Site, log2))]);
-  x.shl(eax, cl);
-  x.lea(ecx, ptr[rax - 1]);
-  x.pop(rsi);
   look_into_first(x, s, write);
+}
+
+/// Shared::Find::leads.
+void find_leading(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
+  x.movsxd(rax, dword[rcx + static_cast<int>(offsetof(Site, pointer))]);
+  x.mov(qword[r15 + rax + Native::kPointerAddend], 0);
+  look_into_first(x, s, write);
+}
+
+void find_recent(Xbyak::CodeGenerator& x, const Shared& s, bool write, bool unprivileged) {
+  last_byte(x);
+  x.and_(rcx, kPageMask);
+  Recent(x, s, write, unprivileged).write_code();
+}
+
+/// For Shared::load_missed_again and its like.
+void note_site(Xbyak::CodeGenerator& x) { x.mov(ptr[rsp + 8 + Frame::kSite], rcx); }
+
+/// A member of Shared::find_or_load. `find`: that of Shared::find, behind its note of the Site.
+const u8* or_load(Xbyak::CodeGenerator& x, const Shared& s, const u8* find) {
+  const u8* const at = x.getCurr();
+  note_site(x);
+  x.call(find);
+  x.jnz(s.load_missed_again);
+  x.ret();
+  return at;
 }
 
 }  // namespace
 
 void find_routines(Xbyak::CodeGenerator& x, Shared& s) {
   for (const bool write : {false, true}) {
-    Shared::Find& find = s.find[write];
-    find.first = x.getCurr();
-    look_into_first(x, s, write);
-    const auto recent = [&](bool unprivileged) {
-      const u8* const at = x.getCurr();
-      x.add(rcx, rdx);
-      x.and_(rcx, kPageMask);
-      Recent(x, s, write, unprivileged).write_code();
-      return at;
+    const auto routine = [&](const u8* Shared::Find::*which, auto write_code) {
+      s.find[write].*which = x.getCurr();
+      note_site(x);
+      const u8* const find = x.getCurr();
+      write_code();
+      if (!write) s.find_or_load.*which = or_load(x, s, find);
     };
-    find.recent = recent(false);
-    find.unprivileged = recent(true);
-    find.kept = x.getCurr();
-    find_kept(x, s, write);
+    using Find = Shared::Find;
+    routine(&Find::first, [&] { look_into_first(x, s, write); });
+    routine(&Find::recent, [&] { find_recent(x, s, write, false); });
+    routine(&Find::unprivileged, [&] { find_recent(x, s, write, true); });
+    routine(&Find::leads, [&] { find_leading(x, s, write); });
+    routine(&Find::kept, [&] { find_kept(x, s, write); });
   }
 }
 

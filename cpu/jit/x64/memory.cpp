@@ -135,10 +135,10 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
   s.slot = page.slot;
   s.leads = page.leads && accesses_ == 0;
   s.kept = s.leads && page.kept;
+  if (s.leads) s.site->pointer = page_pointer(page.slot, 0).distance;
   if (s.kept) {
     s.site->low = page.low;
     s.site->high = page.high;
-    s.site->pointer = page_pointer(page.slot, 0).distance;
     const auto known = page_pointer(page.slot, Native::kPointerPage);
     const int span = page.high - page.low;
     QUINCE_ASSERT(span >= static_cast<int>(bytes) && page.write >= write);
@@ -174,6 +174,7 @@ Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned 
   s.site = &site();
   s.site->log2 = static_cast<u8>(log2);
   s.site->elements = static_cast<u8>(elements);
+  s.site->last = static_cast<u8>(bytes - 1);
   s.site->ordered = m.ordered;
   s.site->unprivileged = m.unprivileged;
   if ((taken_ & 3) != 0) give_up();
@@ -286,11 +287,11 @@ void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned
   };
   if (n.op == Op::Imm) {
     if (n.n != 0) give_up();  // XZR is the only number that is stored
-    value = {.kind = Stub::Value::Kind::Number, .r = 0, .n = n.n};
+    value = {.kind = Stub::Value::Kind::Zero};
     return x_.mov(place, 0);
   }
   if (n.op == Op::Fp) {
-    value = {.kind = Stub::Value::Kind::Vector, .r = static_cast<u8>(n.n), .n = 0};
+    value = {.kind = Stub::Value::Kind::Vector, .r = static_cast<u8>(n.n)};
     const auto vector = static_cast<unsigned>(n.n);
     if (v_hosts_[vector] >= 0) {
       switch (log2) {
@@ -308,7 +309,7 @@ void Emitter::store_value(Val v, unsigned log2, const Address& address, unsigned
     return write(rax);
   }
   if (n.op != Op::Reg) return give_up();
-  value = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(n.n), .n = 0};
+  value = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(n.n)};
   if (hosts_[n.n] >= 0) return write(host(static_cast<unsigned>(n.n)));
   x_.mov(rax, guest_memory(static_cast<unsigned>(n.n)));
   write(rax);
@@ -331,11 +332,11 @@ bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
     // One access, as in load_pair().
     const auto half = [&](Val v, unsigned element, const Xbyak::Xmm& x) {
       if (at(v).op == Op::Imm) {  // XZR
-        s.values[element] = {.kind = Stub::Value::Kind::Number, .r = 0, .n = 0};
+        s.values[element] = {.kind = Stub::Value::Kind::Zero};
         return x_.vpxor(x, x, x);
       }
       const unsigned r = static_cast<unsigned>(at(v).n);
-      s.values[element] = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(r), .n = 0};
+      s.values[element] = {.kind = Stub::Value::Kind::Guest, .r = static_cast<u8>(r)};
       if (hosts_[r] >= 0)
         x_.vmovq(x, host(r));
       else
@@ -357,7 +358,7 @@ bool Emitter::store_pair(Val va, unsigned log2, Val a, Val b) {
 bool Emitter::store_v(Val va, Vec v, MemOp m) {
   const Address address = address_of(va);
   Stub& s = look_up(address, 4, 1, true, m, true);
-  s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r, .n = 0};
+  s.values[0] = {.kind = Stub::Value::Kind::Vector, .r = v.r};
   if (v_far(v.r)) {
     x_.vmovdqu64(at_host(address, 0, 16), v_host(v.r));
   } else if (v_near(v.r)) {

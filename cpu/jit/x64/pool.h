@@ -4,7 +4,8 @@
 #include <array>
 #include <cstddef>
 #include <memory>
-#include <utility>
+#include <new>
+#include <type_traits>
 #include <vector>
 
 namespace quince::cpu::jit {
@@ -12,11 +13,11 @@ namespace quince::cpu::jit {
 template <class T>
 class Pool {
  public:
-  T& emplace_back(T value = {}) {
+  /// Made where it stays: what is written on the stack first is read back before it is there.
+  T& emplace_back() {
+    static_assert(std::is_trivially_destructible_v<T>);
     if (size_ == kChunk * chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
-    T& place = (*this)[size_++];
-    place = std::move(value);
-    return place;
+    return *new (&(*this)[size_++]) T;
   }
   T& operator[](std::size_t n) { return (*chunks_[n / kChunk])[n % kChunk]; }
   T& back() { return (*this)[size_ - 1]; }

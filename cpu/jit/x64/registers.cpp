@@ -1,6 +1,4 @@
 // Which registers of the host are which of the guest in a region, and their ways to CpuState and back.
-#include <algorithm>
-#include <functional>
 #include <span>
 
 #include "cpu/jit/x64/emitter.h"
@@ -20,15 +18,16 @@ constexpr unsigned kMinFarUses = 4;
 
 /// Those that are used most, at most `most` of them, first: of the same number the lower ones.
 template <std::size_t N>
-std::span<const u8> most_used(const std::array<u16, 32>& uses, std::array<u8, N>& chosen) {
-  std::array<u32, 32> keys;
-  auto end = keys.begin();
-  for (u32 r = 0; r < 32; ++r)
-    if (uses[r] >= kMinUses) *end++ = static_cast<u32>(uses[r]) << 5 | (31 - r);
-  const std::size_t n = std::min<std::size_t>(N, static_cast<std::size_t>(end - keys.begin()));
-  std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(n), end,
-                    std::greater());
-  for (std::size_t i = 0; i < n; ++i) chosen[i] = static_cast<u8>(31 - (keys[i] & 31));
+std::span<const u8> most_used(const std::array<u32, 32>& uses, RegSet used,
+                              std::array<u8, N>& chosen) {
+  std::size_t n = 0;
+  for_each(used, [&](unsigned r) {
+    const u32 count = uses[r];
+    if (count < kMinUses || (n == N && uses[chosen[N - 1]] >= count)) return;
+    std::size_t at = n == N ? N - 1 : n++;
+    for (; at > 0 && uses[chosen[at - 1]] < count; --at) chosen[at] = chosen[at - 1];
+    chosen[at] = static_cast<u8>(r);
+  });
   return {chosen.data(), n};
 }
 
@@ -49,14 +48,14 @@ void Emitter::reload(RegSet live) {
 void Emitter::choose_registers(const Region& r) {
   std::array<u8, std::size(kHosts)> general;
   const int* host = kHosts;
-  for (const u8 g : most_used(r.uses, general)) hosts_[g] = static_cast<s8>(*host++);
+  for (const u8 g : most_used(r.uses, r.used, general)) hosts_[g] = static_cast<s8>(*host++);
   fp_dense_ = false;
-  if (r.v_uses == std::array<u16, 32>{}) return;
+  if (r.v_used == 0) return;
   const bool far_only = shared_.host.far_only;
   const int last = shared_.host.avx512 ? kLastFarVectorHost : kFarVectorHost - 1;
   std::array<u8, kLastFarVectorHost - kFirstVectorHost + 1> vectors;
   int vector_host = far_only ? kFarVectorHost : kFirstVectorHost;
-  for (const u8 v : most_used(r.v_uses, vectors)) {
+  for (const u8 v : most_used(r.v_uses, r.v_used, vectors)) {
     const bool far = vector_host >= kFarVectorHost && !far_only;
     if (vector_host > last || (far && r.v_uses[v] < kMinFarUses)) break;
     v_hosts_[v] = static_cast<s8>(vector_host++);

@@ -28,12 +28,13 @@ struct Site {
   void (*call)(Vcpu& c, u32 insn) = nullptr;
   u8 log2 = 0;  ///< of the access's elements
   u8 elements = 1;
+  u8 last = 0;  ///< bytes of the access less one
   bool ordered = false, unprivileged = false;
   /// Log2 of the accesses that the manual makes of an element, where they are smaller: what Device memory wants
   /// aligned, and what a fault is of.
   u8 piece_log2 = 0xff;
   s16 low = 0, high = 0;  ///< of a page pointer, behind the access's address
-  s32 pointer = 0;        ///< where that is
+  s32 pointer = 0;        ///< where that is, of an access that leads
 };
 
 /// Code that all regions share, and offsets of what they use.
@@ -41,21 +42,27 @@ struct Shared {
   Native::Distances at;
   HostFeatures host;
   const u8* leave = nullptr;  ///< to the dispatcher; RAX: an ExitRecord or null
-  /// RDX: address, ECX: bytes less one; ZF: the page is known, and RCX is what to add to the address. Others than RAX stay.
+  const u8* leave_at =
+      nullptr;  ///< the same, for what is in EAX from the start of the page; there is no ExitRecord
+  /// RDX: address, RCX: Site; ZF: the page is known, and RCX is what to add to the address. Others than RAX stay.
   struct Find {
     const u8* first = nullptr;         ///< looks into the first-level TLB, and then
     const u8* recent = nullptr;        ///< into RecentPages
     const u8* unprivileged = nullptr;  ///< likewise, for LDTR and STTR
-    /// RCX: a Site. First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then
-    /// for the access alone.
+    const u8* leads = nullptr;         ///< `first`, and the page pointer says nothing any more
+    /// First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then for the access
+    /// alone.
     const u8* kept = nullptr;
   };
   std::array<Find, 2> find;  ///< to be read, and to be written
+  Find find_or_load;         ///< find[0], and then load_missed
   /// RAX: a target that the jump cache of an exception level has not, by PSTATE.BTYPE.
   std::array<std::array<const u8*, 4>, 2> jump_far{};
+  // ZF: it does not go on elsewhere. `again`: behind `find`, whose Site is still known.
   const u8* load_missed = nullptr;   ///< RDX: address, RCX: Site; RCX: what to add to the address
   const u8* store_missed = nullptr;  ///< the same, the value in Vcpu::bounce_; done when it returns
-  const u8* call = nullptr;          ///< RCX: Site; EAX: not 0 when it goes on elsewhere
+  const u8 *load_missed_again = nullptr, *store_missed_again = nullptr;
+  const u8* call = nullptr;  ///< RCX: Site
   /// RAX: a pointer, RDX: a modifier; RAX: signed, or authenticated and ZF. For keys IA and IB: twice the key, and one more
   /// to authenticate. Others than RAX, RCX and RDX stay.
   std::array<const u8*, 4> pac{};
@@ -70,6 +77,7 @@ struct Frame {
       0;  ///< 32 bits: not 0 while MXCSR gathers what FPSR is still to get
   static constexpr int kMxcsrClear = 4;  ///< MXCSR with nothing gathered
   static constexpr int kMxcsrNow = 8;    ///< for looking at it
+  static constexpr int kSite = 16;       ///< 64 bits: of the last look by Shared::find
   static constexpr int kBytes =
       24;  ///< with six registers and the return address that keeps it at 16 bytes
   static constexpr u32 kMxcsrDefault =

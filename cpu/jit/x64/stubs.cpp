@@ -16,29 +16,34 @@ void Emitter::restore_rdx(const Stub& s) {
   if (s.address == 2 && s.distance != 0) x_.lea(rdx, ptr[rdx - s.distance]);
 }
 
-/// What no look in line has found, routines may find: they know more pages.
-void Emitter::look_again(Stub& s) {
-  const Shared::Find& find = shared_.find[s.kind == Stub::Kind::Store];
-  if (s.leads && (!s.kept || s.maybe_unaligned)) {
-    x_.mov(page_pointer(s.slot, Native::kPointerPage), Native::kNoPage);
-    x_.mov(page_pointer(s.slot, Native::kPointerAddend), 0);
+/// What no look in line has found, routines may find: they know more pages. `and_load`: they do the load otherwise. False:
+/// none is asked.
+bool Emitter::look_again(Stub& s, bool and_load) {
+  if (s.maybe_unaligned) {
+    if (s.kept) x_.mov(page_pointer(s.slot, Native::kPointerPage), Native::kNoPage);
+    if (s.leads) x_.mov(page_pointer(s.slot, Native::kPointerAddend), 0);
+    return false;
   }
-  if (s.maybe_unaligned) return;
+  const bool write = s.kind == Stub::Kind::Store;
+  const Shared::Find& find = and_load ? shared_.find_or_load : shared_.find[write];
   address_to_rdx(s);
-  if (s.kept) {
-    load_constant(rcx, s.site);
-    x_.call(find.kept);
-  } else {
-    x_.mov(ecx, (s.site->elements << s.site->log2) - 1);
-    x_.call(s.slot >= 0 ? find.first : s.site->unprivileged ? find.unprivileged : find.recent);
-  }
+  load_constant(rcx, s.site);
+  x_.call(s.kept                 ? find.kept
+          : s.leads              ? find.leads
+          : s.slot >= 0          ? find.first
+          : s.site->unprivileged ? find.unprivileged
+                                 : find.recent);
   restore_rdx(s);
-  Label& found = s.kind == Stub::Kind::Store ? s.found : s.back;
-  if (!s.keeps_flags) return x_.jz(found, x_.T_NEAR);
-  Label missed;
-  x_.jnz(missed);
-  go_back(s, found);
-  x_.L(missed);
+  Label& found = write ? s.found : s.back;
+  if (s.keeps_flags) {
+    Label missed;
+    x_.jnz(missed);
+    go_back(s, found);
+    x_.L(missed);
+  } else {
+    x_.jz(found, x_.T_NEAR);
+  }
+  return true;
 }
 
 /// With EFLAGS as they were, where that is wanted: then they are in memory.
@@ -52,41 +57,44 @@ void Emitter::go_back(Stub& s, Label& to) {
 }
 
 /// Behind an exception of the stub's instruction: all but SP, which it has swapped, goes into memory. The same registers
-/// are written by one piece of code for all stubs. `there`: are in memory.
+/// are written by one piece of code for all stubs, which goes on with what another one has of them already. `there`: are
+/// in memory.
 void Emitter::leave_for_exception(const Stub& s, RegSet there) {
   RegSet dirty = 0;
   for_each(s.dirty & ~there & ~(RegSet{1} << kSp), [&](unsigned r) {
     if (hosts_[r] >= 0) dirty |= RegSet{1} << r;
   });
   if (s.undone != 1) x_.add(r13, static_cast<int>(s.undone - 1));
-  for (Tail& t : tails_)
-    if (t.dirty == dirty) return x_.jmp(t.label);
-  Tail& t = tails_.emplace_back(Tail{dirty, {}});
-  x_.L(t.label);
-  spill(dirty, false);
+  RegSet others = 0;
+  std::size_t rest = tails_.size();
+  for (std::size_t n = 0; n < tails_.size(); ++n) {
+    const RegSet has = tails_[n].dirty;
+    if (has == dirty) return x_.jmp(tails_[n].label);
+    if ((has & ~dirty) != 0 || (others & ~has) != 0) continue;
+    others = has;
+    rest = n;
+  }
+  x_.L(tails_.emplace_back(Tail{dirty, {}}).label);
+  spill(dirty & ~others, false);
+  if (rest + 1 < tails_.size()) return x_.jmp(tails_[rest].label);
   x_.xor_(eax, eax);
   x_.jmp(shared_.leave, x_.T_NEAR);
 }
 
-/// An access that the TLB does not let through, with an exception at its end.
-void Emitter::emit_missed(Stub& s) {
-  taken_ = 4;
-  if (s.keeps_flags) {
-    save_flags();
-    flags_.eflags = FlagState::Eflags::No;
-  }
-  look_again(s);
-  save_flags();
+/// An exception swaps the stack pointers in memory.
+void Emitter::spill_sp(const Stub& s) {
   if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
-  call_spill_vectors();
-  const bool write = s.kind == Stub::Kind::Store;
+}
+
+/// What a store that missed writes, into Vcpu::bounce_.
+void Emitter::values_to_bounce(const Stub& s) {
   const unsigned size = 1u << s.site->log2;
-  for (unsigned e = 0; write && e < s.site->elements; ++e) {
+  for (unsigned e = 0; e < s.site->elements; ++e) {
     const int at = shared_.at.bounce + static_cast<int>(e * size);
     const auto& v = s.values[e];
     switch (v.kind) {
-      case Stub::Value::Kind::Number:
-        x_.mov(qword[r15 + at], static_cast<u32>(v.n));
+      case Stub::Value::Kind::Zero:
+        x_.mov(qword[r15 + at], 0);
         break;
       case Stub::Value::Kind::Vector:
         x_.vmovdqa(xmm2, state(offsetof(CpuState, v) + 16 * v.r, 16));
@@ -104,19 +112,41 @@ void Emitter::emit_missed(Stub& s) {
         }
     }
   }
-  address_to_rdx(s);
-  load_constant(rcx, s.site);
-  x_.call(write ? shared_.store_missed : shared_.load_missed);
+}
+
+/// An access that the TLB does not let through, with an exception at its end.
+void Emitter::emit_missed(Stub& s) {
+  taken_ = 4;
+  const bool write = s.kind == Stub::Kind::Store;
+  if (s.keeps_flags) {
+    save_flags();
+    flags_.eflags = FlagState::Eflags::No;
+  }
+  if (!write && !s.maybe_unaligned && s.flags.in_memory && !has_vectors() && !s.keeps_flags) {
+    spill_sp(s);
+    look_again(s, true);
+    return leave_for_exception(s);
+  }
+  const bool looked = look_again(s, false);
+  save_flags();
+  spill_sp(s);
+  call_spill_vectors();
+  if (write) values_to_bounce(s);
+  if (!looked || s.address == 2) address_to_rdx(s);
+  if (looked) {
+    x_.call(write ? shared_.store_missed_again : shared_.load_missed_again);
+  } else {
+    load_constant(rcx, s.site);
+    x_.call(write ? shared_.store_missed : shared_.load_missed);
+  }
   restore_rdx(s);
   if (has_vectors() || s.keeps_flags) {
-    x_.test(eax, eax);
     Label redirected;
     x_.jnz(redirected);
     call_reload_vectors();
     go_back(s, s.back);
     x_.L(redirected);
   } else {
-    x_.test(eax, eax);
     x_.jz(s.back, x_.T_NEAR);
   }
   leave_for_exception(s);
@@ -143,14 +173,13 @@ void Emitter::emit_faulting_call(Stub& s) {
   const Facts& f = s.insn->facts;
   const RegSet before = f.reads | (f.writes & s.dirty);
   save_flags();
-  if ((s.dirty >> kSp & 1) != 0 && hosts_[kSp] >= 0) x_.mov(guest_memory(kSp), host(kSp));
+  spill_sp(s);
   call_spill_vectors();
   for (unsigned r = 0; r < 31; ++r)
     if ((before >> r & 1) != 0 && hosts_[r] >= 0) x_.mov(guest_memory(r), host(r));
   load_constant(rcx, s.site);
   x_.call(shared_.small_call);
   Label redirected;
-  x_.test(eax, eax);
   x_.jnz(redirected);
   call_reload_vectors();
   for (unsigned r = 0; r < 31; ++r)
@@ -158,6 +187,13 @@ void Emitter::emit_faulting_call(Stub& s) {
   x_.jmp(s.back, x_.T_NEAR);
   x_.L(redirected);
   leave_for_exception(s, f.writes);
+}
+
+/// To the dispatcher, for a place in the page. Everything is in memory.
+void Emitter::leave_at(u64 target, u32 undone) {
+  if (undone != 0) x_.add(r13, static_cast<int>(undone));
+  x_.mov(eax, static_cast<u32>(target));
+  x_.jmp(shared_.leave_at, x_.T_NEAR);
 }
 
 Mem Emitter::btype_state() {
@@ -184,8 +220,6 @@ const char* Emitter::name_of(Stub::Kind kind) {
       return "interpreter";
     case Stub::Kind::Exit:
       return "not linked";
-    case Stub::Kind::Cached:
-      return "not cached";
     case Stub::Kind::Other:
       return "other FPCR or CPACR";
     case Stub::Kind::Interrupt:
@@ -236,11 +270,8 @@ void Emitter::emit_stubs() {
         save_flags();
         spill(s.dirty, true);
         spill_vectors(s.v_dirty);
-        mov_pc(rax, s.target);
-        x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.mov(byte[r15 + shared_.at.interpret_one], 1);
-        x_.xor_(eax, eax);
-        leave(s.undone);
+        leave_at(s.target, s.undone);
         break;
       case Stub::Kind::Interrupt:
         if (!s.spilled) {
@@ -249,10 +280,7 @@ void Emitter::emit_stubs() {
           spill_vectors(s.v_dirty);
         }
         if (s.entry && key_.bti) restore_btype();
-        mov_pc(rax, s.target);
-        x_.mov(state(offsetof(CpuState, pc)), rax);
-        x_.xor_(eax, eax);
-        leave(s.undone);
+        leave_at(s.target, s.undone);
         break;
       case Stub::Kind::Barrier:
         save_flags();
@@ -260,10 +288,7 @@ void Emitter::emit_stubs() {
         spill_vectors(s.v_dirty);
         load_constant(rcx, s.site);
         x_.call(shared_.call);
-        mov_pc(rax, s.target);
-        x_.mov(state(offsetof(CpuState, pc)), rax);
-        x_.xor_(eax, eax);
-        leave(s.undone);
+        leave_at(s.target, s.undone);
         break;
       case Stub::Kind::FaultingCall:
         if (s.key >= 0) {  // NZCV is not in EFLAGS here
@@ -296,9 +321,6 @@ void Emitter::emit_stubs() {
         x_.mov(state(offsetof(CpuState, pc)), rax);
         x_.mov(eax, 1);
         leave(0);
-        break;
-      case Stub::Kind::Cached:  // RAX: the target
-        x_.jmp(shared_.jump_far[key_.el0 ? 0 : 1][s.btype], x_.T_NEAR);
         break;
     }
   }

@@ -35,7 +35,7 @@ const u8* with_fp_kept(Xbyak::CodeGenerator& x, const u8* plain) {
   harvest(x, kFrame, eax);
   x.sub(rsp, 8);
   x.call(plain);
-  x.add(rsp, 8);
+  x.lea(rsp, ptr[rsp + 8]);  // ZF stays
   x.ldmxcsr(dword[rsp + kFrame + Frame::kMxcsrClear]);
   x.ret();
   return at;
@@ -61,7 +61,7 @@ const u8* keeping_call(Xbyak::CodeGenerator& x, const Shared& s, const void* tar
   for (std::size_t i = std::size(kKept); i-- > 0;) x.pop(kKept[i]);
   x.mov(r13, ptr[r15 + s.at.budget]);
   x.mov(r14, ptr[r15 + s.at.l1_base]);
-  x.movzx(eax, byte[r15 + s.at.redirect]);
+  x.cmp(byte[r15 + s.at.redirect], 0);
   x.ret();
   return at;
 }
@@ -78,7 +78,7 @@ const u8* plain_call(Xbyak::CodeGenerator& x, const Shared& s, const void* targe
   x.add(rsp, 8);
   x.mov(r13, ptr[r15 + s.at.budget]);
   x.mov(r14, ptr[r15 + s.at.l1_base]);
-  x.movzx(eax, byte[r15 + s.at.redirect]);
+  x.cmp(byte[r15 + s.at.redirect], 0);
   x.ret();
   return at;
 }
@@ -140,6 +140,10 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   x.mov(r14, rdx);
   x.mov(r13, rcx);
   x.jmp(rsi);
+  shared.leave_at = x.getCurr();
+  x.add(rax, ptr[r15 + shared.at.page]);
+  x.mov(ptr[r15 + static_cast<int>(offsetof(CpuState, pc))], rax);
+  x.xor_(eax, eax);
   shared.leave = x.getCurr();
   Xbyak::Label no_fp;
   x.cmp(dword[rsp + Frame::kFpLive], 0);
@@ -175,9 +179,15 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   const auto keeping = [&](bool addend) {
     return [&x, &shared, addend](const void* f) { return keeping_call(x, shared, f, addend); };
   };
+  const auto missed = [&](const auto& function, bool load, const u8*& again) {
+    const u8* const plain = keeping_call(x, shared, reinterpret_cast<const void*>(function), load);
+    again = x.getCurr();
+    x.mov(rcx, ptr[rsp + 8 + Frame::kSite]);
+    return with_fp_kept(x, plain);
+  };
+  shared.load_missed = missed(targets.load_missed, true, shared.load_missed_again);
+  shared.store_missed = missed(targets.store_missed, false, shared.store_missed_again);
   find_routines(x, shared);
-  shared.load_missed = call(targets.load_missed, keeping(true));
-  shared.store_missed = call(targets.store_missed, keeping(false));
   shared.small_call = call(targets.small_call, keeping(false));
   shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
   for (unsigned key = 0; key < 2; ++key)

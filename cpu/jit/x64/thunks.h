@@ -30,7 +30,7 @@ const u8* pauth_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned key, 
 const u8* exclusive_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned log2, bool store,
                             bool several);
 
-/// Writes Shared::find and Shared::find_kept (find_page.cpp).
+/// Writes Shared::find and Shared::find_or_load (find_page.cpp).
 void find_routines(Xbyak::CodeGenerator& x, Shared& s);
 
 }  // namespace quince::cpu::jit

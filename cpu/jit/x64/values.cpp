@@ -19,7 +19,12 @@ Emitter::Val Emitter::node(Op op, bool sf, Val a, Val b, u64 n) {
     give_up();
     used_ = 0;
   }
-  nodes_[used_] = {.op = op, .sf = sf, .a = a, .b = b, .n = n, .choice = {}};
+  Node& x = *new (&nodes_[used_]) Node;
+  x.op = op;
+  x.sf = sf;
+  x.a = a;
+  x.b = b;
+  x.n = n;
   return {used_++};
 }
 

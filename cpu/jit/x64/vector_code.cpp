@@ -90,8 +90,8 @@ void VectorCode::store(const Xmm& from, Emitter::Val va, unsigned offset, unsign
   Emitter::Stub& s =
       e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, true, {});
   e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
-  s.values[0] = {
-      .kind = Emitter::Stub::Value::Kind::Temporary, .r = static_cast<u8>(from.getIdx()), .n = 0};
+  s.values[0] = {.kind = Emitter::Stub::Value::Kind::Temporary,
+                 .r = static_cast<u8>(from.getIdx())};
   const Mem place = e_.at_host(address, 0, bytes);
   switch (bytes) {
     case 1:

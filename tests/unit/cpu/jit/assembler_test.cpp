@@ -250,6 +250,16 @@ TEST(Assembler, JumpsBackwards) {
     });
 }
 
+TEST(Assembler, JumpsToAddresses) {
+  std::vector<u8> code(kRoom);
+  Assembler a(kRoom, code.data());
+  a.jcc(5, code.data() + 100);  // JNE
+  a.jcc(14, code.data());       // JLE
+  EXPECT_EQ(std::vector<u8>(code.begin(), code.begin() + 12),
+            (std::vector<u8>{0x0f, 0x85, 94, 0, 0, 0, 0x0f, 0x8e, 0xf4, 0xff, 0xff, 0xff}));
+  EXPECT_EQ(a.getSize(), 12u);
+}
+
 TEST(Assembler, SaysThatJumpsLeadNowhere) {
   std::vector<u8> code(kRoom);
   Assembler a(kRoom, code.data());

@@ -403,11 +403,12 @@ class Vcpu final : public hw::IrqSink {
   static constexpr s64 kNeverBegun = std::numeric_limits<s64>::min();
   static constexpr unsigned kJumps = 4096;
   /// A page that translated code has found, and what to add to its addresses; 0: it is to look again. The first one
-  /// is the stack's, to be written, and stays from region to region; the others are for one region's use.
+  /// is the stack's, to be written, and stays from region to region, as the last ones do, of loops, each to be read or to be
+  /// written; the others are for one region's use.
   struct PagePointer {
     u64 page = kNoPage, addend = 0;
   };
-  static constexpr unsigned kPagePointers = 9;
+  static constexpr unsigned kPagePointers = 10;
   /// A page with exclusive monitors, by what hold_monitored() found out of it, which holds while its slot has this epoch
   /// and nothing of the address space changes: whoever makes the page one that is not watched changes the epoch.
   struct alignas(32) MonitoredPage {

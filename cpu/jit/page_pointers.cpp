@@ -7,12 +7,14 @@
 // page pointers (Vcpu::forget_page_pointers).
 //
 // On the stack the page is likely that of the last time, in whichever region: the first one compares with that before
-// it looks into the TLB. (The same for what moves on from turn to turn of a loop was not faster.)
+// it looks into the TLB. So it is from turn to turn of a loop, which pays where the loop is a long one and
+// moves on by little. Those that compute with floating point are taken for long. (Copies often are not.)
 #include <algorithm>
 #include <array>
 
 #include "cpu/jit/native.h"
 #include "cpu/jit/region.h"
+#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -20,11 +22,25 @@ namespace {
 
 constexpr s32 kMaxSpan = 256;  ///< bytes: the more, the more often a page ends among them
 constexpr unsigned kMaxGroups = 64, kMaxSums = 32;
+/// Slots: the stack's is the first one, then those of one region's use, then those of loops, to be read and to be written.
+constexpr unsigned kLoopReads = 2, kLoopWrites = 1;
+constexpr unsigned kFirstWrite = Native::kPagePointers - kLoopWrites,
+                   kFirstRead = kFirstWrite - kLoopReads;
 
 using Symbol = PagePointerSpace::Symbol;
 using Symbols = PagePointerSpace::Symbols;
 using Group = PagePointerSpace::Group;
 using Member = PagePointerSpace::Member;
+
+/// It is all of a loop, and computes with floating point.
+bool is_long_loop(const Region& r, std::size_t number) {
+  const Block& b = r.blocks[number];
+  if (!b.has_taken || b.taken.block != static_cast<int>(number)) return false;
+  const auto begin = r.insns.begin() + b.first;
+  return std::any_of(begin, begin + b.count, [](const Insn& i) {
+    return i.own_code && (i.row->host->uses & HostRow::kFpPlain) != 0;
+  });
+}
 
 constexpr bool is_stack(unsigned r) { return r == kSp || r == 29; }
 
@@ -56,6 +72,7 @@ class Finder {
   bool address(const NearAccess& near, const Symbols& symbols, Symbol& out);
   bool comes_before(std::size_t block, std::size_t other) const;
   void move(const Insn& i, Symbols& symbols);
+  void look_at_turn(u16 begin, const Symbols& end, std::size_t first_group);
   void give_slots();
   u16 fresh() { return ++symbols_; }
 
@@ -145,22 +162,41 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
   members_.push_back({insn, static_cast<u16>(open), low});
 }
 
+/// Which groups of a loop are a little further on in its next turn, or where they were.  `begin`: what X0 has at its begin.
+void Finder::look_at_turn(u16 begin, const Symbols& end, std::size_t first_group) {
+  constexpr s64 kLittle = 64;  ///< bytes
+  for (std::size_t n = first_group; n < groups_.size(); ++n) {
+    const NearAccess& near = r_.insns[groups_[n].first].facts.near;
+    const auto stays = [&](u8 r) { return end[r].number == begin + r; };
+    s64 by = end[near.base].distance;
+    groups_[n].loop = stays(near.base);
+    if (near.index != NearAccess::kNone) {
+      groups_[n].loop &= stays(near.index);
+      by += s64{end[near.index].distance} << (near.form >> 2);
+    }
+    groups_[n].loop &= by >= -kLittle && by <= kLittle;
+  }
+}
+
 void Finder::run_block(std::size_t number) {
   const Block& b = r_.blocks[number];
   Symbols& symbols = ends_[number];
   const std::size_t from = b.predecessors == 1 && number != r_.entry ? from_[number] : number;
   before_[number] = from;
+  const u16 begin = static_cast<u16>(symbols_ + 1);
   if (from < number) {
     symbols = ends_[from];
   } else {
-    for (u16 r = 0; r < symbols.size(); ++r) symbols[r] = {static_cast<u16>(symbols_ + 1 + r), 0};
+    for (u16 r = 0; r < symbols.size(); ++r) symbols[r] = {static_cast<u16>(begin + r), 0};
     symbols_ = static_cast<u16>(symbols_ + symbols.size());
   }
+  const std::size_t first_group = groups_.size();
   for (u16 n = b.first; n < b.first + b.count; ++n) {
     const Insn& i = r_.insns[n];
     if (!i.call && !i.bail && i.facts.near.base != NearAccess::kNone) access(n, number, symbols);
     move(i, symbols);
   }
+  if (from == number && is_long_loop(r_, number)) look_at_turn(begin, symbols, first_group);
   const auto leads_to = [&](const Successor& s) {
     const auto to = static_cast<std::size_t>(s.block);
     if (s.block > static_cast<int>(number) && from_[to] == to) from_[to] = number;
@@ -169,21 +205,24 @@ void Finder::run_block(std::size_t number) {
   if (b.has_next) leads_to(b.next);
 }
 
-/// A slot is somebody else's when the last access of its group is over. The first one is the stack's.
+/// A slot is somebody else's when the last access of its group is over.
 void Finder::give_slots() {
   std::array<int, Native::kPagePointers> until;
   until.fill(-1);
-  const auto take = [&](Group& g, unsigned slot) {
-    if (until[slot] >= g.first) return false;
+  const auto take = [&](Group& g, unsigned slot, unsigned end) {
+    while (slot != end && until[slot] >= g.first) ++slot;
+    if (slot == end) return false;
     until[slot] = g.last;
     g.slot = static_cast<s8>(slot);
     return true;
   };
   for (Group& g : groups_) {
     g.write |= g.kept;  // the stack can be written
-    g.kept = g.kept && take(g, 0);
-    if (g.kept || g.members < 2) continue;
-    for (unsigned slot = 1; slot < until.size() && !take(g, slot);) ++slot;
+    g.kept = g.kept && take(g, 0, 1);
+    if (g.kept) continue;
+    g.loop = g.loop && (g.write ? take(g, kFirstWrite, Native::kPagePointers)
+                                : take(g, kFirstRead, kFirstWrite));
+    if (!g.loop && g.members >= 2) take(g, 1, kFirstRead);
   }
 }
 
@@ -192,10 +231,13 @@ void Finder::find() {
   for (Insn& i : r_.insns) {
     i.page = {};
     const u8 base = i.facts.near.base;
-    // One alone is of use where it is the stack's.
+    // One alone is of use where it is the stack's, or in a loop.
     if (base != NearAccess::kNone) accesses += is_stack(base) ? 2 : 1;
   }
-  if (accesses < 2) return;
+  if (accesses == 0) return;
+  bool loops = false;
+  for (std::size_t b = 0; b < r_.blocks.size(); ++b) loops |= is_long_loop(r_, b);
+  if (accesses < 2 && !loops) return;
   for (std::size_t b = 0; b < r_.blocks.size(); ++b) run_block(b);
   give_slots();
   for (const Member& m : members_) {
@@ -203,7 +245,8 @@ void Finder::find() {
     if (g.slot < 0) continue;
     r_.insns[m.insn].page = {.slot = g.slot,
                              .leads = m.insn == g.first,
-                             .kept = g.kept,
+                             .kept = g.kept || g.loop,
+                             .loop = g.loop,
                              .write = g.write,
                              .low = static_cast<s16>(g.low - m.at),
                              .high = static_cast<s16>(g.high - m.at)};

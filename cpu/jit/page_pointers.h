@@ -30,6 +30,7 @@ struct PagePointerSpace {
     u16 block = 0;    ///< of the first
     bool write = false;
     bool kept = false;
+    bool loop = false;  ///< begins in a long loop
     s8 slot = -1;
   };
   struct Member {

@@ -20,7 +20,8 @@ struct HostFeatures;
 struct PagePointer {
   s8 slot = -1;        ///< which one; -1: none
   bool leads = false;  ///< it finds out about the page, for the others
-  bool kept = false;   ///< likely it is still the one of the last time: the stack's
+  bool kept = false;   ///< likely it is still the one of the last time: the stack's, or a loop's
+  bool loop = false;   ///< a loop's, where the stub looks into the TLB itself
   bool write = false;  ///< as one to be written
   /// What has to be in that page: from `low` to `high`, bytes behind the access's address.
   s16 low = 0, high = 0;

@@ -149,6 +149,7 @@ void Emitter::emit_block(const Block& b, std::size_t number) {
   x_.L(labels_[number]);
   // From one predecessor that came before, flags may come in any form; else they are in memory.
   flags_ = flags_in_[number].value_or(FlagState{});
+  begin_turn(b, number);
   dirty_ = b.dirty_in;
   v_dirty_ = b.v_dirty_in;
   fp_armed_ = fp_dense_;
@@ -334,7 +335,8 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
     if (follows_alone(s, number)) flags_in_[to] = flags_;
     return leave_for(b.next, next, number);
   }
-  if (region_->blocks[to].flags_needed_in) {
+  const bool turns = turns_as_foreseen(to, number);
+  if (region_->blocks[to].flags_needed_in && !turns) {
     save_flags();
   } else if (!flags && !flags_.in_memory && !flags_.again) {
     save_flags();
@@ -344,7 +346,7 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   not_taken.invert = !not_taken.invert;
   jump_if(not_taken, straight_on);
   const FlagState at_branch = flags_;
-  check_loop(taken, labels_[to]);
+  check_loop(taken, turns ? turn_top_ : labels_[to], turns);
   x_.L(straight_on);
   flags_ = at_branch;
   leave_for(b.next, next, number);
@@ -362,8 +364,9 @@ void Emitter::synchronise() {
 }
 
 /// On the way back to the start of a loop: it can be left for an interrupt.
-void Emitter::check_loop(u64 target, Label& top) {
+void Emitter::check_loop(u64 target, Label& top, bool turns) {
   if (!flags_.in_memory && !flags_.again) save_flags();
+  if (turns) x_.mov(dword[rsp + Frame::kTurned], 1);
   Stub& stop = stub(Stub::Kind::Interrupt);
   stop.target = target;
   x_.mov(eax, dword[r15 + shared_.at.poll_mask]);

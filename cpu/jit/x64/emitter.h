@@ -219,6 +219,7 @@ class Emitter {
     RegSet uses = 0, v_uses = 0;
     // SUBS and ADDS whose result replaced an operand: that is got back first.
     s8 undo = 0;  ///< 1: a was the result plus imm or b, -1: minus imm
+    bool of_last_turn = false;  ///< all this where Frame::kTurned says so; else they are in memory
   };
 
   // emitter.cpp: regions, blocks
@@ -241,11 +242,12 @@ class Emitter {
   void values_to_bounce(const Stub& s);
   void leave_for_exception(const Stub& s, RegSet there = 0);
   bool look_again(Stub& s, bool and_load);
+  void look_for_next_page(Stub& s, Label& found);
   void go_back(Stub& s, Label& to);
   void address_to_rdx(const Stub& s);
   void restore_rdx(const Stub& s);
   void branch_end(const Block& b, std::size_t number, u64 taken, u64 next);
-  void check_loop(u64 target, Label& top);
+  void check_loop(u64 target, Label& top, bool turns = false);
   void jump_by_cache(unsigned btype);
   void synchronise();
   void barrier();
@@ -327,6 +329,12 @@ class Emitter {
   void flags_to_eflags();  ///< as Arm or Borrow, whatever they are in now
   void forget_operand(RegSet written);
   void forget_vector_operand();  ///< the same for vectors that this instruction writes
+  // loop_flags.cpp
+  bool foresee_comparison(const Insn& i, FlagState& f) const;
+  bool foresee_turn(const Block& b, std::size_t number);
+  void begin_turn(const Block& b, std::size_t number);
+  bool turns_as_foreseen(std::size_t to, std::size_t from) const;
+  void save_flags_of_last_turn();
   // fp_flags.cpp
   bool in_fp_form() const {
     return flags_.eflags == FlagState::Eflags::Fp || flags_.eflags == FlagState::Eflags::FpSwapped;
@@ -434,7 +442,7 @@ class Emitter {
     Label label, back;
     Label found;   ///< Store: with RCX as look_up() leaves it
     s8 slot = -1;  ///< of a page pointer
-    bool leads = false, kept = false;
+    bool leads = false, kept = false, loop = false, to_write = false;  ///< as PagePointer has it
     bool keeps_flags = false;  ///< Load, Store: EFLAGS are to be there behind it, as `flags` says
     bool maybe_unaligned = false;  ///< the access may be here for its alignment
     Site* site = nullptr;
@@ -509,6 +517,10 @@ class Emitter {
   const Insn* insn_ = nullptr;
   FlagState flags_;
   std::vector<std::optional<FlagState>> flags_in_;
+  bool turns_ =
+      false;  ///< this block leads back to itself, with the flags of `turn_` if all goes well
+  FlagState turn_;
+  Label turn_top_;             ///< where its next turn begins
   std::vector<Label> labels_;  ///< of blocks
   Pool<Stub> stubs_;
   struct Tail {

@@ -48,6 +48,7 @@ void Emitter::flags_to_eflags() {
 /// From EFLAGS, which stay where the host has PEXT, or by comparing again.
 void Emitter::save_flags() {
   if (flags_.in_memory) return;
+  if (flags_.of_last_turn) return save_flags_of_last_turn();
   if (flags_.eflags == FlagState::Eflags::No) compare_again();
   if (in_fp_form()) return fp_flags_to_nzcv(false);
   if (flags_.eflags == FlagState::Eflags::Borrow) {
@@ -164,7 +165,7 @@ void Emitter::compare_again() {
 /// -1 for nowhere.
 void Emitter::remember(const Node& n, int rd) {
   flags_.in_memory = false;
-  flags_.again = false;
+  flags_.again = flags_.of_last_turn = false;
   flags_.undo = 0;
   flags_.op = n.op;
   flags_.sf = n.sf;

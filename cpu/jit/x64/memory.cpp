@@ -136,6 +136,8 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
   s.leads = page.leads && accesses_ == 0;
   s.kept = s.leads && page.kept;
   if (s.leads) s.site->pointer = page_pointer(page.slot, 0).distance;
+  s.loop = s.kept && page.loop;
+  s.to_write = page.write;
   if (s.kept) {
     s.site->low = page.low;
     s.site->high = page.high;

@@ -26,15 +26,16 @@ bool Emitter::look_again(Stub& s, bool and_load) {
   }
   const bool write = s.kind == Stub::Kind::Store;
   const Shared::Find& find = and_load ? shared_.find_or_load : shared_.find[write];
+  Label& found = write ? s.found : s.back;
+  if (s.loop) look_for_next_page(s, found);
   address_to_rdx(s);
   load_constant(rcx, s.site);
-  x_.call(s.kept                 ? find.kept
+  x_.call(s.kept && !s.loop      ? find.kept
           : s.leads              ? find.leads
           : s.slot >= 0          ? find.first
           : s.site->unprivileged ? find.unprivileged
                                  : find.recent);
   restore_rdx(s);
-  Label& found = write ? s.found : s.back;
   if (s.keeps_flags) {
     Label missed;
     x_.jnz(missed);
@@ -44,6 +45,19 @@ bool Emitter::look_again(Stub& s, bool and_load) {
     x_.jz(found, x_.T_NEAR);
   }
   return true;
+}
+
+/// A loop has come to another page: the first level has it in most cases, and the loop goes on at `found`.
+void Emitter::look_for_next_page(Stub& s, Label& found) {
+  Label missed;
+  probe(Reg64(s.address), s.distance + s.site->low, s.distance + s.site->high, s.to_write, false);
+  x_.jne(missed);
+  x_.mov(page_pointer(s.slot, Native::kPointerPage), rcx);
+  x_.mov(rcx, tlb_entry(Native::kTlbAddend, false));
+  x_.mov(page_pointer(s.slot, Native::kPointerAddend), rcx);
+  go_back(s, found);
+  x_.L(missed);
+  x_.mov(page_pointer(s.slot, Native::kPointerPage), Native::kNoPage);
 }
 
 /// With EFLAGS as they were, where that is wanted: then they are in memory.

@@ -218,7 +218,7 @@ class Emitter {
     u64 imm = 0;
     RegSet uses = 0, v_uses = 0;
     // SUBS and ADDS whose result replaced an operand: that is got back first.
-    s8 undo = 0;  ///< 1: a was the result plus imm or b, -1: minus imm
+    s8 undo = 0;                ///< 1: a was the result plus imm or b, -1: minus imm
     bool of_last_turn = false;  ///< all this where Frame::kTurned says so; else they are in memory
   };
 

@@ -78,7 +78,7 @@ struct Frame {
   static constexpr int kMxcsrClear = 4;  ///< MXCSR with nothing gathered
   static constexpr int kMxcsrNow = 8;    ///< for looking at it
   static constexpr int kTurned = 12;  ///< 32 bits: whether a loop is in its second turn, or later
-  static constexpr int kSite = 16;       ///< 64 bits: of the last look by Shared::find
+  static constexpr int kSite = 16;    ///< 64 bits: of the last look by Shared::find
   static constexpr int kBytes =
       24;  ///< with six registers and the return address that keeps it at 16 bytes
   static constexpr u32 kMxcsrDefault =

@@ -1,6 +1,7 @@
-// Accesses near each other, off the same register or the same sum of two: fields of an object, a frame on the stack, an element that is read and written. The first one of them
-// that runs finds the page of all in the first-level TLB and keeps what to add to the address; the others find
-// that, or zero where they are not all in one page, or not in the TLB, and then look for themselves.
+// Accesses near each other, off the same register or the same sum of two: fields of an object, a frame on the stack,
+// an element that is read and written. The first one of them that runs finds the page of all in the first-level TLB
+// and keeps what to add to the address; the others find that, or zero where they are not all in one page, or not in
+// the TLB, and then look for themselves.
 //
 // It holds along a way on which the first always runs before the others: through a block, and on into blocks
 // that are reached from there only. Nothing has to end it: whatever drops entries of the first level clears the

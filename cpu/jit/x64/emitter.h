@@ -291,6 +291,7 @@ class Emitter {
   void eval_multiply_high(const Node& n, const Reg64& to);
   bool eval_mulx(const Node& n, const Reg64& to, bool high);
   void carry_to(const Reg64& to);
+  void carry_to_cf(bool borrow);
   // beside_flags.cpp: without EFLAGS, or false
   bool eval_beside_flags(const Node& n, const Reg64& to);
   bool extract(const Node& n, const Reg64& to);

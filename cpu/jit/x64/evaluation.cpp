@@ -86,6 +86,11 @@ void Emitter::eval_tree(Val v, const Reg64& to) {
     case Op::Crc32c:
       return eval_crc32(n, to);
     case Op::Carry:
+      if (only_in_memory()) {
+        carry_to_cf(false);
+        x_.setb(to.cvt8());
+        return x_.movzx(to.cvt32(), to.cvt8());
+      }
       flags_to_eflags();
       return carry_to(to);
     case Op::Nzcv:
@@ -192,7 +197,7 @@ void Emitter::eval_add(const Node& n, const Reg64& to) {
     const bool clash = y.getIdx() == to.getIdx();
     const Reg64 target = clash ? temporary() : to;
     eval(sum.a, target);
-    flags_to_eflags();
+    if (!only_in_memory()) flags_to_eflags();
     if (!flags_.in_memory && !flags_.again && insn_->flags_needed) {
       if (!inverted && has_temporary()) {
         const Reg64 carry = temporary();
@@ -207,8 +212,7 @@ void Emitter::eval_add(const Node& n, const Reg64& to) {
       save_flags();
       flags_to_eflags();  // without PEXT they are gone
     }
-    const bool borrow = flags_.eflags == FlagState::Eflags::Borrow;
-    if (borrow != inverted) x_.cmc();
+    carry_to_cf(inverted);
     flags_.eflags = FlagState::Eflags::No;
     if (inverted)
       n.sf ? x_.sbb(target, y) : x_.sbb(target.cvt32(), y.cvt32());

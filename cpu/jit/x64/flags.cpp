@@ -45,6 +45,17 @@ void Emitter::flags_to_eflags() {
   flags_.eflags = FlagState::Eflags::Arm;
 }
 
+/// CF = C, or the borrow. In EFLAGS there may be nothing else of NZCV behind it.
+void Emitter::carry_to_cf(bool borrow) {
+  if (only_in_memory()) {
+    x_.bt(state(offsetof(CpuState, nzcv), 4), 1);
+    if (borrow) x_.cmc();
+    return;
+  }
+  flags_to_eflags();
+  if ((flags_.eflags == FlagState::Eflags::Borrow) != borrow) x_.cmc();
+}
+
 /// From EFLAGS, which stay where the host has PEXT, or by comparing again.
 void Emitter::save_flags() {
   if (flags_.in_memory) return;
@@ -281,11 +292,7 @@ void Emitter::eval_flags(Val v, const Reg64* to) {
     const Node& first = at(n.a);
     if (!(first.op == Op::Reg && hosts_[first.n] == a.getIdx())) eval(n.a, a);
   }
-  if (n.op == Op::AdcS || n.op == Op::SbcS) {
-    flags_to_eflags();
-    const bool borrow = flags_.eflags == FlagState::Eflags::Borrow;
-    if (borrow != (n.op == Op::SbcS)) x_.cmc();
-  }
+  if (n.op == Op::AdcS || n.op == Op::SbcS) carry_to_cf(n.op == Op::SbcS);
   const auto apply = [&](auto op) {
     number ? op(sized(a), static_cast<u32>(b.n), true) : op(sized(a), 0u, false);
   };

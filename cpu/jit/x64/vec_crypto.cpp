@@ -91,7 +91,9 @@ bool sha1_rounds(Emitter& e, u32 insn) {
   return true;
 }
 
+/// d = words of a rotated left by n.  Uses xmm3 without AVX-512.
 void rotate_left(VectorCode& v, const Xmm& d, const Xmm& a, unsigned n) {
+  if (v.host.avx512) return v.x.vprold(d, a, static_cast<u8>(n));
   v.x.vpsrld(kT3, a, static_cast<u8>(32 - n));
   v.x.vpslld(d, a, static_cast<u8>(n));
   v.x.vpor(d, d, kT3);
@@ -192,10 +194,10 @@ void sigma(VectorCode& v, const Xmm& a) {
 }
 /// Vd = xmm2 + Vd (+ Vm).
 void finish_schedule(VectorCode& v, const VectorFields& f, bool with_m) {
-  const auto add = [&](const Xbyak::Operand& old) { v.x.vpaddq(kT2, kT2, old); };
-  if (with_m) v.with(f.rm, add);
-  v.with(f.rd, add);
-  v.finish(true, f.rd, kT2);
+  if (with_m) v.with(f.rm, [&](const Xbyak::Operand& m) { v.x.vpaddq(kT2, kT2, m); });
+  const Xmm d = v.target(f.rd);
+  v.with(f.rd, [&](const Xbyak::Operand& old) { v.x.vpaddq(d, kT2, old); });
+  v.finish(true, f.rd, d);
 }
 bool sha512su0(Emitter& e, u32 insn) {
   VectorCode v(e);
@@ -215,80 +217,91 @@ bool sha512su1(Emitter& e, u32 insn) {
 
 /// d += (a ror A) ^ (a ror B) ^ (a ror C).  Uses xmm2 and xmm3.
 template <u8 A, u8 B, u8 C>
-void add_rotations(VectorCode& v, const Xmm& d, const Xmm& a) {
+void add_rotations(VectorCode& v, const Xmm& d, const Xbyak::Operand& a) {
   if (v.host.avx512) {
-    v.x.vprorq(kT2, a, A);
-    v.x.vprorq(kT3, a, B);
-    v.x.vpxor(kT2, kT2, kT3);
-    v.x.vprorq(kT3, a, C);
-    v.x.vpxor(kT2, kT2, kT3);
+    v.x.vprorq(kT2, a, B - A);
+    v.x.vprorq(kT3, a, C - A);
+    v.x.vpternlogq(kT2, kT3, a, 0x96);
   } else {
-    rotate_right(v, kT2, a, C - B);
+    v.x.vmovdqa(kT2, a);
+    rotate_right(v, kT2, kT2, C - B);
     v.x.vpxor(kT2, kT2, a);
     rotate_right(v, kT2, kT2, B - A);
     v.x.vpxor(kT2, kT2, a);
-    rotate_right(v, kT2, kT2, A);
   }
+  rotate_right(v, kT2, kT2, A);
   v.x.vpaddq(d, d, kT2);
 }
-/// The low element of t = the high one of Vr.
-void high_element(VectorCode& v, const Xmm& t, u32 r) {
-  v.with(r, [&](const Xbyak::Operand& o) { v.x.vpshufd(t, o, 0xee); });
+/// t = Vr with its two elements exchanged.
+void exchange(VectorCode& v, const Xmm& t, u32 r) {
+  v.with(r, [&](const Xbyak::Operand& o) { v.x.vpshufd(t, o, 0x4e); });
 }
-/// yes = a ? yes : no, bit by bit.  `t` is used.
-void choose(VectorCode& v, const Xmm& yes, const Xmm& a, const Xbyak::Operand& no, const Xmm& t) {
-  if (v.host.avx512) return v.x.vpternlogq(yes, a, no, 0xe2);
-  v.x.vpand(yes, yes, a);
-  v.x.vpandn(t, a, no);
-  v.x.vpor(yes, yes, t);
+/// t += Vr.
+void add(VectorCode& v, const Xmm& t, u32 r) {
+  v.with(r, [&](const Xbyak::Operand& o) { v.x.vpaddq(t, t, o); });
 }
-/// a = the majority of a, b and c, bit by bit.  `t` is used.
-void majority(VectorCode& v, const Xmm& a, const Xmm& b, const Xbyak::Operand& c, const Xmm& t) {
+/// no = mask ? yes : no, bit by bit; one of the others may be in memory.  Uses xmm3 without AVX-512.
+void choose(VectorCode& v, const Xmm& no, const Xbyak::Operand& mask, const Xbyak::Operand& yes) {
+  if (v.host.avx512) {
+    if (yes.isMEM()) return v.x.vpternlogq(no, static_cast<const Xmm&>(mask), yes, 0xb8);
+    return v.x.vpternlogq(no, static_cast<const Xmm&>(yes), mask, 0xd8);
+  }
+  v.x.vpxor(kT3, no, yes);
+  v.x.vpand(kT3, kT3, mask);
+  v.x.vpxor(no, no, kT3);
+}
+/// a = the majority of a, b and c, bit by bit.  Uses xmm3 without AVX-512.
+void majority(VectorCode& v, const Xmm& a, const Xmm& b, const Xbyak::Operand& c) {
   if (v.host.avx512) return v.x.vpternlogq(a, b, c, 0xe8);
-  v.x.vpand(t, a, b);
+  v.x.vpand(kT3, a, b);
   v.x.vpor(a, a, b);
   v.x.vpand(a, a, c);
-  v.x.vpor(a, a, t);
+  v.x.vpor(a, a, kT3);
 }
 
-/// Two rounds' sums, of which the second needs the first: in the low elements, one after the other.
+/// Two rounds' sums, of which the second needs the first.  Both are in the high elements, where Vm's part of the first is.
 bool sha512h(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
-  auto& x = v.x;
-  high_element(v, kT0, f.rd);
-  high_element(v, kT1, f.rm);
-  add_rotations<14, 18, 41>(v, kT0, kT1);
+  // The first with the low element of Vm, as the second takes it; that is taken off again at the end.
+  exchange(v, kT0, f.rm);
+  add(v, kT0, f.rd);
+  exchange(v, kT1, f.rn);
   v.copy(kT2, f.rn);
-  high_element(v, kT3, f.rn);
-  choose(v, kT2, kT1, kT3, kT3);
-  x.vpaddq(kT0, kT0, kT2);
-  // With the low element of Vm, which is taken off again at the end.
-  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vpaddq(kT0, kT0, m); });
-  v.with(f.rn, [&](const Xbyak::Operand& n) { choose(v, kT1, kT0, n, kT2); });
-  v.with(f.rd, [&](const Xbyak::Operand& d) { x.vpaddq(kT1, kT1, d); });
+  v.with(f.rm, [&](const Xbyak::Operand& m) {
+    choose(v, kT2, m, kT1);
+    v.x.vpaddq(kT0, kT0, kT2);
+    add_rotations<14, 18, 41>(v, kT0, m);
+    choose(v, kT1, kT0, m);
+  });
+  exchange(v, kT2, f.rd);
+  v.x.vpaddq(kT1, kT1, kT2);
   add_rotations<14, 18, 41>(v, kT1, kT0);
-  v.with(f.rm, [&](const Xbyak::Operand& m) { x.vpsubq(kT0, kT0, m); });
-  x.vpunpcklqdq(kT0, kT1, kT0);
-  v.finish(true, f.rd, kT0);
+  exchange(v, kT2, f.rm);
+  v.x.vpsubq(kT0, kT0, kT2);
+  const Xmm d = v.target(f.rd);
+  v.x.vpunpckhqdq(d, kT1, kT0);
+  v.finish(true, f.rd, d);
   return true;
 }
+/// The same in the low elements.
 bool sha512h2(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
-  auto& x = v.x;
-  high_element(v, kT0, f.rd);
-  v.copy(kT1, f.rm);
-  add_rotations<28, 34, 39>(v, kT0, kT1);
-  high_element(v, kT2, f.rm);
-  v.with(f.rn, [&](const Xbyak::Operand& n) { majority(v, kT2, kT1, n, kT3); });
-  x.vpaddq(kT0, kT0, kT2);
-  high_element(v, kT2, f.rm);
-  majority(v, kT1, kT0, kT2, kT3);
-  v.with(f.rd, [&](const Xbyak::Operand& d) { x.vpaddq(kT1, kT1, d); });
+  exchange(v, kT0, f.rd);
+  exchange(v, kT1, f.rm);
+  v.copy(kT2, f.rn);
+  v.with(f.rm, [&](const Xbyak::Operand& m) {
+    majority(v, kT2, kT1, m);
+    v.x.vpaddq(kT0, kT0, kT2);
+    add_rotations<28, 34, 39>(v, kT0, m);
+    majority(v, kT1, kT0, m);
+  });
+  add(v, kT1, f.rd);
   add_rotations<28, 34, 39>(v, kT1, kT0);
-  x.vpunpcklqdq(kT0, kT1, kT0);
-  v.finish(true, f.rd, kT0);
+  const Xmm d = v.target(f.rd);
+  v.x.vpunpcklqdq(d, kT1, kT0);
+  v.finish(true, f.rd, d);
   return true;
 }
 

@@ -263,12 +263,13 @@ bool ext(Emitter& e, u32 insn) {
   VectorCode v(e);
   const VectorFields f(insn);
   const u8 by = static_cast<u8>(insn >> 11 & 15);
-  const Xmm a = v.in(f.rn, 0), b = v.in(f.rm, 1), d = v.target(f.rd);
+  const Xmm d = v.target(f.rd);
   if (f.q) {
-    v.x.vpalignr(d, b, a, by);
+    const Xmm b = v.in(f.rm, 1);
+    v.with(f.rn, [&](const Xbyak::Operand& a) { v.x.vpalignr(d, b, a, by); });
   } else {
     if (by > 7) return false;
-    v.x.vpunpcklqdq(d, a, b);
+    v.x.vpunpcklqdq(d, v.in(f.rn, 0), v.in(f.rm, 1));
     v.x.vpsrldq(d, d, by);
   }
   return v.finish(f.q, f.rd, d), true;

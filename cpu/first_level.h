@@ -24,6 +24,38 @@ struct TlbEntry {
   u64 pa_page = 0;  ///< physical page, and flags: Vcpu::kWatchedWrite, kPrivate and size
 };
 
+/// The first level of one regime. Each member of its entries is a column, so that the number of an entry is all that
+/// is to be computed of its place: x86 multiplies by 8 on the way.
+struct FirstLevel {
+  static constexpr unsigned kEntries = 1024;
+  /// What goes together in columns is in different sets of the host's cache.
+  static constexpr unsigned kGap = 40;
+  using Column = std::array<u64, kEntries + kGap>;
+
+  Column read = none(), write = none(), addend{}, pa_page{};
+
+  static constexpr unsigned index(u64 va) { return (va >> 12) & (kEntries - 1); }
+  TlbEntry get(unsigned n) const { return {read[n], write[n], addend[n], pa_page[n]}; }
+  void put(unsigned n, const TlbEntry& e) {
+    read[n] = e.read;
+    write[n] = e.write;
+    addend[n] = e.addend;
+    pa_page[n] = e.pa_page;
+  }
+  /// Lets no access through.
+  void drop(unsigned n) { read[n] = write[n] = kNoPage; }
+  void drop_all() { read = write = none(); }
+  /// The page of an entry, or !is_page().
+  u64 page(unsigned n) const { return is_page(read[n]) ? read[n] : write[n]; }
+
+ private:
+  static constexpr Column none() {
+    Column c{};
+    c.fill(kNoPage);
+    return c;
+  }
+};
+
 /// Pages of the first level, to be put there again when others took their place, and blocks to be read.
 ///
 /// Those of the lower half count for one address space: they are back when it is. It is settled which one that is

@@ -99,8 +99,7 @@ void Vcpu::forget_page_pointers() {
 void Vcpu::flush_l1() {
   recent_.forget();
   forget_page_pointers();
-  for (auto& table : l1_)
-    for (TlbEntry& t : table) t.read = t.write = kNoPage;
+  for (FirstLevel& table : l1_) table.drop_all();
   private_filled_ = 0;
   monitored_pages_.fill({});
   for (FetchEntry& f : fetch_) f.va = kNoPage;
@@ -122,15 +121,16 @@ void Vcpu::drop_private() {
   private_pages_ = false;
   if (std::exchange(private_upper_, false)) recent_.forget_upper();
   forget_page_pointers();
-  const auto drop = [](TlbEntry& t) {
-    if ((t.pa_page & kPrivate) != 0) t.read = t.write = kNoPage;
+  constexpr unsigned kEntries = FirstLevel::kEntries;
+  const auto drop = [](FirstLevel& table, unsigned entry) {
+    if ((table.pa_page[entry] & kPrivate) != 0) table.drop(entry);
   };
   if (private_filled_ <= private_fills_.size())
     for (unsigned n = 0; n < private_filled_; ++n)
-      drop(l1_[private_fills_[n] / kL1Entries][private_fills_[n] % kL1Entries]);
+      drop(l1_[private_fills_[n] / kEntries], private_fills_[n] % kEntries);
   else
-    for (auto& table : l1_)
-      for (TlbEntry& t : table) drop(t);
+    for (FirstLevel& table : l1_)
+      for (unsigned n = 0; n < kEntries; ++n) drop(table, n);
   private_filled_ = 0;
   const auto end = private_el1_code_ ? fetch_.end() : fetch_.begin() + fetch_index(1, 0);
   private_el1_code_ = false;
@@ -144,7 +144,8 @@ void Vcpu::note_private(unsigned table, u64 va) {
   private_pages_ = true;
   private_upper_ |= RecentPages::half(va) == 1;
   if (private_filled_ < private_fills_.size())
-    private_fills_[private_filled_] = static_cast<u16>(table * kL1Entries + l1_index(va));
+    private_fills_[private_filled_] =
+        static_cast<u16>(table * FirstLevel::kEntries + FirstLevel::index(va));
   if (private_filled_ <= private_fills_.size()) ++private_filled_;
 }
 
@@ -160,15 +161,13 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
   if (what.kind == TlbInvalidation::Kind::All) return flush_l1();
   forget_page_pointers();
   const auto plain = [](u64 tagged) { return static_cast<u64>(sign_extend(tagged, 56)); };
-  const auto page_of = [](const TlbEntry& t) { return is_page(t.read) ? t.read : t.write; };
   const u64 first = what.first.raw(), last = what.last.raw();
   constexpr u64 kFew = 16 * 4096;
   if (last - first < kFew && !pieces_[piece(first)] && !pieces_[piece(last)]) {
     for (u64 va = first; va - first <= last - first; va += 4096) {
-      for (auto& table : l1_) {
-        TlbEntry& t = table[l1_index(va)];
-        if (plain(page_of(t)) == va) t.read = t.write = kNoPage;
-      }
+      const unsigned n = FirstLevel::index(va);
+      for (FirstLevel& table : l1_)
+        if (plain(table.page(n)) == va) table.drop(n);
       recent_.forget_page(va);
       for (unsigned el = 0; el < 2; ++el) {
         FetchEntry& f = fetch_[fetch_index(el, va)];
@@ -181,10 +180,10 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
     const auto covered = [&](u64 va, unsigned log2_size) {
       return what.covers(VirtAddr(plain(va) >> log2_size << log2_size), log2_size, false, 0);
     };
-    for (auto& table : l1_)
-      for (TlbEntry& t : table)
-        if (is_page(page_of(t)) && covered(page_of(t), (t.pa_page >> kSizeShift) & 31))
-          t.read = t.write = kNoPage;
+    for (FirstLevel& table : l1_)
+      for (unsigned n = 0; n < FirstLevel::kEntries; ++n)
+        if (is_page(table.page(n)) && covered(table.page(n), (table.pa_page[n] >> kSizeShift) & 31))
+          table.drop(n);
     for (FetchEntry& f : fetch_)
       if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
   }
@@ -196,9 +195,9 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
 void Vcpu::drop_l1(PhysAddr page) {
   recent_.forget();
   forget_page_pointers();
-  for (auto& table : l1_)
-    for (TlbEntry& t : table)
-      if ((t.pa_page & ~kPageMask) == page.raw()) t = {};
+  for (FirstLevel& table : l1_)
+    for (unsigned n = 0; n < FirstLevel::kEntries; ++n)
+      if ((table.pa_page[n] & ~kPageMask) == page.raw()) table.put(n, {});
 }
 
 /// Part of a block that is larger than the page comes into the first level.
@@ -218,7 +217,8 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
   // Device memory checks alignment on every access, watchpoints look at every address.
   if (at.host == nullptr || !at.normal || watchpoints_) return;
   const unsigned index = a.el0 ? 0 : a.pan ? 2 : 1;
-  TlbEntry& e = l1_[index][l1_index(va)];
+  const unsigned place = FirstLevel::index(va);
+  TlbEntry e = l1_[index].get(place);
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
@@ -234,6 +234,7 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
     e.pa_page |= kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
+  l1_[index].put(place, e);
   recent_.settle(s.sys.ttbr0_el1, current_asid());
   recent_.keep(index, va, e);
   // A block is one piece of the host's memory where the section does not end within it.
@@ -250,7 +251,7 @@ u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
   const unsigned index = op.unprivileged ? unprivileged_index_ : mmu_index_;
   TlbEntry e;
   if (!recent_.find(index, va, write, e)) return 0;
-  l1_[index][l1_index(va)] = e;
+  l1_[index].put(FirstLevel::index(va), e);
   if ((e.pa_page & kPrivate) != 0) note_private(index, va);
   return e.addend;
 }
@@ -405,7 +406,7 @@ bool Vcpu::store_slow(u64 va, unsigned size, const void* in, MemOp op) {
 u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
                          hw::ExclusiveMonitors::Held* held, PhysAddr* pa) {
   const AccessKind kind = for_write ? AccessKind::Write : AccessKind::Read;
-  const TlbEntry& e = l1_entry(va, op);
+  const TlbEntry e = l1_entry(va, op);
   const u64 page = va & ~kPageMask;
   const bool watched = for_write && (e.pa_page & kWatchedWrite) != 0;
   if ((va & (size - 1)) == 0 && e.read == page && (!for_write || e.write == page || watched)) {
@@ -446,7 +447,7 @@ void Vcpu::watched_write(PhysAddr pa, unsigned size, hw::ExclusiveMonitors::Held
 }
 
 bool Vcpu::store_watched(u64 va, unsigned size, const void* in, MemOp op) {
-  const TlbEntry& e = l1_entry(va, op);
+  const TlbEntry e = l1_entry(va, op);
   if ((e.pa_page & kWatchedWrite) == 0 || e.read != ((va + size - 1) & ~kPageMask) ||
       !aligned_for(va, size, op)) {
     return false;

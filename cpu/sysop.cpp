@@ -12,7 +12,7 @@ namespace quince::cpu {
 bool Vcpu::zero_block(u64 va) {
   constexpr unsigned kBlock = 64;
   const u64 start = va & ~u64{kBlock - 1};
-  const TlbEntry& e = l1_entry(va, {});
+  const TlbEntry e = l1_entry(va, {});
   if (e.write == (va & ~u64{0xfff})) [[likely]] {
     std::memset(reinterpret_cast<u8*>(e.addend + start), 0, kBlock);
     return true;

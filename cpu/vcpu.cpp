@@ -145,8 +145,8 @@ void Vcpu::el_changed() {
   // Those of EL1 are of pages as PSTATE.PAN lets them be seen.
   if (!el0 && std::exchange(el1_index_, mmu_index_) != mmu_index_) page_pointers_[1].fill({});
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
-  l1_base_ = blind_ ? empty_l1_.data() : l1_[mmu_index_].data();
-  unprivileged_base_ = blind_ ? empty_l1_.data() : l1_[unprivileged_index_].data();
+  l1_base_ = blind_ ? &empty_l1_ : &l1_[mmu_index_];
+  unprivileged_base_ = blind_ ? &empty_l1_ : &l1_[unprivileged_index_];
   recent_base_ = &recent_.tables[mmu_index_];
   sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
   const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);

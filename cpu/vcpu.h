@@ -186,7 +186,7 @@ class Vcpu final : public hw::IrqSink {
   /// an exception was taken, and the instruction must return at once with nothing written.
   template <class T>
   bool load(u64 va, T& out, MemOp op = {}) {
-    const TlbEntry& t = l1_entry(va, op);
+    const TlbEntry t = l1_entry(va, op);
     if (t.read == ((va + sizeof(T) - 1) & ~u64{0xfff}) && aligned_for(va, sizeof(T), op))
         [[likely]] {
       read_host(reinterpret_cast<const u8*>(t.addend + va), out);
@@ -196,7 +196,7 @@ class Vcpu final : public hw::IrqSink {
   }
   template <class T>
   bool store(u64 va, T value, MemOp op = {}) {
-    const TlbEntry& t = l1_entry(va, op);
+    const TlbEntry t = l1_entry(va, op);
     if (t.write == ((va + sizeof(T) - 1) & ~u64{0xfff}) && aligned_for(va, sizeof(T), op))
         [[likely]] {
       write_host(reinterpret_cast<u8*>(t.addend + va), value);
@@ -209,7 +209,7 @@ class Vcpu final : public hw::IrqSink {
   /// need no look at anything but the first-level TLB; else null, and nothing has happened.
   template <bool kWrite>
   u8* fast_memory(u64 va, unsigned n, unsigned align) const {
-    const TlbEntry& t = l1_base_[l1_index(va)];
+    const TlbEntry t = l1_base_->get(FirstLevel::index(va));
     if ((kWrite ? t.write : t.read) != ((va + n - 1) & ~u64{0xfff}) ||
         (va & (align - 1) & alignment_mask_) != 0) {
       return nullptr;
@@ -379,7 +379,6 @@ class Vcpu final : public hw::IrqSink {
   /// Always pending with a translator: every branch that is taken goes to go().
   static constexpr u32 kTranslate = 32;
   static constexpr u32 kWake = kIrq | kFiq;
-  static constexpr unsigned kL1Entries = 1024;
   /// Code pages that fetch() knows, of EL0 and EL1: a kernel's are far more than a program's, and stay.
   static constexpr std::array<unsigned, 2> kFetchEntries{512, 2048};
   static constexpr std::size_t kMaxCodePages = 8192;
@@ -390,7 +389,6 @@ class Vcpu final : public hw::IrqSink {
   /// Likewise: log2 of the bytes of the page or block that the page is in.
   static constexpr unsigned kSizeShift = 2;
 
-  static constexpr unsigned l1_index(u64 va) { return (va >> 12) & (kL1Entries - 1); }
   struct FetchEntry {
     u64 va = kNoPage;
     CodePage* page = nullptr;
@@ -430,8 +428,8 @@ class Vcpu final : public hw::IrqSink {
   FetchEntry& fetch_entry() { return fetch_[fetch_index(s.pstate.el, s.pc)]; }
   const FetchEntry& fetch_entry() const { return fetch_[fetch_index(s.pstate.el, s.pc)]; }
 
-  const TlbEntry& l1_entry(u64 va, MemOp op) const {
-    return (op.unprivileged ? unprivileged_base_ : l1_base_)[l1_index(va)];
+  TlbEntry l1_entry(u64 va, MemOp op) const {
+    return (op.unprivileged ? unprivileged_base_ : l1_base_)->get(FirstLevel::index(va));
   }
   /// Aligned as the fast path needs it; the slow path has the exact rules.
   bool aligned_for(u64 va, u64 size, MemOp op) const {
@@ -520,8 +518,8 @@ class Vcpu final : public hw::IrqSink {
 
   // What translated code looks at all the time, in a line of the host's cache and the one behind it.
   /// Of l1_, or empty_l1_: what plain accesses look at, and LDTR and STTR.
-  alignas(64) const TlbEntry* l1_base_ = nullptr;
-  const TlbEntry* unprivileged_base_ = nullptr;
+  alignas(64) const FirstLevel* l1_base_ = nullptr;
+  const FirstLevel* unprivileged_base_ = nullptr;
   /// Of recent_: what translated code looks at behind l1_base_.
   const RecentPages::Table* recent_base_ = nullptr;
   u64 native_page_ = 0;  ///< virtual page of the translated code that runs
@@ -546,8 +544,8 @@ class Vcpu final : public hw::IrqSink {
   /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
   alignas(64) std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
   alignas(64) std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
-  alignas(64) std::array<std::array<TlbEntry, kL1Entries>, 3> l1_{};  ///< EL0, EL1, EL1 with PAN
-  const std::array<TlbEntry, kL1Entries> empty_l1_{};
+  alignas(64) std::array<FirstLevel, 3> l1_{};                        ///< EL0, EL1, EL1 with PAN
+  const FirstLevel empty_l1_{};
   alignas(64) std::array<FetchEntry, kFetchEntries[0] + kFetchEntries[1]> fetch_{};
   std::array<MonitoredPage, kMonitoredPages> monitored_pages_{};  ///< by number of the page
   RecentPages recent_;

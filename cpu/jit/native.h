@@ -13,15 +13,16 @@ struct Native {
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
-    int l1, recent_base, recent_el0, stamps, pages_left, blocks_left;
+    int l1, l1_number, recent_base, recent_el0, stamps, pages_left, blocks_left;
     int private_pages, private_fills, private_filled;
     int monitored_pages, maintenance_sent;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
-  static constexpr int kTlbRead = offsetof(TlbEntry, read);
-  static constexpr int kTlbWrite = offsetof(TlbEntry, write);
-  static constexpr int kTlbAddend = offsetof(TlbEntry, addend);
+  // The columns of a FirstLevel.
+  static constexpr int kTlbRead = offsetof(FirstLevel, read);
+  static constexpr int kTlbWrite = offsetof(FirstLevel, write);
+  static constexpr int kTlbAddend = offsetof(FirstLevel, addend);
   static constexpr u32 kWatchedWrite = Vcpu::kWatchedWrite;
   static constexpr unsigned kMonitoredPages = Vcpu::kMonitoredPages,
                             kMonitoredBytes = sizeof(Vcpu::MonitoredPage);
@@ -32,7 +33,7 @@ struct Native {
   static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
   static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
-  static constexpr int kTlbPaPage = offsetof(TlbEntry, pa_page);
+  static constexpr int kTlbPaPage = offsetof(FirstLevel, pa_page);
   static constexpr u64 kPrivate = Vcpu::kPrivate;
   static constexpr int kPrivateFills = std::tuple_size_v<decltype(Vcpu::private_fills_)>;
   static constexpr u64 kNoPage = cpu::kNoPage;
@@ -43,7 +44,6 @@ struct Native {
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.
   static constexpr u32 jump_salt(unsigned btype) { return btype * 0x155 & (kJumps - 1); }
-  static constexpr unsigned kTlbEntryBytes = sizeof(TlbEntry), kTlbEntries = Vcpu::kL1Entries;
 };
 
 }  // namespace quince::cpu::jit

@@ -76,6 +76,19 @@ void Assembler::rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by) 
   });
 }
 
+/// VEX.LZ.NP.0F38 F7 /r.
+void Assembler::bextr(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from,
+                      const Xbyak::Reg32e& which) {
+  put([&](u8* p) {
+    const int r = to.getIdx(), b = from.getIdx();
+    *p++ = 0xc4;
+    *p++ = static_cast<u8>((r < 8 ? 0x80 : 0) | 0x40 | (b < 8 ? 0x20 : 0) | 2);
+    *p++ = static_cast<u8>((bits_of(to) == 64 ? 0x80 : 0) | (~which.getIdx() & 15) << 3);
+    *p++ = 0xf7;
+    return modrm(p, r, b);
+  });
+}
+
 void Assembler::L(Label& label) {
   label.at_ = static_cast<s32>(size_);
   if (label.near_ < 0 && label.short_ < 0) return;

@@ -198,6 +198,8 @@ class Assembler : public Xbyak::CodeGenerator {
 #undef QUINCE_X64_SHIFT
   using CodeGenerator::rorx;
   void rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by);
+  using CodeGenerator::bextr;
+  void bextr(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, const Xbyak::Reg32e& which);
 
   // ---- Jumps
 

@@ -370,7 +370,8 @@ class Emitter {
   void if_rcx_zero(Label& label);
   void look_at_first_level(const Reg64& reg, int low, int high, bool write, bool unprivileged,
                            Stub& s);
-  Mem tlb_entry(int member, bool unprivileged) const;
+  Mem tlb_entry(int column, bool unprivileged) const;
+  void index_first_level(const Reg64& reg, int low);
   Mem page_pointer(int slot, int member);
   void use_page_pointer(const Address& address, bool write, unsigned bytes, Stub& s);
   Stub& look_up(const Address& address, unsigned log2, unsigned elements, bool write, MemOp m,

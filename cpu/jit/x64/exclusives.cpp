@@ -101,8 +101,8 @@ void Routine::load() {
   x_.push(rdi);
   x_.push(r8);
   x_.mov(rdx, rcx);
-  x_.sub(rdx, ptr[r14 + rax + Native::kTlbAddend]);
-  x_.mov(rsi, ptr[r14 + rax + Native::kTlbPaPage]);
+  x_.sub(rdx, ptr[r14 + rax * 8 + Native::kTlbAddend]);
+  x_.mov(rsi, ptr[r14 + rax * 8 + Native::kTlbPaPage]);
   x_.and_(rsi, -4096);
   if (several_) {
     find_known(slow);
@@ -139,8 +139,8 @@ void Routine::store() {
   x_.push(rsi);
   x_.push(rdi);
   x_.mov(rdi, rcx);
-  x_.sub(rdi, ptr[r14 + rax + Native::kTlbAddend]);
-  x_.mov(rsi, ptr[r14 + rax + Native::kTlbPaPage]);
+  x_.sub(rdi, ptr[r14 + rax * 8 + Native::kTlbAddend]);
+  x_.mov(rsi, ptr[r14 + rax * 8 + Native::kTlbPaPage]);
   if (several_) {
     x_.test(esi, Native::kWatchedWrite);
     x_.jz(slow, x_.T_NEAR);

@@ -10,13 +10,11 @@ namespace {
 
 constexpr int kPageMask = -4096;
 
-/// The place in the first-level TLB of an address. Vcpu::l1_index().
+/// FirstLevel::index()
 void index_of(Xbyak::CodeGenerator& x, const Xbyak::Reg32& to, const Xbyak::Reg32& address) {
-  constexpr unsigned kEntryShift = 5;
-  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
   x.mov(to, address);
-  x.shr(to, 12 - kEntryShift);
-  x.and_(to, (Native::kTlbEntries - 1) << kEntryShift);
+  x.shr(to, 12);
+  x.and_(to, FirstLevel::kEntries - 1);
 }
 
 using Page = RecentPages::Page;
@@ -66,7 +64,7 @@ void Recent::look_for_block(Xbyak::Label& out) {
   x_.ret();
 }
 
-/// RSI: from R15 to an entry of the first level that is of this address space only. Vcpu::note_private().
+/// RSI: the number of an entry of the first level that is of this address space only. Vcpu::note_private().
 void Recent::note_private() {
   Xbyak::Label out, full;
   const auto filled = dword[r15 + s_.at.private_filled];
@@ -75,8 +73,10 @@ void Recent::note_private() {
   x_.cmp(ecx, Native::kPrivateFills);
   x_.ja(out);
   x_.je(full);
-  x_.sub(rsi, s_.at.l1);
-  x_.shr(rsi, 5);
+  if (!unprivileged_) {
+    x_.imul(eax, dword[r15 + s_.at.l1_number], FirstLevel::kEntries);
+    x_.add(esi, eax);
+  }
   x_.mov(word[r15 + rcx * 2 + s_.at.private_fills], si);
   x_.L(full);
   x_.add(filled, 1);
@@ -91,22 +91,19 @@ void Recent::put_back() {
   x_.mov(edi, ecx);
   x_.and_(edi, static_cast<u32>(RecentPages::kPage));
   index_of(x_, esi, edx);
-  if (unprivileged_) {
-    x_.add(rsi, s_.at.l1);
-  } else {
-    x_.add(rsi, r14);
-    x_.sub(rsi, r15);
-  }
+  const auto entry = [&](int column) {
+    return unprivileged_ ? ptr[r15 + rsi * 8 + (s_.at.l1 + column)] : ptr[r14 + rsi * 8 + column];
+  };
   x_.mov(rcx, at(offsetof(Page, read)));
   x_.xor_(rcx, rdi);
-  x_.mov(ptr[r15 + rsi + Native::kTlbRead], rcx);
+  x_.mov(entry(Native::kTlbRead), rcx);
   x_.mov(rcx, at(offsetof(Page, write)));
   x_.xor_(rcx, rdi);
-  x_.mov(ptr[r15 + rsi + Native::kTlbWrite], rcx);
+  x_.mov(entry(Native::kTlbWrite), rcx);
   x_.mov(rdi, at(offsetof(Page, addend)));
-  x_.mov(ptr[r15 + rsi + Native::kTlbAddend], rdi);
+  x_.mov(entry(Native::kTlbAddend), rdi);
   x_.mov(rcx, at(offsetof(Page, pa_page)));
-  x_.mov(ptr[r15 + rsi + Native::kTlbPaPage], rcx);
+  x_.mov(entry(Native::kTlbPaPage), rcx);
   Xbyak::Label everywhere;
   x_.test(ecx, static_cast<u32>(Native::kPrivate));
   x_.jz(everywhere);
@@ -176,9 +173,9 @@ void look_into_first(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   last_byte(x);
   x.and_(rcx, kPageMask);
   index_of(x, eax, edx);
-  x.cmp(rcx, ptr[r14 + rax + (write ? Native::kTlbWrite : Native::kTlbRead)]);
+  x.cmp(rcx, ptr[r14 + rax * 8 + (write ? Native::kTlbWrite : Native::kTlbRead)]);
   x.jne(missed);
-  x.mov(rcx, ptr[r14 + rax + Native::kTlbAddend]);
+  x.mov(rcx, ptr[r14 + rax * 8 + Native::kTlbAddend]);
   x.ret();
   x.L(missed);
   Recent(x, s, write, false).write_code();
@@ -196,9 +193,9 @@ void find_kept(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   x.movsx(rsi, word[site(offsetof(Site, low))]);
   x.add(rsi, rdx);
   index_of(x, ecx, esi);
-  x.cmp(rax, ptr[r14 + rcx + Native::kTlbWrite]);
+  x.cmp(rax, ptr[r14 + rcx * 8 + Native::kTlbWrite]);
   x.jne(alone);
-  x.mov(rsi, ptr[r14 + rcx + Native::kTlbAddend]);
+  x.mov(rsi, ptr[r14 + rcx * 8 + Native::kTlbAddend]);
   x.pop(rcx);
   x.movsxd(rcx, dword[site(offsetof(Site, pointer))]);
   x.mov(ptr[r15 + rcx + Native::kPointerPage], rax);

@@ -18,6 +18,7 @@ HostFeatures probe_host(const char* limit) {
       h.bmi2 && (cpu.has(Cpu::tINTEL) || (cpu.has(Cpu::tAMD) && cpu.displayFamily >= kZen3));
   h.lzcnt = cpu.has(Cpu::tLZCNT);
   h.bmi1 = cpu.has(Cpu::tBMI1);
+  h.fast_bextr = h.bmi1 && cpu.has(Cpu::tAMD);
   if (up_to == "call") return h;
   h.avx2 = cpu.has(Cpu::tAVX2) && cpu.has(Cpu::tFMA) && cpu.has(Cpu::tF16C);
   if (!h.avx2 || up_to == "avx2") return h;

@@ -10,6 +10,7 @@ struct HostFeatures {
   bool fast_pext = false;  ///< and PEXT and PDEP are not microcode, as AMD's are before family 19h
   bool lzcnt = false;      ///< LZCNT
   bool bmi1 = false;       ///< BMI1: TZCNT
+  bool fast_bextr = false;  ///< and BEXTR is one operation, as AMD's are
   bool avx2 = false;       ///< AVX2, FMA and F16C: without them vector rows stay calls
   bool aes = false;        ///< AES-NI
   bool pclmul = false;     ///< PCLMULQDQ

@@ -41,24 +41,32 @@ Mem Emitter::at_host(const Address& a, unsigned offset, unsigned bytes) {
   return m;
 }
 
-/// Compares an entry of the first-level TLB with the page of the bytes from `low` to `high` behind a register: RAX is
-/// its place in the table, ZF whether it is that page's.
-void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unprivileged) {
-  constexpr unsigned kEntryShift = 5;
-  static_assert(Native::kTlbEntryBytes == 1u << kEntryShift);
-  // Vcpu::l1_index()
+/// RAX = FirstLevel::index() of an address. RCX is used.
+void Emitter::index_first_level(const Reg64& reg, int low) {
+  constexpr unsigned kPageShift = 12, kMask = FirstLevel::kEntries - 1;
   Reg32 first = reg.cvt32();
   if (low != 0) {
     x_.lea(eax, ptr[reg + low]);
     first = eax;
   }
+  if (shared_.host.fast_bextr) {
+    // A load waits for this one instruction; its constant, how many bits from where on, is there before.
+    x_.mov(ecx, std::popcount(kMask) << 8 | kPageShift);
+    return x_.bextr(eax, first, ecx);
+  }
   if (shared_.host.bmi2 && first.getIdx() != eax.getIdx()) {
-    x_.rorx(eax, first, 12 - kEntryShift);
+    x_.rorx(eax, first, kPageShift);
   } else {
     if (first.getIdx() != eax.getIdx()) x_.mov(eax, first);
-    x_.shr(eax, 12 - kEntryShift);
+    x_.shr(eax, kPageShift);
   }
-  x_.and_(eax, (Native::kTlbEntries - 1) << kEntryShift);
+  x_.and_(eax, kMask);
+}
+
+/// Compares an entry of the first-level TLB with the page of the bytes from `low` to `high` behind a register: RAX is
+/// its number, ZF whether it is that page's.
+void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unprivileged) {
+  index_first_level(reg, low);
   if (high == 1)
     x_.mov(rcx, reg);
   else
@@ -70,21 +78,19 @@ void Emitter::probe(const Reg64& reg, int low, int high, bool write, bool unpriv
 /// probe() and the jump to the stub, with EFLAGS as they are: the difference of the pages goes to RCX, for JRCXZ.
 void Emitter::probe_beside_flags(const Reg64& reg, int low, int high, bool write, bool unprivileged,
                                  Label& missed) {
-  constexpr unsigned kEntryShift = std::countr_zero(Native::kTlbEntryBytes);
   Reg32 first = reg.cvt32();
   if (low != 0) {
     x_.lea(eax, ptr[reg + low]);
     first = eax;
   }
-  x_.rorx(eax, first, 12);
-  x_.mov(ecx, (Native::kTlbEntries - 1) << kEntryShift);
-  x_.pdep(eax, eax, ecx);
+  x_.mov(ecx, (FirstLevel::kEntries - 1) << 12);
+  x_.pext(eax, first, ecx);
   x_.lea(rcx, ptr[reg + high - 1]);
   const Xbyak::Xmm& page = lanes();
   x_.vmovq(page, rcx);
   x_.vpsrlq(page, page, 12);
   x_.vpsllq(page, page, 12);
-  // Of the 16 bytes there, all are the entry's.
+  // Of the 16 bytes there, all are the column's.
   x_.vpxor(page, page, tlb_entry(write ? Native::kTlbWrite : Native::kTlbRead, unprivileged));
   x_.vmovq(rcx, page);
   unless_rcx_zero(missed);
@@ -107,8 +113,9 @@ void Emitter::if_rcx_zero(Label& label) {
   x_.L(not_zero);
 }
 
-Mem Emitter::tlb_entry(int member, bool unprivileged) const {
-  return unprivileged ? ptr[r15 + rax + (shared_.at.l1_el0 + member)] : ptr[r14 + rax + member];
+Mem Emitter::tlb_entry(int column, bool unprivileged) const {
+  return unprivileged ? ptr[r15 + rax * 8 + (shared_.at.l1_el0 + column)]
+                      : ptr[r14 + rax * 8 + column];
 }
 
 Mem Emitter::page_pointer(int slot, int member) {

@@ -57,7 +57,7 @@ void Telling::name_state(const Native::Distances& at) {
   name(at.far, 8, "far_jumps");
   name(at.recent_base, 8, "recent_base");
   name(at.pac, sizeof(pauth::PacLayout), "pac_layout");
-  name(at.l1_el0, Native::kTlbEntries * Native::kTlbEntryBytes, "l1_el0");
+  name(at.l1_el0, sizeof(FirstLevel), "l1_el0");
   for (int level = 0; level < 2; ++level)
     name(at.jumps[level], Native::kJumps * 16, fmt::format("jumps_el{}", level));
   std::ranges::sort(names_.state, {}, &CodeNames::Place::offset);

@@ -78,6 +78,8 @@ TEST(Assembler, MovesBetweenRegisters) {
         x.movsxd(Reg64(a), Reg32(b));
         x.rorx(Reg64(a), Reg64(b), 9);
         x.rorx(Reg32(a), Reg32(b), 31);
+        x.bextr(Reg32(a), Reg32(b), Reg32(a ^ b));
+        x.bextr(Reg64(a), Reg64(b), Reg64(15 - a));
         x.imul(Reg64(a), Reg64(b));
         x.imul(Reg32(a), Reg32(b));
       });

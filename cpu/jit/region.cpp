@@ -95,6 +95,8 @@ class Former {
   void order();
   void split();
   void connect(unsigned entry);
+  bool ends_in_test(std::size_t n) const;
+  void put_test_first(std::size_t n);
   Successor successor(s64 index) const;
 
   const RegionSource& source_;
@@ -174,8 +176,9 @@ Successor Former::successor(s64 index) const {
 
 void Former::connect(unsigned entry) {
   Region& r = s_.region;
-  for (std::size_t b = 0; b < r.blocks.size(); ++b) {
-    Block& block = r.blocks[b];
+  r.entry = s_.numbers[entry];
+  ++r.blocks[r.entry].predecessors;  // from outside
+  for (Block& block : r.blocks) {
     const Insn& last = r.insns[block.first + block.count - 1u];
     const Flow flow = last.facts.flow;
     if (last.bail) continue;
@@ -183,15 +186,43 @@ void Former::connect(unsigned entry) {
     block.has_next = flow == Flow::Next || flow == Flow::Conditional;
     if (block.has_taken) block.taken = successor(last.index + last.facts.distance / 4);
     if (block.has_next) block.next = successor(last.index + 1);
-    for (const Successor* s : {&block.taken, &block.next}) {
-      if (s->block < 0) continue;
-      Block& to = r.blocks[static_cast<std::size_t>(s->block)];
-      ++to.predecessors;
-      if (static_cast<std::size_t>(s->block) <= b) to.loop_header = true;
-    }
+    for (const Successor* s : {&block.taken, &block.next})
+      if (s->block >= 0) ++r.blocks[static_cast<std::size_t>(s->block)].predecessors;
   }
-  r.entry = s_.numbers[entry];
-  ++r.blocks[r.entry].predecessors;  // from outside
+  for (std::size_t n = 1; n < r.blocks.size(); ++n)
+    if (ends_in_test(n)) put_test_first(n);
+  for (std::size_t b = 0; b < r.blocks.size(); ++b)
+    for (const Successor* s : {&r.blocks[b].taken, &r.blocks[b].next})
+      if (s->block >= 0 && static_cast<std::size_t>(s->block) <= b)
+        r.blocks[static_cast<std::size_t>(s->block)].loop_header = true;
+}
+
+/// A loop of two blocks, of which the second one decides whether the first one runs (again), and is where it begins:
+/// while (a) { if (!b) break; }.
+bool Former::ends_in_test(std::size_t n) const {
+  const Region& r = s_.region;
+  const Block &body = r.blocks[n - 1], &test = r.blocks[n];
+  return body.predecessors == 1 && test.predecessors > 1 &&
+         test.taken.block == static_cast<int>(n) - 1 &&
+         test.next.block != static_cast<int>(n) - 1 && body.next.block == static_cast<int>(n);
+}
+
+/// So the flags of the test reach the body where they are, and the way back is the only one into a loop from behind.
+void Former::put_test_first(std::size_t n) {
+  Region& r = s_.region;
+  Block &body = r.blocks[n - 1], &test = r.blocks[n];
+  std::rotate(r.insns.begin() + body.first, r.insns.begin() + test.first,
+              r.insns.begin() + test.first + test.count);
+  test.first = body.first;
+  body.first = static_cast<u16>(test.first + test.count);
+  std::swap(body, test);
+  const int was = static_cast<int>(n);
+  const auto now = [&](int block) {
+    return block == was ? was - 1 : block == was - 1 ? was : block;
+  };
+  for (Block& b : r.blocks)
+    for (Successor* s : {&b.taken, &b.next}) s->block = static_cast<s16>(now(s->block));
+  r.entry = static_cast<u16>(now(r.entry));
 }
 
 // ---- Analysis ----------------------------------------------------------------------------------

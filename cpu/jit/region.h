@@ -83,7 +83,7 @@ struct Block {
 
 struct Region {
   std::vector<Insn> insns;
-  std::vector<Block> blocks;   ///< in the order of addresses
+  std::vector<Block> blocks;   ///< in the order of addresses, but for loops that end in their test
   u16 entry = 0;               ///< the block that it begins with
   std::array<u32, 32> uses{};  ///< of registers, weighted by loops
   std::array<u32, 32> v_uses{};

@@ -313,27 +313,32 @@ bool Emitter::follows_alone(const Successor& s, std::size_t from) const {
          region_->blocks[static_cast<std::size_t>(s.block)].predecessors == 1;
 }
 
-/// A conditional branch: the straight way on is the block that follows.
+/// A conditional branch: the straight way on is the block that follows, whichever way leads there.
 void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next) {
-  const Successor& s = b.taken;
+  const Successor *s = &b.taken, *straight = &b.next;
+  if (s->block == static_cast<int>(number) + 1 && straight->block != s->block) {
+    end_.choice.invert = !end_.choice.invert;
+    std::swap(s, straight);
+    std::swap(taken, next);
+  }
   const bool flags = end_.choice.kind == Bool::Kind::Cond;
-  if (s.block < 0) {  // out of the region, behind everything else
+  if (s->block < 0) {  // out of the region, behind everything else
     Later& out = later_.emplace_back();
-    out.to = s;
+    out.to = *s;
     out.target = taken;
     out.dirty = dirty_;
     out.v_dirty = v_dirty_;
     jump_if(end_.choice, out.label);
     out.flags = flags_;
-    return leave_for(b.next, next, number);
+    return leave_for(*straight, next, number);
   }
-  const auto to = static_cast<std::size_t>(s.block);
+  const auto to = static_cast<std::size_t>(s->block);
   if (to > number) {
     // Blocks that are reached from several sides find the flags in memory.
-    if (!follows_alone(s, number) && region_->blocks[to].flags_needed_in) save_flags();
+    if (!follows_alone(*s, number) && region_->blocks[to].flags_needed_in) save_flags();
     jump_if(end_.choice, labels_[to]);
-    if (follows_alone(s, number)) flags_in_[to] = flags_;
-    return leave_for(b.next, next, number);
+    if (follows_alone(*s, number)) flags_in_[to] = flags_;
+    return leave_for(*straight, next, number);
   }
   const bool turns = turns_as_foreseen(to, number);
   if (region_->blocks[to].flags_needed_in && !turns) {
@@ -349,7 +354,7 @@ void Emitter::branch_end(const Block& b, std::size_t number, u64 taken, u64 next
   check_loop(taken, turns ? turn_top_ : labels_[to], turns);
   x_.L(straight_on);
   flags_ = at_branch;
-  leave_for(b.next, next, number);
+  leave_for(*straight, next, number);
 }
 
 /// ISB: what is pending comes before the next instruction.

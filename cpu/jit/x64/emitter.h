@@ -328,7 +328,7 @@ class Emitter {
   void save_flags();       ///< NZCV is in memory from here on
   void compare_again();    ///< into EFLAGS
   void flags_to_eflags();  ///< as Arm or Borrow, whatever they are in now
-  void forget_operand(RegSet written);
+  void forget_operand(RegSet written, bool keeps_flags = false);
   void forget_vector_operand();  ///< the same for vectors that this instruction writes
   // loop_flags.cpp
   bool foresee_comparison(const Insn& i, FlagState& f) const;

@@ -96,12 +96,18 @@ void Emitter::clobber_flags() {
   flags_.eflags = FlagState::Eflags::No;
 }
 
-/// Registers are about to be written, and flags may not be got back from them any longer.
-void Emitter::forget_operand(RegSet written) {
+/// Registers are about to be written, and flags may not be got back from them any longer.  `keeps_flags`: what comes then
+/// says so before it changes EFLAGS.
+void Emitter::forget_operand(RegSet written, bool keeps_flags) {
   if (!flags_.again || (flags_.uses & written) == 0) return;
   const bool seen = insn_->facts.writes_flags ? false : insn_->flags_needed;
   // While EFLAGS has them, there is no hurry.
-  if (flags_.eflags == FlagState::Eflags::No && !flags_.in_memory && seen) save_flags();
+  if (flags_.eflags == FlagState::Eflags::No && !flags_.in_memory && seen) {
+    if (keeps_flags && !flags_.of_last_turn)
+      compare_again();
+    else
+      save_flags();
+  }
   flags_.again = false;
 }
 

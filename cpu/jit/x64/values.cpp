@@ -253,7 +253,7 @@ void Emitter::write_reg(unsigned guest, bool sf, Val v) {
   keep_old(guest, v);
   // The register may be what the flags would be got back from.
   if (insn_->facts.reads_flags && !only_in_memory()) flags_to_eflags();
-  if (!flags) forget_operand(RegSet{1} << guest);
+  if (!flags) forget_operand(RegSet{1} << guest, true);
   const bool mapped = hosts_[guest] >= 0;
   const Reg64 to = mapped ? host(guest) : temporary();
   if (flags)

@@ -69,6 +69,12 @@ function(quince_library name)
   target_link_libraries(${name} PUBLIC ${A_DEPENDS} PRIVATE quince_warnings ${A_PRIVATE})
 endfunction()
 
+# Sets `variable` to what has a test write its report to results/ of the build, by the test's name: GoogleTest would take
+# the program's, which several tests share.
+function(quince_test_report name variable)
+  set(${variable} "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml" PARENT_SCOPE)
+endfunction()
+
 # quince_test(NAME LABEL unit SOURCES a.cpp... DEPENDS targets...): one gtest binary.  Each binary
 # is one ctest entry, so that a developer's run stays quick; check counts the cases inside.
 # ENGINES: it runs once more with each of these; SLOW_ENGINES: likewise, but only for the label "engines".
@@ -81,7 +87,9 @@ function(quince_test name)
     set(A_TIMEOUT 300)
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT})
+  quince_test_report(${name} report)
+  set_tests_properties(${name} PROPERTIES LABELS "${A_LABEL}" TIMEOUT ${A_TIMEOUT}
+    ENVIRONMENT "${report}")
   # Once more with each other engine of the vCPU (tests/support/engine.h), less what is about QEMU.
   if(NOT QUINCE_JIT)
     list(REMOVE_ITEM A_ENGINES jit jit-smp lockstep lockstep-smp chaos)
@@ -105,7 +113,8 @@ function(quince_test name)
       set(option "jit,chaos=2026")
     endif()
     add_test(NAME ${name}.${engine} COMMAND ${name})
+    quince_test_report(${name}.${engine} report)
     set_tests_properties(${name}.${engine} PROPERTIES LABELS "${labels}" TIMEOUT ${timeout}
-      ENVIRONMENT "QUINCE_TEST_ENGINE=${option};GTEST_FILTER=-*Qemu*")
+      ENVIRONMENT "QUINCE_TEST_ENGINE=${option};GTEST_FILTER=-*Qemu*;${report}")
   endforeach()
 endfunction()

@@ -15,7 +15,6 @@
 
 #include "cpu/jit/native.h"
 #include "cpu/jit/region.h"
-#include "cpu/jit/x64/host_rows.h"
 
 namespace quince::cpu::jit {
 
@@ -36,11 +35,7 @@ using Member = PagePointerSpace::Member;
 /// It is all of a loop, and computes with floating point.
 bool is_long_loop(const Region& r, std::size_t number) {
   const Block& b = r.blocks[number];
-  if (!b.has_taken || b.taken.block != static_cast<int>(number)) return false;
-  const auto begin = r.insns.begin() + b.first;
-  return std::any_of(begin, begin + b.count, [](const Insn& i) {
-    return i.own_code && (i.row->host->uses & HostRow::kFpPlain) != 0;
-  });
+  return b.computes && b.has_taken && b.taken.block == static_cast<int>(number);
 }
 
 constexpr bool is_stack(unsigned r) { return r == kSp || r == 29; }

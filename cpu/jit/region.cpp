@@ -20,6 +20,7 @@ void look_at_call(const RegionSource& source, Insn& i) {
   const HostRow* const own = i.row->host;
   if (own != nullptr && own->suits(i.word, *source.host, source.key)) {
     i.own_code = true;
+    i.computes = (own->uses & HostRow::kFpPlain) != 0;
     i.facts = own->facts(i.word);
     return;
   }
@@ -157,6 +158,7 @@ void Former::split() {
     if (!follows || test(s_.leaders, i.index))
       r.blocks.emplace_back().first = static_cast<u16>(&i - r.insns.data());
     ++r.blocks.back().count;
+    r.blocks.back().computes |= i.computes;
     s_.numbers[i.index] = static_cast<u16>(r.blocks.size() - 1);
     before = &i;
   }

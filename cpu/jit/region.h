@@ -38,6 +38,7 @@ struct Insn {
   bool call = false;         ///< translated as a call of its meaning
   bool fp = false;           ///< looks at whether, and how, floating point is on
   bool own_code = false;     ///< translated by its HostRow
+  bool computes = false;     ///< and that with floating point
   bool bail = false;         ///< left to the interpreter
   bool ends = false;         ///< nothing behind it in its block: control leaves, or may
   bool flags_needed = true;  ///< somebody may look at NZCV as it is behind this instruction
@@ -75,6 +76,7 @@ struct Block {
   bool has_taken = false, has_next = false;
   u16 predecessors = 0;
   bool loop_header = false;  ///< reached from itself or from behind
+  bool computes = false;     ///< one of its instructions does, with floating point
   bool flags_needed_in = true;
   RegSet live_in = 0;   ///< registers that must be in the host's at its start
   RegSet dirty_in = 0;  ///< registers whose memory may be stale at its start

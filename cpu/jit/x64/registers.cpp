@@ -64,7 +64,7 @@ void Emitter::choose_registers(const Region& r) {
   std::size_t computing = 0;
   for (const Insn& i : r.insns) {
     v_written_ |= i.facts.v_writes;
-    computing += i.own_code && (i.row->host->uses & HostRow::kFpPlain) != 0;
+    computing += i.computes;
   }
   v_written_ &= v_mapped_;
   fp_dense_ = computing * kDense >= r.insns.size() && computing != 0;

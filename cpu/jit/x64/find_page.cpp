@@ -213,17 +213,43 @@ void find_kept(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
   look_into_first(x, s, write);
 }
 
-/// Shared::Find::leads.
-void find_leading(Xbyak::CodeGenerator& x, const Shared& s, bool write) {
-  x.movsxd(rax, dword[rcx + static_cast<int>(offsetof(Site, pointer))]);
+/// Shared::Find::leads. `recent`: write_code() of this kind.
+void find_leading(Xbyak::CodeGenerator& x, const Shared& s, bool write, const u8* recent) {
+  const auto at = [](std::size_t member) { return static_cast<int>(member); };
+  Xbyak::Label alone;
+  x.push(rsi);
+  x.push(rcx);
+  x.push(rdx);
+  x.movsx(rax, word[rcx + at(offsetof(Site, low))]);
+  x.movsx(rcx, word[rcx + at(offsetof(Site, high))]);
+  x.lea(rcx, ptr[rdx + rcx - 1]);
+  x.and_(rcx, kPageMask);
+  x.mov(rsi, rcx);
+  x.add(rdx, rax);
+  x.call(recent);
+  x.pop(rdx);
+  x.pop(rax);
+  x.jnz(alone);
+  x.movsxd(rax, dword[rax + at(offsetof(Site, pointer))]);
+  x.mov(ptr[r15 + rax + Native::kPointerPage], rsi);
+  x.mov(ptr[r15 + rax + Native::kPointerAddend], rcx);
+  x.pop(rsi);
+  x.ret();
+  x.L(alone);
+  x.pop(rsi);
+  x.mov(rcx, rax);
+  x.movsxd(rax, dword[rcx + at(offsetof(Site, pointer))]);
   x.mov(qword[r15 + rax + Native::kPointerAddend], 0);
   look_into_first(x, s, write);
 }
 
-void find_recent(Xbyak::CodeGenerator& x, const Shared& s, bool write, bool unprivileged) {
+/// What write_code() has written.
+const u8* find_recent(Xbyak::CodeGenerator& x, const Shared& s, bool write, bool unprivileged) {
   last_byte(x);
   x.and_(rcx, kPageMask);
+  const u8* const at = x.getCurr();
   Recent(x, s, write, unprivileged).write_code();
+  return at;
 }
 
 /// For Shared::load_missed_again and its like.
@@ -252,9 +278,10 @@ void find_routines(Xbyak::CodeGenerator& x, Shared& s) {
     };
     using Find = Shared::Find;
     routine(&Find::first, [&] { look_into_first(x, s, write); });
-    routine(&Find::recent, [&] { find_recent(x, s, write, false); });
+    const u8* recent = nullptr;
+    routine(&Find::recent, [&] { recent = find_recent(x, s, write, false); });
     routine(&Find::unprivileged, [&] { find_recent(x, s, write, true); });
-    routine(&Find::leads, [&] { find_leading(x, s, write); });
+    routine(&Find::leads, [&] { find_leading(x, s, write, recent); });
     routine(&Find::kept, [&] { find_kept(x, s, write); });
   }
 }

@@ -145,9 +145,11 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
   if (s.leads) s.site->pointer = page_pointer(page.slot, 0).distance;
   s.loop = s.kept && page.loop;
   s.to_write = page.write;
-  if (s.kept) {
+  if (s.leads) {
     s.site->low = page.low;
     s.site->high = page.high;
+  }
+  if (s.kept) {
     const auto known = page_pointer(page.slot, Native::kPointerPage);
     const int span = page.high - page.low;
     QUINCE_ASSERT(span >= static_cast<int>(bytes) && page.write >= write);

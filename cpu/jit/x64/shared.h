@@ -49,9 +49,10 @@ struct Shared {
     const u8* first = nullptr;         ///< looks into the first-level TLB, and then
     const u8* recent = nullptr;        ///< into RecentPages
     const u8* unprivileged = nullptr;  ///< likewise, for LDTR and STTR
-    const u8* leads = nullptr;         ///< `first`, and the page pointer says nothing any more
-    /// First, to be written, for all from Site::low to Site::high, which goes into the page pointer; then for the access
-    /// alone.
+    /// Into RecentPages for all from Site::low to Site::high, which goes into the page pointer; then `first`, and the page
+    /// pointer says nothing any more.
+    const u8* leads = nullptr;
+    /// Into the first-level TLB, to be written, likewise; then for the access alone.
     const u8* kept = nullptr;
   };
   std::array<Find, 2> find;  ///< to be read, and to be written

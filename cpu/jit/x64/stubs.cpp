@@ -28,10 +28,14 @@ bool Emitter::look_again(Stub& s, bool and_load) {
   const Shared::Find& find = and_load ? shared_.find_or_load : shared_.find[write];
   Label& found = write ? s.found : s.back;
   if (s.loop) look_for_next_page(s, found);
+  const bool kept = s.kept && !s.loop;
+  // Who reads first what will be written looks for itself alone.
+  const bool alone = s.to_write != write;
+  if (s.leads && !kept && alone) x_.mov(page_pointer(s.slot, Native::kPointerAddend), 0);
   address_to_rdx(s);
   load_constant(rcx, s.site);
-  x_.call(s.kept && !s.loop      ? find.kept
-          : s.leads              ? find.leads
+  x_.call(kept                   ? find.kept
+          : s.leads && !alone    ? find.leads
           : s.slot >= 0          ? find.first
           : s.site->unprivileged ? find.unprivileged
                                  : find.recent);

@@ -97,5 +97,27 @@ TEST_F(NearAccess, WriteBackOfABaseInMemory) {
   }
 }
 
+/// The same place of the first level for both, since tags of addresses are above what its index takes.
+TEST_F(NearAccess, PagesThatDisplaceEachOther) {
+  const std::vector<u32> copy = {0xa9400680, 0xa9410e82, 0xa90006a0, 0xa9010ea2,
+                                 0x91008294, 0x910082b5, 0xf10004c6, 0x54ffff21};
+  // Who is read first and then written.
+  const std::vector<u32> update = {0xf9400280, 0xf94002a1, 0xf90006a1, 0xf9400682,
+                                   0x91008294, 0x910082b5, 0xf10004c6, 0x54ffff21};
+  // LDR D0, [X20, X2]; LDR D1, [X21, X2]; FADD D0, D0, D1; STR D0, [X22, X2].
+  const std::vector<u32> sums = {0xfc626a80, 0xfc626aa1, 0x1e612800, 0xfc226ac0,
+                                 0x91002042, 0xf10004c6, 0x54ffff41};
+  for (const auto& code : {copy, update, sums})
+    for (u64 off = 0; off < 24; off += 5)
+      for (const u64 turns : {30u, 120u, 2000u}) {
+        std::array<u64, 32> x{};
+        x[20] = kData + 0x800 + off;
+        x[21] = (kData + 0x20) | u64{0x5a} << 56;
+        x[22] = (kData + 0x7f8 + 2 * off) | u64{0xa5} << 56;
+        x[6] = turns;
+        EXPECT_EQ(compare(code, x), turns == 2000);
+      }
+}
+
 }  // namespace
 }  // namespace quince::test

@@ -209,7 +209,7 @@ bool Former::ends_in_test(std::size_t n) const {
          test.next.block != static_cast<int>(n) - 1 && body.next.block == static_cast<int>(n);
 }
 
-/// So the flags of the test reach the body where they are, and the way back is the only one into a loop from behind.
+/// So the flags of the test, and the pages that it has looked up, reach the body.
 void Former::put_test_first(std::size_t n) {
   Region& r = s_.region;
   Block &body = r.blocks[n - 1], &test = r.blocks[n];

@@ -20,8 +20,8 @@ namespace {
 
 using Layout = hw::ExclusiveMonitors::Layout;
 
-/// What both routines are made of. RCX: the location in the host's memory, RAX: its entry in the first-level TLB, RDX: what
-/// is to be stored. Behind it ZF says that it is done, and RAX has the result; else nothing has happened.
+/// What both routines are made of. RCX: the location in the host's memory, RAX: the number of its entry in the first-level
+/// TLB, RDX: what is to be stored. Behind it ZF says that it is done, and RAX has the result; else nothing has happened.
 class Routine {
  public:
   Routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned log2, bool several)

@@ -23,8 +23,7 @@ const Op* op_next_page(Vcpu& c, const Op* op) { return c.next_page(op); }
 const Op* op_decode(Vcpu& c, const Op* op) {
   const auto index = static_cast<std::size_t>(op - c.page_->ops.data());
   Op& slot = c.page_->ops[index];
-  // What translated code was made of may have changed, but nobody said so (IC): both go on with the same.
-  if (!c.page_->known(index)) slot.insn = load_le<u32>(c.page_->host + 4 * index);
+  slot.insn = c.page_->insn(index);
   c.page_->set_known(index);
   const Handler h = make_handler_for(slot.insn, c.model().features);
   slot.fn = h != nullptr ? h : op_undefined;

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "base/addr.h"
+#include "base/bits.h"
 #include "base/types.h"
 
 namespace quince::cpu {
@@ -40,6 +41,9 @@ struct CodePage {
   std::array<u64, kOps / 64> known_ops{};  ///< those of whose `insn` something was made
 
   bool known(std::size_t n) const { return (known_ops[n / 64] >> n % 64 & 1) != 0; }
+  /// Instruction `n`.  One that is known may have changed in memory, but nobody said so (IC): until then the
+  /// interpreter and every region go on with the same, since what is made of both would be neither.
+  u32 insn(std::size_t n) const { return known(n) ? ops[n].insn : load_le<u32>(host + 4 * n); }
   void set_known(std::size_t n) { known_ops[n / 64] |= u64{1} << n % 64; }
   /// Whether `suits` is true of the number of every one that is known.
   template <class F>

@@ -32,7 +32,7 @@ void look_at_call(const RegionSource& source, Insn& i) {
 
 void look(const RegionSource& source, unsigned index, Insn& i) {
   i.index = static_cast<u16>(index);
-  i.word = i.fetched = load_le<u32>(source.page->host + 4 * index);
+  i.word = i.fetched = source.page->insn(index);
   if (source.mistake && source.mistake->first == i.word) [[unlikely]]
     i.word = source.mistake->second;
   const int number = a64::decode_row(i.word);

@@ -31,7 +31,7 @@ struct PagePointer {
 struct Insn {
   Insn() {}         // and not all zero first
   u32 word = 0;     ///< what is translated
-  u32 fetched = 0;  ///< what memory has: the same, but for TranslationOptions::mistake
+  u32 fetched = 0;  ///< what the page has: the same, but for TranslationOptions::mistake
   u16 index = 0;    ///< in the page
   const JitRow* row = nullptr;
   Facts facts;

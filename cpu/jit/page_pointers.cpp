@@ -131,7 +131,7 @@ void Finder::access(u16 insn, std::size_t block, const Symbols& symbols) {
   Symbol base;
   if (!address(near, symbols, base)) return;
   const s32 low = base.distance, high = low + near.bytes;
-  open_.resize(symbols_ + 1u, -1);
+  if (open_.size() <= base.number) open_.resize(symbols_ + 1u, -1);
   s16& open = open_[base.number];
   if (open >= 0) {
     Group& g = groups_[static_cast<std::size_t>(open)];

@@ -65,12 +65,7 @@ void Assembler::shift(int kind, const Reg& r, int by) {
 /// VEX.LZ.F2.0F3A F0 /r ib.
 void Assembler::rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by) {
   put([&](u8* p) {
-    const int r = to.getIdx(), b = from.getIdx();
-    *p++ = 0xc4;
-    *p++ = static_cast<u8>((r < 8 ? 0x80 : 0) | 0x40 | (b < 8 ? 0x20 : 0) | 3);
-    *p++ = static_cast<u8>((bits_of(to) == 64 ? 0x80 : 0) | 0x78 | 3);
-    *p++ = 0xf0;
-    p = modrm(p, r, b);
+    p = modrm(vex(p, 3, 3, bits_of(to), to.getIdx(), 0, from.getIdx(), 0xf0), to, from);
     *p++ = by;
     return p;
   });
@@ -80,12 +75,17 @@ void Assembler::rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by) 
 void Assembler::bextr(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from,
                       const Xbyak::Reg32e& which) {
   put([&](u8* p) {
-    const int r = to.getIdx(), b = from.getIdx();
-    *p++ = 0xc4;
-    *p++ = static_cast<u8>((r < 8 ? 0x80 : 0) | 0x40 | (b < 8 ? 0x20 : 0) | 2);
-    *p++ = static_cast<u8>((bits_of(to) == 64 ? 0x80 : 0) | (~which.getIdx() & 15) << 3);
-    *p++ = 0xf7;
-    return modrm(p, r, b);
+    return modrm(vex(p, 2, 0, bits_of(to), to.getIdx(), which.getIdx(), from.getIdx(), 0xf7), to,
+                 from);
+  });
+}
+
+/// VEX.LZ.F3.0F38 F5 /r, and VEX.LZ.F2.0F38 F5 /r.
+void Assembler::bits_by_mask(int prefix, const Xbyak::Reg32e& to, const Xbyak::Reg32e& from,
+                             const Mem& mask) {
+  put([&](u8* p) {
+    p = vex(p, 2, prefix, bits_of(to), to.getIdx(), from.getIdx(), mask, 0xf5);
+    return mem(p, to.getIdx(), mask);
   });
 }
 

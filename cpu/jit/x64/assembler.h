@@ -200,6 +200,14 @@ class Assembler : public Xbyak::CodeGenerator {
   void rorx(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, u8 by);
   using CodeGenerator::bextr;
   void bextr(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, const Xbyak::Reg32e& which);
+  using CodeGenerator::pext;
+  void pext(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, const Mem& mask) {
+    bits_by_mask(2, to, from, mask);
+  }
+  using CodeGenerator::pdep;
+  void pdep(const Xbyak::Reg32e& to, const Xbyak::Reg32e& from, const Mem& mask) {
+    bits_by_mask(3, to, from, mask);
+  }
 
   // ---- Jumps
 
@@ -322,6 +330,20 @@ class Assembler : public Xbyak::CodeGenerator {
     number(p, m.distance);
     return p + mod * mod;
   }
+  /// VEX.L0 with an opcode of general registers. `map`: 2 for 0F38, 3 for 0F3A; `prefix`: 2 for F3, 3 for F2.
+  template <class Rm>
+  static u8* vex(u8* p, int map, int prefix, int bits, int reg, int second, const Rm& rm, int op) {
+    *p++ = 0xc4;
+    *p++ = static_cast<u8>((reg < 8 ? 0x80 : 0) | not_high(rm) | map);
+    *p++ = static_cast<u8>((bits == 64 ? 0x80 : 0) | (~second & 15) << 3 | prefix);
+    *p++ = static_cast<u8>(op);
+    return p;
+  }
+  /// The bits X and B of a VEX prefix of three bytes.
+  static int not_high(int rm) { return 0x40 | (rm < 8 ? 0x20 : 0); }
+  static int not_high(const Mem& m) { return (m.index < 8 ? 0x40 : 0) | (m.base < 8 ? 0x20 : 0); }
+  void bits_by_mask(int prefix, const Xbyak::Reg32e& to, const Xbyak::Reg32e& from,
+                    const Mem& mask);
   /// VEX.128.0F.W0, of two bytes where that does. `prefix`: 1 for 66, 2 for F3.
   void vex(int prefix, int op, const Xbyak::Xmm& x, const Mem& m) {
     put([&](u8* p) {
@@ -332,7 +354,7 @@ class Assembler : public Xbyak::CodeGenerator {
         *p++ = static_cast<u8>(reg | rest);
       } else {
         *p++ = 0xc4;
-        *p++ = static_cast<u8>(reg | (m.index < 8 ? 0x40 : 0) | (m.base < 8 ? 0x20 : 0) | 1);
+        *p++ = static_cast<u8>(reg | not_high(m) | 1);
         *p++ = static_cast<u8>(rest);
       }
       *p++ = static_cast<u8>(op);

@@ -126,6 +126,10 @@ TEST(Assembler, ReachesMemory) {
                     x.xor_(m, byte_of(r));
                     x.test(m, Reg32(r));
                     x.test(m, byte_of(r));
+                    x.pext(Reg32(r), Reg32(15 - r), m);
+                    x.pext(Reg64(15 - r), Reg64(r), m);
+                    x.pdep(Reg64(r), Reg64(r ^ 5), m);
+                    x.pdep(Reg32(r), Reg32(r ^ 9), m);
                   });
 }
 

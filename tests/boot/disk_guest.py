@@ -5,7 +5,7 @@ import shlex
 import socket
 import subprocess
 
-from machine import PATIENCE_SECONDS, Failure, Guest
+from machine import PATIENCE_SECONDS, PATIENT_SERVICES, PATIENT_WORDS, Failure, Guest
 
 # What `modes` of disk_test.py mean: options for each virtio device, options for the machine, and
 # whether the guest's virtio interrupts are messages then.
@@ -98,7 +98,7 @@ class DiskGuest(Guest):
             args += ["-M", f"root={disk},aux={aux}", "-boot", "splash-time=0"]
         elif boot == "kernel":
             args += ["-kernel", image.kernel, "-initrd", image.initrd,
-                     "-append", f"root=/dev/vda1 {append} console=ttyAMA0 panic=-1"]
+                     "-append", f"root=/dev/vda1 {append} console=ttyAMA0 panic=-1{PATIENT_WORDS}{PATIENT_SERVICES}"]
         else:
             args += ["-bios", boot]
         if boot != "rom":

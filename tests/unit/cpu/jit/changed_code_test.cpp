@@ -26,7 +26,7 @@ class ChangedCode : public testing::Test {
     }
     m_.code_changed();
   }
-  /// Where a run from this instruction met BRK; it returns X0.
+  /// Runs from this instruction to BRK: what X0 is then.
   u64 run_from(unsigned index) {
     m_.prepare(kCode + u64{4} * index);
     EXPECT_TRUE(m_.run_to_exception());
@@ -36,8 +36,8 @@ class ChangedCode : public testing::Test {
   /// How many regions there are beside the one of the loop in the vectors.
   u64 regions() { return m_.vcpu().translator()->counters().regions - 1; }
 
-  const VcpuHarness::Translation translation_{.threshold =
-                                                  2};  // the first run is the interpreter's
+  /// The first run of a place is the interpreter's.
+  const VcpuHarness::Translation translation_{.threshold = 2};
   VcpuHarness m_{*cpu::parse_cpu_model(""), VcpuHarness::kDataBlock, 0x1000, &translation_};
 };
 

@@ -23,8 +23,8 @@ def slowness(engine=ENGINE):
 PATIENT_WORDS = " rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup workqueue.watchdog_thresh=0" if slowness() > 1 else ""
 
 # Likewise what its user space gives up.
-PATIENT_SERVICES = (" udev.event_timeout=3600 rd.udev.event_timeout=3600 systemd.default_device_timeout_sec=3600"
-                    " systemd.default_timeout_start_sec=3600") if slowness() > 1 else ""
+PATIENT_SERVICES = (" udev.event_timeout=3600 rd.udev.event_timeout=3600 systemd.default_timeout_start_sec=3600"
+                    if slowness() > 1 else "")
 
 # How long anything may take before it counts as hung.  Only failures ever wait that long; a good
 # run on a host with much else to do must not.

@@ -66,16 +66,24 @@ struct RecentPages {
   static constexpr u64 kPage = 0xfff, kBlock = (u64{1} << kBlockShift) - 1;
 
   /// Tags are addresses of pages, or blocks, with a stamp in the lower bits; 0: none.
-  struct Page {
-    u64 read = 0, write = 0;
-    u64 addend = 0, pa_page = 0;  ///< as in TlbEntry
+  struct Read {
+    u64 tag = 0;
+    u64 addend = 0;  ///< as in TlbEntry, for writes, too
+  };
+  /// Of a page, what reading it does not need: more pages stay in the host's cache without.
+  struct Write {
+    u64 tag = 0;
+    u64 pa_page = 0;  ///< as in TlbEntry
   };
   struct Block {
-    u64 read = 0, addend = 0;
+    u64 read = 0;
+    u64 addend = 0, pa_page = 0;  ///< as in TlbEntry, of the first page
+    u64 unused = 0;               ///< makes it a power of two
   };
   /// Of one regime: EL0, EL1 or EL1 with PAN.
   struct Table {
-    std::array<Page, kEntries> pages{};
+    std::array<Read, kEntries> reads{};
+    std::array<Write, kEntries> writes{};
     std::array<Block, kBlocks> blocks{};
   };
   std::array<Table, 3> tables{};
@@ -94,7 +102,7 @@ struct RecentPages {
   bool hidden = false;  ///< it is to find nothing
   static constexpr u64 kNoStamp = 2;
   /// So many more pages are found here before one goes back into the first level; and so many blocks, before the page of
-  /// one goes there, by a call.
+  /// one goes there.
   static constexpr s32 kPagesFound = 8, kBlocksFound = 32;
   s32 pages_left = 0, blocks_left = 0;
 
@@ -110,19 +118,23 @@ struct RecentPages {
   /// An entry of the first level for the page of `va`, to be found here.
   void keep(unsigned table, u64 va, const TlbEntry& e) {
     const u64 t = tag(va);
-    page(table, va, stamps[half(va)]) = {is_page(e.read) ? t : 0, is_page(e.write) ? t : 0,
-                                         e.addend, e.pa_page};
+    const unsigned n = index(va, stamps[half(va)]);
+    tables[table].reads[n] = {is_page(e.read) ? t : 0, e.addend};
+    tables[table].writes[n] = {is_page(e.write) ? t : 0, e.pa_page};
   }
-  /// The whole block around `va` can be read by adding `addend` to addresses.
-  void keep_block(unsigned table, u64 va, u64 addend) {
-    tables[table].blocks[va >> kBlockShift & (kBlocks - 1)] = {tag(va & ~kBlock), addend};
+  /// The whole block around `va` can be read; the page there has these in its TlbEntry.
+  void keep_block(unsigned table, u64 va, u64 addend, u64 pa_page) {
+    tables[table].blocks[va >> kBlockShift & (kBlocks - 1)] = {
+        .read = tag(va & ~kBlock), .addend = addend, .pa_page = pa_page - (va & kBlock & ~kPage)};
   }
   /// What keep() got, if that still counts and lets the access through.
   bool find(unsigned table, u64 va, bool write, TlbEntry& out) {
     const u64 stamp = stamps[half(va)];  // which alone is no page
-    const Page& p = page(table, va, stamp);
-    if ((write ? p.write : p.read) != tag(va)) return false;
-    out = {p.read ^ stamp, p.write ^ stamp, p.addend, p.pa_page};
+    const unsigned n = index(va, stamp);
+    const Read& r = tables[table].reads[n];
+    const Write& w = tables[table].writes[n];
+    if ((write ? w.tag : r.tag) != tag(va)) return false;
+    out = {r.tag ^ stamp, w.tag ^ stamp, r.addend, w.pa_page};
     return true;
   }
 
@@ -167,20 +179,20 @@ struct RecentPages {
   }
 
  private:
-  Page& page(unsigned table, u64 va, u64 stamp) { return tables[table].pages[index(va, stamp)]; }
   void forget_page(u64 va, u64 stamp) {
     constexpr u64 kAddress = (u64{1} << 56) - 1;
     const u64 tag = (va & ~kPage) | stamp;
-    for (unsigned table = 0; table < tables.size(); ++table) {
-      Page& p = page(table, va, stamp);
-      if ((((p.read | p.write) ^ tag) & kAddress) == 0) p = {};
-    }
+    const unsigned n = index(va, stamp);
+    for (Table& t : tables)
+      if ((((t.reads[n].tag | t.writes[n].tag) ^ tag) & kAddress) == 0)
+        t.reads[n] = {}, t.writes[n] = {};
   }
   /// A stamp that no tag has.
   u64 fresh() {
     if ((last_stamp += 2) <= kPage) return last_stamp;
     for (Table& t : tables) {
-      t.pages.fill({});
+      t.reads.fill({});
+      t.writes.fill({});
       t.blocks.fill({});
     }
     spaces = {};

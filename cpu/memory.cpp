@@ -222,10 +222,9 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
-  if (!same)
-    e = {.addend = addend,
-         .pa_page =
-             at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift};
+  const u64 pa_page =
+      at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift;
+  if (!same) e = {.addend = addend, .pa_page = pa_page};
   if (at.is_private && !same) note_private(index, va);
   note_piece(va, at.log2_size);
   if (a.kind == AccessKind::Read)
@@ -242,11 +241,10 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
   if (at.log2_size >= RecentPages::kBlockShift && a.kind == AccessKind::Read &&
       block >= section.base.raw() &&
       block + RecentPages::kBlock - section.base.raw() < section.size)
-    recent_.keep_block(index, va, addend);
+    recent_.keep_block(index, va, addend, pa_page);
 }
 
 u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
-  recent_.blocks_left = RecentPages::kBlocksFound;
   recent_.settle(s.sys.ttbr0_el1, current_asid());
   const unsigned index = op.unprivileged ? unprivileged_index_ : mmu_index_;
   TlbEntry e;

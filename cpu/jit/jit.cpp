@@ -462,7 +462,7 @@ const u8* Jit::next(u64 from) {
 void Jit::make_trouble() {
   if (chaos_->one_in(Chaos::kFlushTlb)) Native::Calls::flush_l1(c_);
   if (chaos_->one_in(Chaos::kForgetJumps)) forget_jumps();
-  if (chaos_->one_in(Chaos::kPutBack)) c_.recent_.pages_left = 0;
+  if (chaos_->one_in(Chaos::kPutBack)) c_.recent_.pages_left = c_.recent_.blocks_left = 0;
   if (!pages_.empty() && chaos_->one_in(Chaos::kForgetPage))
     forget_page(*pages_[chaos_->below(pages_.size())]->code);
   if (chaos_->one_in(Chaos::kForgetAll)) forget_all();

@@ -17,8 +17,14 @@ void index_of(Xbyak::CodeGenerator& x, const Xbyak::Reg32& to, const Xbyak::Reg3
   x.and_(to, FirstLevel::kEntries - 1);
 }
 
-using Page = RecentPages::Page;
+using Read = RecentPages::Read;
+using Write = RecentPages::Write;
 using Block = RecentPages::Block;
+using Table = RecentPages::Table;
+
+// Members of a Table's first entries.
+constexpr std::size_t kRead = offsetof(Table, reads), kWrite = offsetof(Table, writes),
+                      kBlock = offsetof(Table, blocks);
 
 /// What has the address in RDX, by the rest of RecentPages: RAX is where.
 class Recent {
@@ -36,8 +42,11 @@ class Recent {
   void to_table() {
     if (!unprivileged_) x_.add(rax, ptr[r15 + s_.at.recent_base]);
   }
-  void look_for_block(Xbyak::Label& out);
-  void put_back();
+  Xbyak::Address entry(int column) const;
+  void look_for_block();
+  void put_back_block();
+  void put_back_page();
+  void finish_entry(Xbyak::Label& found);
   void note_private();
 
   Xbyak::CodeGenerator& x_;
@@ -45,23 +54,29 @@ class Recent {
   const bool write_, unprivileged_;
 };
 
-/// RCX: the tag of a page, of which the block has a part.
-void Recent::look_for_block(Xbyak::Label& out) {
-  constexpr unsigned kShift = 4;
+/// RCX: the tag of a page, which may be part of a block. Returns to the access if it is, with RSI from the stack;
+/// otherwise RSI is lost.
+void Recent::look_for_block() {
+  constexpr unsigned kShift = 5;
   static_assert(sizeof(Block) == 1u << kShift);
-  constexpr int kBlocks = offsetof(RecentPages::Table, blocks);
-  x_.and_(rcx, ~static_cast<int>(RecentPages::kBlock & ~RecentPages::kPage));
+  Xbyak::Label no_block, often;
+  x_.mov(rsi, rcx);
+  x_.and_(rsi, ~static_cast<int>(RecentPages::kBlock & ~RecentPages::kPage));
   x_.mov(eax, edx);
   x_.shr(eax, RecentPages::kBlockShift - kShift);
   x_.and_(eax, (RecentPages::kBlocks - 1) << kShift);
   to_table();
-  x_.cmp(rcx, at(kBlocks + offsetof(Block, read)));
-  x_.jne(out);
+  x_.cmp(rsi, at(kBlock + offsetof(Block, read)));
+  x_.jne(no_block, x_.T_NEAR);
   x_.sub(dword[r15 + s_.at.blocks_left], 1);
-  x_.js(out);
-  x_.mov(rcx, at(kBlocks + offsetof(Block, addend)));
+  x_.js(often);
+  x_.mov(rcx, at(kBlock + offsetof(Block, addend)));
+  x_.pop(rsi);
   x_.cmp(eax, eax);
   x_.ret();
+  x_.L(often);
+  put_back_block();
+  x_.L(no_block);
 }
 
 /// RSI: the number of an entry of the first level that is of this address space only. Vcpu::note_private().
@@ -83,32 +98,58 @@ void Recent::note_private() {
   x_.L(out);
 }
 
-/// RCX: the tag of the page in RAX, which goes into the first level.
-void Recent::put_back() {
+/// An entry of the first level by its number in RSI.
+Xbyak::Address Recent::entry(int column) const {
+  return unprivileged_ ? qword[r15 + rsi * 8 + (s_.at.l1 + column)] : qword[r14 + rsi * 8 + column];
+}
+
+/// RCX: the tag of a page, RAX: its block, whose part goes into the first level. On the stack: RSI.
+void Recent::put_back_block() {
+  Xbyak::Label found;
+  x_.mov(dword[r15 + s_.at.blocks_left], RecentPages::kBlocksFound - 1);
+  x_.push(rdi);
+  x_.mov(rdi, at(kBlock + offsetof(Block, addend)));
+  index_of(x_, esi, edx);
+  x_.and_(rcx, kPageMask);
+  x_.cmp(rcx, entry(Native::kTlbWrite));
+  x_.mov(entry(Native::kTlbRead), rcx);
+  x_.je(found, x_.T_NEAR);
+  x_.mov(entry(Native::kTlbWrite), static_cast<u32>(Native::kNoPage));
+  x_.mov(ecx, edx);
+  x_.and_(ecx, static_cast<u32>(RecentPages::kBlock & ~RecentPages::kPage));
+  x_.add(rcx, at(kBlock + offsetof(Block, pa_page)));
+  finish_entry(found);
+}
+
+/// RCX: the tag of the page at RAX in the table, which goes into the first level.
+void Recent::put_back_page() {
+  Xbyak::Label found;
   x_.mov(dword[r15 + s_.at.pages_left], RecentPages::kPagesFound - 1);
   x_.push(rsi);
   x_.push(rdi);
   x_.mov(edi, ecx);
   x_.and_(edi, static_cast<u32>(RecentPages::kPage));
   index_of(x_, esi, edx);
-  const auto entry = [&](int column) {
-    return unprivileged_ ? ptr[r15 + rsi * 8 + (s_.at.l1 + column)] : ptr[r14 + rsi * 8 + column];
-  };
-  x_.mov(rcx, at(offsetof(Page, read)));
+  x_.mov(rcx, at(kRead + offsetof(Read, tag)));
   x_.xor_(rcx, rdi);
   x_.mov(entry(Native::kTlbRead), rcx);
-  x_.mov(rcx, at(offsetof(Page, write)));
+  x_.mov(rcx, at(kWrite + offsetof(Write, tag)));
   x_.xor_(rcx, rdi);
   x_.mov(entry(Native::kTlbWrite), rcx);
-  x_.mov(rdi, at(offsetof(Page, addend)));
+  x_.mov(rdi, at(kRead + offsetof(Read, addend)));
+  x_.mov(rcx, at(kWrite + offsetof(Write, pa_page)));
+  finish_entry(found);
+}
+
+/// RCX, RDI: the pa_page and addend of the entry RSI; `found`: it has them already. On the stack: RDI and RSI. Returns to
+/// the access.
+void Recent::finish_entry(Xbyak::Label& found) {
   x_.mov(entry(Native::kTlbAddend), rdi);
-  x_.mov(rcx, at(offsetof(Page, pa_page)));
   x_.mov(entry(Native::kTlbPaPage), rcx);
-  Xbyak::Label everywhere;
   x_.test(ecx, static_cast<u32>(Native::kPrivate));
-  x_.jz(everywhere);
+  x_.jz(found);
   note_private();
-  x_.L(everywhere);
+  x_.L(found);
   x_.mov(rcx, rdi);
   x_.pop(rdi);
   x_.pop(rsi);
@@ -118,9 +159,9 @@ void Recent::put_back() {
 
 /// RCX: the page of the access's last byte. Shared::Find::recent.
 void Recent::write_code() {
-  constexpr unsigned kShift = 5;
-  static_assert(sizeof(Page) == 1u << kShift);
-  Xbyak::Label out, often, missed;
+  constexpr unsigned kShift = 4;
+  static_assert(sizeof(Read) == 1u << kShift && sizeof(Write) == 1u << kShift);
+  Xbyak::Label out, often;
   // Places may be the same for pages that follow each other.
   x_.mov(rax, rcx);
   x_.xor_(rax, rdx);
@@ -129,10 +170,12 @@ void Recent::write_code() {
   x_.mov(rax, rdx);
   x_.shr(rax, 55);
   x_.and_(eax, 1);
-  x_.mov(rax, ptr[r15 + rax * 8 + s_.at.stamps]);
-  x_.or_(rcx, rax);
-  // RecentPages::index()
+  x_.or_(rcx, ptr[r15 + rax * 8 + s_.at.stamps]);
   x_.push(rsi);
+  if (!write_) look_for_block();
+  // RecentPages::index()
+  x_.mov(eax, ecx);
+  x_.and_(eax, static_cast<u32>(RecentPages::kPage));
   x_.imul(eax, eax, static_cast<int>(RecentPages::kMultiplier));
   x_.mov(rsi, rdx);
   x_.xor_(eax, edx);
@@ -142,23 +185,16 @@ void Recent::write_code() {
   x_.shr(eax, 12 - kShift);
   x_.and_(eax, (RecentPages::kEntries - 1) << kShift);
   to_table();
-  x_.cmp(rcx, at(write_ ? offsetof(Page, write) : offsetof(Page, read)));
-  x_.jne(write_ ? out : missed, x_.T_NEAR);
+  x_.cmp(rcx, at(write_ ? kWrite + offsetof(Write, tag) : kRead + offsetof(Read, tag)));
+  x_.jne(out);
   x_.sub(dword[r15 + s_.at.pages_left], 1);
   x_.js(often);
-  x_.mov(rcx, at(offsetof(Page, addend)));
+  x_.mov(rcx, at(kRead + offsetof(Read, addend)));
   x_.cmp(eax, eax);
   x_.L(out);
   x_.ret();
   x_.L(often);
-  put_back();
-  if (write_) return;
-  x_.L(missed);
-  Xbyak::Label no_block;
-  look_for_block(no_block);
-  x_.L(no_block);
-  x_.or_(eax, 1);  // not ZF
-  x_.ret();
+  put_back_page();
 }
 
 /// RCX, a Site, becomes the last byte of its access.

@@ -146,7 +146,7 @@ TEST_F(RecentPagesTest, StampsThatComeAgainBringNoUpperPageBack) {
   for (unsigned n = 0; n < kMoreThanStamps; ++n) {
     const u64 before = p_->stamps[1];
     keep(kUpper, n);
-    if (n == 5) p_->keep_block(kEl0, kUpper, n);
+    if (n == 5) p_->keep_block(kEl0, kUpper, n, 0);
     p_->forget_upper();
     EXPECT_EQ(p_->stamps[1] & 1, 1u);
     EXPECT_LE(p_->stamps[1], RecentPages::kPage);
@@ -172,13 +172,15 @@ TEST_F(RecentPagesTest, StampsThatComeAgainAreOfOneSpaceEach) {
   }
 }
 
-TEST_F(RecentPagesTest, ABlockIsTaggedWithTheSpace) {
+TEST_F(RecentPagesTest, ABlockIsTaggedWithTheSpaceAndBeginsAtItsFirstPage) {
+  constexpr u64 kFlags = 2, kPhysical = 0x4'4000'0000;
   p_->settle(kTtbr0, 1);
-  p_->keep_block(kEl0, kLower, 44);
+  p_->keep_block(kEl0, kLower, 44, (kPhysical + (kLower & RecentPages::kBlock)) | kFlags);
   const auto& b =
       p_->tables[kEl0].blocks[kLower >> RecentPages::kBlockShift & (RecentPages::kBlocks - 1)];
   EXPECT_EQ(b.read, (kLower & ~RecentPages::kBlock) | p_->stamps[0]);
   EXPECT_EQ(b.addend, 44u);
+  EXPECT_EQ(b.pa_page, kPhysical | kFlags);
   p_->leave_space();
   p_->settle(kOtherTtbr0, 1);
   EXPECT_NE(b.read, p_->tag(kLower & ~RecentPages::kBlock));

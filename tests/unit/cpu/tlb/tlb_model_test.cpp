@@ -18,6 +18,7 @@ namespace {
 constexpr u64 kTableDescriptor = 3, kAF = 1 << 10;
 /// LDR X0, [X1]; LDTR X0, [X1]; STR X2, [X1]; STTR X2, [X1].
 constexpr u32 kLdr = 0xf940'0020, kLdtr = 0xf840'0820, kStr = 0xf900'0022, kSttr = 0xf800'0822;
+constexpr u32 kLdxr = 0xc85f'7c20;
 constexpr u64 kTlbCode = 0x2000;
 
 /// The tables as the model's walker reads them.
@@ -420,6 +421,34 @@ TEST(TlbSpaces, PagesThatAreBackGoWithTheirSpace) {
         ASSERT_EQ(c.s.pc, kAt + 4);
         ASSERT_EQ(c.s.x[0] >> 5 & 0xffff, (kTlbData >> 12) + space) << "turn " << turn;
       }
+    }
+}
+
+/// Pages of blocks that displace each other in the first level come back into it with their own physical address, which
+/// a load exclusive shows, and for reads alone.
+TEST(TlbBlocks, PagesThatAreBackKnowWhereTheyAre) {
+  constexpr u64 kVa = 0x20'5000, kOther = kVa + FirstLevel::kEntries * 0x1000, kAt = 0x2000;
+  constexpr u64 kReadOnlyBlock = u64{1} << 7 | kAF | 1;
+  static_assert(FirstLevel::index(kVa) == FirstLevel::index(kOther));
+  TlbBench b(1);
+  Vcpu& c = *b.cpu[0];
+  const auto runs = [&](unsigned n, u32 insn, u64 va) {
+    const u64 at = kAt + 16 * n;
+    store_le(b.ram->data() + at, insn);
+    store_le(b.ram->data() + at + 4, u32{0x1400'0000});  // B .
+    TlbBench::go_to(c, 1, false, at);
+    c.s.x[1] = va;
+    c.run(2);
+    return c.s.pc == at + 4;
+  };
+  b.write_entry(TlbBench::level2_at(0, kVa), kTlbBlocks | kReadOnlyBlock);
+  b.write_entry(TlbBench::level2_at(0, kOther), (kTlbBlocks + 0x20'0000) | kReadOnlyBlock);
+  for (unsigned turn = 0; turn < 200; ++turn)
+    for (const u64 va : {kVa, kOther}) {
+      ASSERT_TRUE(runs(0, kLdr, va));
+      ASSERT_TRUE(runs(1, kLdxr, va));
+      ASSERT_EQ(c.s.excl_pa >> 12, c.s.x[0] >> 5 & 0xffff) << "turn " << turn;
+      ASSERT_FALSE(runs(2, kStr, va));
     }
 }
 

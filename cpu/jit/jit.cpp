@@ -372,11 +372,9 @@ void Jit::link(const TranslatedRegion& region) {
   left_from_ = nullptr;
   const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
   // Whether the page is guarded was looked at now; regions look at floating point themselves.
-  const auto common =
-      static_cast<StateKey::Bits>(region.key & ~(StateKey::kGuarded | StateKey::kFp));
-  if (jump_keys_[level] != common) {
+  if (const u32 key = Native::Calls::jump_key(c_); jump_keys_[level] != key) {
     clear_jumps(level);
-    jump_keys_[level] = common;
+    jump_keys_[level] = key;
   }
   if ((left_by_cache_ || left_plainly_) && left_pc_ == c_.s.pc)
     c_.page_->translated->jumped_to(c_.s.pc, level);
@@ -427,12 +425,11 @@ void Jit::count_exit(u64 from) {
 /// Behind an exception, its return, or a call: what FarJumps has, if nothing comes in between.
 const u8* Jit::known() {
   if (!Native::Calls::nothing_between(c_)) return nullptr;
-  const StateKey key = Native::Calls::key(c_);
-  const unsigned level = key.el0 ? 0 : 1;
-  if (jump_keys_[level] != (key.bits() & ~(StateKey::kGuarded | StateKey::kFp))) return nullptr;
+  const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
+  if (jump_keys_[level] != Native::Calls::jump_key(c_)) return nullptr;
   const u8* const code = far_->find(level, c_.s.pc, 0);
   if (code == nullptr) return nullptr;
-  Native::Calls::prepare_known(c_, key);
+  Native::Calls::prepare_known(c_);
   left_from_ = nullptr;
   left_plainly_ = false;
   ++counters_.known;

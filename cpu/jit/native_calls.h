@@ -134,15 +134,15 @@ struct Native::Calls {
   }
   static void prepare(Vcpu& c, s64 budget) {
     c.native_page_ = c.page_va_;
-    c.fp_state_ = key(c).fp_state();
+    c.fp_state_ = fp_state(c);
     c.native_start_ = budget;
     const bool begun = c.begun_btype_ != 0 && c.begun_at_ == c.retired_;
     c.native_begun_ = begun ? budget : Vcpu::kNeverBegun;
   }
   /// prepare() for s.pc, whose page nobody has looked at.
-  static void prepare_known(Vcpu& c, const StateKey& key) {
+  static void prepare_known(Vcpu& c) {
     c.native_page_ = c.s.pc & ~u64{0xfff};
-    c.fp_state_ = key.fp_state();
+    c.fp_state_ = fp_state(c);
     c.native_start_ = c.budget_;
     c.native_begun_ = Vcpu::kNeverBegun;
     c.redirect_ = false;
@@ -178,10 +178,14 @@ struct Native::Calls {
   static bool& interpret_one(Vcpu& c) { return c.interpret_one_; }
   static s64 budget(const Vcpu& c) { return c.budget_; }
   static const void* tlb(const Vcpu& c) { return c.l1_base_; }
+  static bool fp_plain(const Vcpu& c) {
+    return (c.s.fpcr & (3u << fp::kFpcrRModeShift | fp::kFpcrFZ | fp::kFpcrAHP)) == 0;
+  }
+  static u8 fp_state(const Vcpu& c) { return StateKey::fp_state(c.fp_enabled_, fp_plain(c)); }
   static StateKey key(const Vcpu& c) {
     return {.el0 = c.s.pstate.el == 0,
             .fp_enabled = c.fp_enabled_,
-            .fp_plain = (c.s.fpcr & (3u << fp::kFpcrRModeShift | fp::kFpcrFZ | fp::kFpcrAHP)) == 0,
+            .fp_plain = fp_plain(c),
             .sp_checked = c.sp_alignment_mask_ != 0,
             .aligned = c.alignment_mask_ != 0,
             .bti = c.bti_,
@@ -189,6 +193,14 @@ struct Native::Calls {
             .own_sp = c.s.pstate.el != 0 && c.s.pstate.spsel != 0,
             .several = c.ports_.siblings != nullptr && c.ports_.siblings->multiprocessor(),
             .uao = c.s.pstate.el != 0 && c.s.pstate.uao != 0};
+  }
+  /// What of key() may differ between jumps to the same place at one exception level: the registers that it is made of,
+  /// which are sooner looked at. Never 0.
+  static u32 jump_key(const Vcpu& c) {
+    constexpr u64 kA = 1u << 1, kSA = 1u << 3, kSA0 = 1u << 4;  // of SCTLR_EL1
+    const PState& p = c.s.pstate;
+    const u32 controls = static_cast<u32>(c.s.sys.sctlr_el1 & (p.el == 0 ? kA | kSA0 : kA | kSA));
+    return controls | 1u | (p.el == 0 ? 0u : (p.spsel != 0) << 8 | (p.uao != 0) << 9);
   }
 };
 

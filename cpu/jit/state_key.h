@@ -22,8 +22,10 @@ struct StateKey {
   static constexpr Bits kGuarded = 1 << 5;
   /// What regions without floating point do not depend on; the others look at it where they begin (Vcpu::fp_state_).
   static constexpr Bits kFp = 1 << 1 | 1 << 8;
-  /// Vcpu::fp_state_ as it is with this key.
-  u8 fp_state() const { return static_cast<u8>(fp_enabled | fp_plain << 1); }
+  /// Vcpu::fp_state_, by the members of these names.
+  static u8 fp_state(bool fp_enabled, bool fp_plain) {
+    return static_cast<u8>(fp_enabled | fp_plain << 1);
+  }
   /// All of it as a number.
   Bits bits() const {
     return static_cast<Bits>(el0 | fp_enabled << 1 | sp_checked << 2 | aligned << 3 | bti << 4 |

@@ -101,7 +101,7 @@ void Emitter::enter() {
   if (region_->uses_fp) {
     // There is another region for this place, or there will be.
     Stub& other = stub(Stub::Kind::Other);
-    x_.cmp(byte[r15 + shared_.at.fp_state], key_.fp_state());
+    x_.cmp(byte[r15 + shared_.at.fp_state], StateKey::fp_state(key_.fp_enabled, key_.fp_plain));
     x_.jne(other.label, x_.T_NEAR);
   }
   if (fp_dense_) arm_fp();

@@ -58,6 +58,8 @@ def arguments():
                    help="what bench/make_guest.sh filled")
     p.add_argument("--image", default=os.path.join(HERE, "../build/images/debian.img"), metavar="FILE",
                    help="disk of tests/images/make-debian-disk.sh, for the part disk")
+    p.add_argument("--touch-memory", action="store_true",
+                   help="first write to all free memory, which a virtual machine may not have yet")
     p.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="of one run")
     p.add_argument("--json", metavar="FILE", help="write all figures there")
     p.add_argument("--compare", nargs=2, metavar=("OLD.json", "NEW.json"))
@@ -244,6 +246,8 @@ def summed_up(a, suite):
 def measure(a):
     check(a)
     suite, result = Suite(a), None
+    if a.touch_memory:
+        benchlib.touch_free_memory()
     for part in PARTS:
         if part in a.parts:
             getattr(suite, f"part_{part}")()

@@ -18,8 +18,8 @@ class Failure(Exception):
 def touch_free_memory():
     """Writes to nine tenths of the memory that this host has free, and gives it back.
 
-    A virtual machine gets its memory from its own host when it first writes there, at a fraction of the usual
-    speed. Until all of it has come, boots and copies say how much of what they got was new.
+    A virtual machine may get memory from its own host only when it writes there, at a fraction of the usual
+    speed. Otherwise boots and copies say how much of what they got was new.
     """
     with open("/proc/meminfo", encoding="ascii") as f:
         free = next(int(line.split()[1]) for line in f if line.startswith("MemFree:")) * 1024

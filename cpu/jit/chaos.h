@@ -25,8 +25,8 @@ class Chaos {
 
   // How often: once in so many entries of translated code.
   static constexpr u64 kFlushTlb = 64, kForgetJumps = 64, kForgetPage = 512, kForgetAll = 16384;
-  static constexpr u64 kPutBack =
-      2;  ///< the next page found among RecentPages goes into the first level
+  /// The next page, or page of a block, that is found among RecentPages goes into the first level.
+  static constexpr u64 kPutBack = 2;
   static constexpr u64 kBlind = 4;           ///< a stay with every access the slow way
   static constexpr u64 kFlushInAccess = 64;  ///< in an access that goes the slow way
   static constexpr u64 kShort = 2;           ///< a stay of few instructions

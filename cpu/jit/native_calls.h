@@ -197,6 +197,7 @@ struct Native::Calls {
   /// What of key() may differ between jumps to the same place at one exception level: the registers that it is made of,
   /// which are sooner looked at. Never 0.
   static u32 jump_key(const Vcpu& c) {
+    static_assert(sizeof(StateKey) == 10, "a member that a guest changes belongs here, too");
     constexpr u64 kA = 1u << 1, kSA = 1u << 3, kSA0 = 1u << 4;  // of SCTLR_EL1
     const PState& p = c.s.pstate;
     const u32 controls = static_cast<u32>(c.s.sys.sctlr_el1 & (p.el == 0 ? kA | kSA0 : kA | kSA));

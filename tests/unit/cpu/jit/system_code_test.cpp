@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "cpu/jit/jit.h"
 #include "cpu/model.h"
 #include "tests/support/vcpu_harness.h"
 
@@ -116,6 +117,32 @@ TEST_F(SystemCode, ZeroesABlock) {
       for (u64 n = 0; n < 0x1000; ++n)
         ASSERT_EQ(*m->host(kData + n), n / 64 == offset / 64 ? 0 : 0x5a) << offset << " " << n;
     }
+  }
+}
+
+/// Where an exception return leads is known, but not for another PSTATE.SPSel: with SP_EL0 selected, reading it is UNDEFINED.
+TEST_F(SystemCode, AnExceptionReturnGoesToCodeForItsStackPointer) {
+  constexpr u64 kOwn = 0x3c5, kSpEl0 = 0x3c4;
+  cpu::Vcpu& c = translated_.vcpu();
+  u64 at = kKernelCode;
+  for (const u32 insn :
+       {msr(sysreg(0, 4, 0, 0), 1), msr(sysreg(0, 4, 0, 1), 2), 0xd69f'03e0u,  // SPSR, ELR, ERET
+        mrs(0, sysreg(0, 4, 1, 0)), VcpuHarness::kBrk})
+    translated_.write_insn(at, insn), at += 4;
+  translated_.code_changed();
+  translated_.prepare(kKernelCode);
+  const auto exception_behind = [&](u64 spsr) {
+    c.s.sys.spsr_el1 = kOwn;
+    c.exception_return(kKernelCode);
+    c.s.x[1] = spsr, c.s.x[2] = kKernelCode + 12;
+    EXPECT_TRUE(translated_.run_to_exception());
+    return translated_.exception_class();
+  };
+  for (unsigned n = 0; n < 8; ++n) EXPECT_EQ(exception_behind(kOwn), cpu::ExceptionClass::Brk);
+  EXPECT_GT(c.translator()->counters().known, 0u);
+  for (unsigned n = 0; n < 8; ++n) {
+    EXPECT_EQ(exception_behind(kSpEl0), cpu::ExceptionClass::Unknown);
+    EXPECT_EQ(exception_behind(kOwn), cpu::ExceptionClass::Brk);
   }
 }
 

@@ -49,7 +49,7 @@ void Vcpu::enter_el1(u64 offset, u64 preferred_return) {
 
 void Vcpu::take_exception(ExceptionClass ec, u32 iss, u64 preferred_return) {
   s.sys.esr_el1 = (static_cast<u64>(ec) << 26) | kEsrIl | (iss & 0x1ff'ffff);
-  if (trace_exception_.on() || ports_.log->enabled(LogCategory::Int)) [[unlikely]]
+  if (tells_exceptions()) [[unlikely]]
     ports_.log->line(fmt::format("cpu{}: exception ESR {:#x} at {:#x}, FAR {:#x}, from EL{}", index_,
                                  s.sys.esr_el1, preferred_return, s.sys.far_el1, s.pstate.el));
   if (s.pstate.el == 1) [[unlikely]]

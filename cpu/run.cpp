@@ -286,6 +286,7 @@ RunExit Vcpu::run(u64 budget) {
     pmu_changed();
   exit_ = RunExit::Budget;
   leaving_ = false;
+  exceptions_told_ = tells_exceptions();
   while (!leaving_) {
     if (debug_) {
       step_debug();

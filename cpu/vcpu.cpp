@@ -138,27 +138,39 @@ void Vcpu::update_poll_mask() {
   native_mask_ = m & ~kTranslate;
 }
 
+/// Translated code does the same (cpu/jit/x64/exceptions.cpp).
 void Vcpu::el_changed() {
-  const u64 sctlr = s.sys.sctlr_el1;
   const bool el0 = s.pstate.el == 0;
   mmu_index_ = el0 ? 0 : s.pstate.pan != 0 ? 2 : 1;
   // Those of EL1 are of pages as PSTATE.PAN lets them be seen.
   if (!el0 && std::exchange(el1_index_, mmu_index_) != mmu_index_) page_pointers_[1].fill({});
   unprivileged_index_ = el0 || s.pstate.uao == 0 ? 0 : mmu_index_;
-  l1_base_ = blind_ ? &empty_l1_ : &l1_[mmu_index_];
-  unprivileged_base_ = blind_ ? &empty_l1_ : &l1_[unprivileged_index_];
-  recent_base_ = &recent_.tables[mmu_index_];
-  sp_alignment_mask_ = bit(sctlr, el0 ? 4 : 3) ? 15 : 0;  // SA0, SA
-  const u64 fpen = bits(s.sys.cpacr_el1, 21, 20);
-  fp_enabled_ = fpen == 3 || (fpen == 1 && !el0);
-  bti_ = has(Feature::BTI);
+  const LevelControls& here = levels_[mmu_index_];
+  l1_base_ = here.l1_base;
+  unprivileged_base_ = levels_[unprivileged_index_].l1_base;
+  recent_base_ = here.recent_base;
+  sp_alignment_mask_ = here.sp_alignment_mask;
+  fp_enabled_ = here.fp_enabled;
   update_poll_mask();
+}
+
+/// What el_changed() chooses from.
+void Vcpu::derive_levels() {
+  const u64 sctlr = s.sys.sctlr_el1, fpen = bits(s.sys.cpacr_el1, 21, 20);
+  for (unsigned index = 0; index < levels_.size(); ++index) {
+    const bool el0 = index == 0;
+    levels_[index] = {.l1_base = blind_ ? &empty_l1_ : &l1_[index],
+                      .recent_base = &recent_.tables[index],
+                      .sp_alignment_mask = bit(sctlr, el0 ? 4 : 3) ? u64{15} : 0,  // SA0, SA
+                      .fp_enabled = fpen == 3 || (fpen == 1 && !el0)};
+  }
 }
 
 void Vcpu::set_blind(bool blind) {
   blind_ = blind;
   recent_.hide(blind);
   forget_page_pointers();
+  derive_levels();
   el_changed();
 }
 
@@ -190,6 +202,8 @@ void Vcpu::controls_changed() {
   };
   pac_layout_.usable[0] = how(31);  // EnIA
   pac_layout_.usable[1] = how(30);  // EnIB
+  bti_ = has(Feature::BTI);
+  derive_levels();
   el_changed();
 }
 

@@ -501,10 +501,15 @@ class Vcpu final : public hw::IrqSink {
   // exceptions.cpp, debug.cpp
   void trap_fp();
   void instruction_abort(u64 pc, const Fault& f);
+  /// Whether somebody wants to hear of each exception.
+  bool tells_exceptions() const {
+    return trace_exception_.on() || ports_.log->enabled(LogCategory::Int);
+  }
   void enter_el1(u64 offset, u64 preferred_return);
   void look_for_loop(u64 at);
   void set_el(unsigned el, unsigned spsel);
   void el_changed();
+  void derive_levels();
   /// Sends every plain access the slow way, or no longer.
   void set_blind(bool blind);
   /// True, with the exception taken, when a breakpoint or watchpoint matches.
@@ -557,7 +562,16 @@ class Vcpu final : public hw::IrqSink {
   const CpuModel& model_;
   VcpuPorts ports_;
   TracePoint trace_exception_;
+  bool exceptions_told_ = false;  ///< tells_exceptions(), of when run() began
 
+  /// What depends on the regime, of those of l1_: derived by controls_changed(), used by el_changed() and translated code.
+  struct alignas(32) LevelControls {
+    const FirstLevel* l1_base = nullptr;
+    const RecentPages::Table* recent_base = nullptr;
+    u64 sp_alignment_mask = 0;
+    bool fp_enabled = true;
+  };
+  std::array<LevelControls, 3> levels_{};
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;           ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned el1_index_ = 1;           ///< mmu_index_ when EL1 ran last

@@ -58,6 +58,12 @@ class FarJumps {
   static int used_offset(unsigned level) {
     return static_cast<int>(offsetof(FarJumps, used_) + level);
   }
+  /// The JumpKey of all entries of a level, here and in the first level; 0: of none yet.
+  static int key_offset(unsigned level) {
+    return static_cast<int>(offsetof(FarJumps, keys_) + level * sizeof(u32));
+  }
+  u32 key(unsigned level) const { return keys_[level]; }
+  void set_key(unsigned level, u32 key) { keys_[level] = key; }
   bool used(unsigned level) const { return used_[level] != 0; }
   void set_used(unsigned level, bool on) { used_[level] = on ? 1 : 0; }
 
@@ -85,6 +91,7 @@ class FarJumps {
   // Code knows where these are.
   std::array<Table, 2> tables_{};
   std::array<u32, 2> generations_{1, 1};
+  std::array<u32, 2> keys_{};
   std::array<u8, 2> used_{};
 
   u32 last_ = 1;

@@ -101,7 +101,15 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .private_fills = from(&c.private_fills_),
           .private_filled = from(&c.private_filled_),
           .monitored_pages = from(c.monitored_pages_.data()),
-          .maintenance_sent = from(&c.maintenance_sent_)};
+          .maintenance_sent = from(&c.maintenance_sent_),
+          .levels = from(&c.levels_),
+          .el1_number = from(&c.el1_index_),
+          .unprivileged_base = from(&c.unprivileged_base_),
+          .unprivileged_number = from(&c.unprivileged_index_),
+          .sp_alignment_mask = from(&c.sp_alignment_mask_),
+          .fp_enabled = from(&c.fp_enabled_),
+          .space_changed = from(&c.space_changed_),
+          .exceptions_told = from(&c.exceptions_told_)};
 }
 
 // ---- Life --------------------------------------------------------------------------------------
@@ -168,7 +176,7 @@ Result<void> Jit::prepare(std::size_t bytes) {
   emitter_ = std::make_unique<Emitter>(*shared_);
   const ThunkTargets targets = Native::Calls::targets(chaos_ != nullptr);
   Thunks thunks(buffer_->next(), buffer_->room(), *shared_,
-                lockstep_ != nullptr ? Lockstep::targets(targets) : targets);
+                lockstep_ != nullptr ? Lockstep::targets(targets) : targets, c_.model().features);
   enter_ =
       reinterpret_cast<decltype(enter_)>(reinterpret_cast<u64>(buffer_->run_view(thunks.enter)));
   unknown_ = buffer_->run_view(thunks.unknown);
@@ -372,9 +380,9 @@ void Jit::link(const TranslatedRegion& region) {
   left_from_ = nullptr;
   const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
   // Whether the page is guarded was looked at now; regions look at floating point themselves.
-  if (const u32 key = Native::Calls::jump_key(c_); jump_keys_[level] != key) {
+  if (const u32 key = Native::Calls::jump_key(c_); far_->key(level) != key) {
     clear_jumps(level);
-    jump_keys_[level] = key;
+    far_->set_key(level, key);
   }
   if ((left_by_cache_ || left_plainly_) && left_pc_ == c_.s.pc)
     c_.page_->translated->jumped_to(c_.s.pc, level);
@@ -426,7 +434,7 @@ void Jit::count_exit(u64 from) {
 const u8* Jit::known() {
   if (!Native::Calls::nothing_between(c_)) return nullptr;
   const unsigned level = c_.s.pstate.el == 0 ? 0 : 1;
-  if (jump_keys_[level] != Native::Calls::jump_key(c_)) return nullptr;
+  if (far_->key(level) != Native::Calls::jump_key(c_)) return nullptr;
   const u8* const code = far_->find(level, c_.s.pc, 0);
   if (code == nullptr) return nullptr;
   Native::Calls::prepare_known(c_);

@@ -131,8 +131,6 @@ class Jit {
   std::unique_ptr<FarJumps> far_;
   const u8* unknown_ = nullptr;
   std::size_t thunk_bytes_ = 0;
-  /// Of each exception level: Native::Calls::jump_key() of what its jump caches have.
-  std::array<u32, 2> jump_keys_{};
   JitCounters counters_;
   std::optional<TracePoint> trace_;
 };

@@ -16,6 +16,8 @@ struct Native {
     int l1, l1_number, recent_base, recent_el0, stamps, pages_left, blocks_left;
     int private_pages, private_fills, private_filled;
     int monitored_pages, maintenance_sent;
+    int levels, el1_number, unprivileged_base, unprivileged_number, sp_alignment_mask, fp_enabled;
+    int space_changed, exceptions_told;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);
@@ -33,13 +35,18 @@ struct Native {
   static constexpr int kPointerPage = offsetof(Vcpu::PagePointer, page);
   static constexpr int kPointerAddend = offsetof(Vcpu::PagePointer, addend);
   static constexpr int kPointerBytes = sizeof(Vcpu::PagePointer);
+  static constexpr int kLevelBytes = sizeof(Vcpu::LevelControls);
+  static constexpr int kLevelL1 = offsetof(Vcpu::LevelControls, l1_base);
+  static constexpr int kLevelRecent = offsetof(Vcpu::LevelControls, recent_base);
+  static constexpr int kLevelSpMask = offsetof(Vcpu::LevelControls, sp_alignment_mask);
+  static constexpr int kLevelFp = offsetof(Vcpu::LevelControls, fp_enabled);
   static constexpr int kTlbPaPage = offsetof(FirstLevel, pa_page);
   static constexpr u64 kPrivate = Vcpu::kPrivate;
   static constexpr int kPrivateFills = std::tuple_size_v<decltype(Vcpu::private_fills_)>;
   static constexpr u64 kNoPage = cpu::kNoPage;
   /// What may be pending: kinds of interrupts, what is looked for whatever their masks are, and besides by the
   /// interpreter.
-  static constexpr u32 kIrq = Vcpu::kIrq, kFiq = Vcpu::kFiq;
+  static constexpr u32 kIrq = Vcpu::kIrq, kFiq = Vcpu::kFiq, kEvent = Vcpu::kEvent;
   static constexpr u32 kAlways = Vcpu::kExit | Vcpu::kMaintenance, kTranslate = Vcpu::kTranslate;
   static constexpr unsigned kJumps = Vcpu::kJumps;
   /// What PSTATE.BTYPE changes of an entry's place in the jump cache.

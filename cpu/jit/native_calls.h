@@ -194,14 +194,11 @@ struct Native::Calls {
             .several = c.ports_.siblings != nullptr && c.ports_.siblings->multiprocessor(),
             .uao = c.s.pstate.el != 0 && c.s.pstate.uao != 0};
   }
-  /// What of key() may differ between jumps to the same place at one exception level: the registers that it is made of,
-  /// which are sooner looked at. Never 0.
   static u32 jump_key(const Vcpu& c) {
-    static_assert(sizeof(StateKey) == 10, "a member that a guest changes belongs here, too");
-    constexpr u64 kA = 1u << 1, kSA = 1u << 3, kSA0 = 1u << 4;  // of SCTLR_EL1
     const PState& p = c.s.pstate;
-    const u32 controls = static_cast<u32>(c.s.sys.sctlr_el1 & (p.el == 0 ? kA | kSA0 : kA | kSA));
-    return controls | 1u | (p.el == 0 ? 0u : (p.spsel != 0) << 8 | (p.uao != 0) << 9);
+    const u32 key = (static_cast<u32>(c.s.sys.sctlr_el1) & JumpKey::controls(p.el)) | JumpKey::kAlways;
+    if (p.el == 0) return key;
+    return key | (p.spsel != 0 ? JumpKey::kSpsel : 0) | (p.uao != 0 ? JumpKey::kUao : 0);
   }
 };
 

@@ -34,4 +34,13 @@ struct StateKey {
   }
 };
 
+/// What of StateKey may differ between jumps to the same place at one exception level: the registers that it is made of,
+/// which are sooner looked at.
+struct JumpKey {
+  static_assert(sizeof(StateKey) == 10, "a member that a guest changes belongs here, too");
+  static constexpr u32 kAlways = 1, kSpsel = 1 << 8, kUao = 1 << 9;
+  /// The bits of SCTLR_EL1: A, and SA0 or SA.
+  static constexpr u32 controls(unsigned level) { return 1u << 1 | 1u << (level == 0 ? 4 : 3); }
+};
+
 }  // namespace quince::cpu::jit

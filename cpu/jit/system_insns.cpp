@@ -195,6 +195,7 @@ void look_at_system(const RegionSource& source, Insn& i) {
   if (const auto facts = system_facts(i.word, source)) {
     i.special = Special::System;
     i.facts = *facts;
+    i.ends = i.facts.flow != Flow::Next;
   }
 }
 

@@ -229,7 +229,7 @@ void Emitter::bail() {
     s.flags = flags_;
   }
   x_.jmp(s.label, x_.T_NEAR);
-  end_.kind = End::Kind::Bailed;
+  end_.kind = End::Kind::Left;
 }
 
 void Emitter::undefined() { bail(); }
@@ -283,7 +283,7 @@ void Emitter::emit_end(const Block& b, std::size_t number) {
   const u64 next = 4ull * last.index + 4;
   const u64 taken = 4ull * last.index + static_cast<u64>(last.facts.distance);
   switch (end_.kind) {
-    case End::Kind::Bailed:
+    case End::Kind::Left:
       return;
     case End::Kind::Indirect: {
       save_flags();

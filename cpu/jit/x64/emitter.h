@@ -541,7 +541,7 @@ class Emitter {
   Pool<Later> later_;
   // How the block ends.
   struct End {
-    enum class Kind : u8 { None, Direct, Conditional, Indirect, Bailed } kind = Kind::None;
+    enum class Kind : u8 { None, Direct, Conditional, Indirect, Left } kind = Kind::None;
     Bool choice;
     u8 btype = 0;
   } end_;

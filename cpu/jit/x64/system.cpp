@@ -1,5 +1,6 @@
 // System instructions as code (Arm ARM DDI 0487, C5.2.2 DAIF, C5.3.8 DC ZVA, C6.2 MSR (immediate)).
 //
+// SVC and ERET are jumps to routines (exceptions.cpp).
 // Writing PSTATE.DAIF changes which interrupts translated code looks for; where one was waiting for that, it leaves.
 // In lockstep these are calls, since only the interpreter changes what is outside of the registers.
 #include "cpu/jit/x64/system.h"
@@ -16,7 +17,10 @@ namespace {
 // MRS and MSR of DAIF, without L and Rt; DC ZVA without Rt; MSR DAIFSet and DAIFClr without the immediate.
 constexpr u32 kDaif = 0xd51b'4220, kRead = 1u << 21;
 constexpr u32 kDcZva = 0xd50b'7420;
+constexpr u32 kSvc = 0xd400'0001, kImm16 = 0xffff << 5, kEret = 0xd69f'03e0;
 constexpr u32 kDaifSet = 0xd503'40df, kDaifClr = 0xd503'40ff, kImmediate = 0xf00;
+
+bool is_exception(u32 word) { return word == kEret || (word & ~kImm16) == kSvc; }
 
 bool is_daif_immediate(u32 word) {
   return (word & ~kImmediate) == kDaifSet || (word & ~kImmediate) == kDaifClr;
@@ -31,6 +35,7 @@ class SystemCode {
   void write() {
     if ((word_ & ~31u) == kDcZva) return zero_block();
     if ((word_ & ~31u) == (kDaif | kRead)) return read_daif();
+    if (is_exception(word_)) return change_level();
     e_.clobber_flags();
     if ((word_ & ~31u) == kDaif)
       write_daif();
@@ -112,6 +117,15 @@ class SystemCode {
     else
       x_.mov(e_.guest_memory(rt_), rax);
   }
+  /// The end of a block, and of the stay in the region.
+  void change_level() {
+    e_.save_flags();
+    e_.spill(e_.dirty_, true);
+    e_.spill_vectors(e_.v_dirty_);
+    e_.load_constant(rcx, &e_.site());
+    x_.jmp(word_ == kEret ? e_.shared_.exception_return : e_.shared_.supervisor_call, x_.T_NEAR);
+    e_.end_.kind = Emitter::End::Kind::Left;
+  }
   void zero_block() {
     constexpr int kBlock = 64, kVector = 16;
     const Emitter::Address at = e_.address_of(e_.get(rt_, true));
@@ -146,6 +160,13 @@ std::optional<Facts> system_facts(u32 word, const RegionSource& source) {
     if (rt == 31) return std::nullopt;
     f.reads = used;
     f.memory = true;
+    return f;
+  }
+  if (is_exception(word)) {
+    if (!source.host->fast_pext || source.key.el0 == (word == kEret)) return std::nullopt;
+    if (word == kEret && !source.key.own_sp) return std::nullopt;
+    f.flow = Flow::Indirect;
+    f.memory = true;  // SPSR_EL1 has NZCV
     return f;
   }
   if (source.key.el0) return std::nullopt;  // SCTLR_EL1.UMA has to allow it

@@ -128,7 +128,8 @@ const u8* jump_far(Xbyak::CodeGenerator& x, const Shared& s, unsigned level, uns
 
 }  // namespace
 
-Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets) {
+Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets,
+               const FeatureSet& features) {
   Xbyak::CodeGenerator x(room, at);
   const Xbyak::Reg64 saved[] = {rbx, rbp, r12, r13, r14, r15};
   const u8* const start = x.getCurr();
@@ -190,6 +191,10 @@ Thunks::Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& tar
   find_routines(x, shared);
   shared.small_call = call(targets.small_call, keeping(false));
   shared.call = call(targets.call, [&](const void* f) { return plain_call(x, shared, f); });
+  if (shared.host.fast_pext) {
+    shared.supervisor_call = exception_routine(x, shared, features, false);
+    shared.exception_return = exception_routine(x, shared, features, true);
+  }
   for (unsigned key = 0; key < 2; ++key)
     for (const bool authenticates : {false, true})
       shared.pac[2 * key + authenticates] = pauth_routine(x, shared, key, authenticates);

@@ -17,7 +17,8 @@ struct ThunkTargets {
 
 /// Writes them to `at`, and what regions use of them to `shared`.
 struct Thunks {
-  Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets);
+  Thunks(u8* at, std::size_t room, Shared& shared, const ThunkTargets& targets,
+         const FeatureSet& features);
   /// To be called as void(void* state, const u8* code, const void* tlb, s64 budget), where it runs.
   const u8* enter = nullptr;
   const u8* unknown = nullptr;  ///< RAX is a target that the jump cache does not know
@@ -29,6 +30,10 @@ const u8* pauth_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned key, 
 /// Writes a routine of Shared::exclusive (exclusives.cpp).
 const u8* exclusive_routine(Xbyak::CodeGenerator& x, const Shared& s, unsigned log2, bool store,
                             bool several);
+
+/// Writes Shared::supervisor_call or, `returns`, exception_return (exceptions.cpp).
+const u8* exception_routine(Xbyak::CodeGenerator& x, const Shared& s, const FeatureSet& features,
+                            bool returns);
 
 /// Writes Shared::find and Shared::find_or_load (find_page.cpp).
 void find_routines(Xbyak::CodeGenerator& x, Shared& s);

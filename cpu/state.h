@@ -35,7 +35,7 @@ struct PState {
   u8 el = 1;     ///< current exception level, 0 or 1
   u8 spsel = 1;  ///< SP_EL1 (1) or SP_EL0 (0) at EL1
   // From here to `dit` in the order of SPSR_EL1, so that PEXT and PDEP make one of the other (cpu/jit/x64/exceptions.cpp).
-  u8 daif = 0xf; ///< D = 8, A = 4, I = 2, F = 1
+  u8 daif = 0xf;  ///< D = 8, A = 4, I = 2, F = 1
   u8 btype = 0;  ///< 0..3
   u8 ssbs = 0, pan = 0, uao = 0, dit = 0;
   u8 ss = 0;     ///< software step

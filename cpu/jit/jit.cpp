@@ -104,8 +104,6 @@ Native::Distances Native::distances(const Vcpu& c, bool blind) {
           .maintenance_sent = from(&c.maintenance_sent_),
           .levels = from(&c.levels_),
           .el1_number = from(&c.el1_index_),
-          .unprivileged_base = from(&c.unprivileged_base_),
-          .unprivileged_number = from(&c.unprivileged_index_),
           .sp_alignment_mask = from(&c.sp_alignment_mask_),
           .fp_enabled = from(&c.fp_enabled_),
           .space_changed = from(&c.space_changed_),

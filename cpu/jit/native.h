@@ -10,14 +10,14 @@ namespace quince::cpu::jit {
 /// Opens the Vcpu to the translator: it works on its innards as the interpreter's handlers do.
 struct Native {
   struct Calls;  ///< what translated code calls (jit.cpp)
+  struct Probe;  ///< what tests look at
   struct Distances {
     int vcpu, l1_base, poll_mask, pending, redirect, budget, interpret_one, bounce, jumps[2];
     int flag_mask, begun, begun_btype, l1_el0, page, pac, fp_state, page_pointers[2], all_mask, far;
     int l1, l1_number, recent_base, recent_el0, stamps, pages_left, blocks_left;
     int private_pages, private_fills, private_filled;
     int monitored_pages, maintenance_sent;
-    int levels, el1_number, unprivileged_base, unprivileged_number, sp_alignment_mask, fp_enabled;
-    int space_changed, exceptions_told;
+    int levels, el1_number, sp_alignment_mask, fp_enabled, space_changed, exceptions_told;
   };
   /// `blind`: no access may find the first-level TLB.
   static Distances distances(const Vcpu& c, bool blind);

@@ -196,7 +196,8 @@ struct Native::Calls {
   }
   static u32 jump_key(const Vcpu& c) {
     const PState& p = c.s.pstate;
-    const u32 key = (static_cast<u32>(c.s.sys.sctlr_el1) & JumpKey::controls(p.el)) | JumpKey::kAlways;
+    const u32 key =
+        (static_cast<u32>(c.s.sys.sctlr_el1) & JumpKey::controls(p.el)) | JumpKey::kAlways;
     if (p.el == 0) return key;
     return key | (p.spsel != 0 ? JumpKey::kSpsel : 0) | (p.uao != 0 ? JumpKey::kUao : 0);
   }

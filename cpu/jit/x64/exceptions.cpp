@@ -3,7 +3,7 @@
 //
 // They do what Vcpu::take_exception() and exception_return() do, where nothing has to be found out, and go on by the jump
 // cache of the other level. While self-hosted debug or the PMU is on, for a return to elsewhere than EL0, and wherever
-// translated code takes something else for granted than it did (FarJumps::key), the instruction is a call.
+// translated code takes something else for granted than it did (FarJumps::key), they call the instruction's meaning.
 #include "cpu/jit/far_jumps.h"
 #include "cpu/jit/x64/thunks.h"
 
@@ -87,15 +87,12 @@ void Routine::swap_stacks(int from, int to) {
   x_.mov(ptr[r15 + kSp], rax);
 }
 
-/// EBX: the regime's number, as Vcpu::mmu_index_ has it. LDTR and STTR are accesses of EL0.
+/// EBX: the regime's number, as Vcpu::mmu_index_ has it. That of LDTR and STTR stays EL0's: PSTATE.UAO is 0.
 void Routine::use_level() {
   const auto& at = s_.at;
   constexpr int kShift = 5;
   static_assert(Native::kLevelBytes == 1 << kShift);
   x_.mov(dword[r15 + at.l1_number], ebx);
-  x_.mov(dword[r15 + at.unprivileged_number], 0);
-  x_.mov(rax, ptr[r15 + at.levels + Native::kLevelL1]);
-  x_.mov(ptr[r15 + at.unprivileged_base], rax);
   x_.shl(ebx, kShift);
   x_.mov(r14, ptr[r15 + rbx + at.levels + Native::kLevelL1]);
   x_.mov(ptr[r15 + at.l1_base], r14);
@@ -166,7 +163,7 @@ void Routine::supervisor_call() {
 
   x_.mov(eax, dword[rcx + static_cast<int>(offsetof(Site, insn))]);
   x_.shr(eax, 5);
-  x_.movzx(eax, ax);  // imm16
+  x_.movzx(eax, ax);                                                            // imm16
   constexpr u32 kEsr = static_cast<u32>(ExceptionClass::Svc) << 26 | 1u << 25;  // EC, IL
   x_.or_(eax, kEsr);
   x_.mov(ptr[r15 + sys(offsetof(SysRegs, esr_el1))], rax);

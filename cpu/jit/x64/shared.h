@@ -69,7 +69,7 @@ struct Shared {
   std::array<const u8*, 4> pac{};
   /// LDXR and STXR of 2^log2 bytes, with several CPUs or one: [several][store][log2] (exclusives.cpp).
   std::array<std::array<std::array<const u8*, 4>, 2>, 2> exclusive{};
-  /// SVC at EL0, and ERET with SPSel = 1, to be jumped to. RCX: Site; everything is in memory. Null: they are calls.
+  /// SVC at EL0, and ERET at EL1 with SPSel = 1 and UAO = 0, to be jumped to. RCX: Site; everything is in memory. Null: they are calls.
   const u8 *supervisor_call = nullptr, *exception_return = nullptr;
   const u8* small_call = nullptr;  ///< the same, and registers are kept
 };

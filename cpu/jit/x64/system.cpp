@@ -164,7 +164,7 @@ std::optional<Facts> system_facts(u32 word, const RegionSource& source) {
   }
   if (is_exception(word)) {
     if (!source.host->fast_pext || source.key.el0 == (word == kEret)) return std::nullopt;
-    if (word == kEret && !source.key.own_sp) return std::nullopt;
+    if (word == kEret && (!source.key.own_sp || source.key.uao)) return std::nullopt;
     f.flow = Flow::Indirect;
     f.memory = true;  // SPSR_EL1 has NZCV
     return f;

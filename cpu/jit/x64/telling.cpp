@@ -98,6 +98,10 @@ void Telling::name_routines(const Shared& shared, const Thunks& thunks) {
       names_.routines.push_back({shared.exclusive[several][0][log2], "load_exclusive"});
       names_.routines.push_back({shared.exclusive[several][1][log2], "store_exclusive"});
     }
+  if (shared.supervisor_call != nullptr) {
+    names_.routines.push_back({shared.supervisor_call, "supervisor_call"});
+    names_.routines.push_back({shared.exception_return, "exception_return"});
+  }
   static constexpr std::string_view kFar[] = {
       "jump_far_el0", "jump_far_el0_btype1", "jump_far_el0_btype2", "jump_far_el0_btype3",
       "jump_far_el1", "jump_far_el1_btype1", "jump_far_el1_btype2", "jump_far_el1_btype3"};

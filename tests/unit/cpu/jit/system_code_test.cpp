@@ -120,29 +120,48 @@ TEST_F(SystemCode, ZeroesABlock) {
   }
 }
 
-/// Where an exception return leads is known, but not for another PSTATE.SPSel: with SP_EL0 selected, reading it is UNDEFINED.
-TEST_F(SystemCode, AnExceptionReturnGoesToCodeForItsStackPointer) {
-  constexpr u64 kOwn = 0x3c5, kSpEl0 = 0x3c4;
-  cpu::Vcpu& c = translated_.vcpu();
-  u64 at = kKernelCode;
-  for (const u32 insn :
-       {msr(sysreg(0, 4, 0, 0), 1), msr(sysreg(0, 4, 0, 1), 2), 0xd69f'03e0u,  // SPSR, ELR, ERET
-        mrs(0, sysreg(0, 4, 1, 0)), VcpuHarness::kBrk})
-    translated_.write_insn(at, insn), at += 4;
-  translated_.code_changed();
-  translated_.prepare(kKernelCode);
-  const auto exception_behind = [&](u64 spsr) {
-    c.s.sys.spsr_el1 = kOwn;
-    c.exception_return(kKernelCode);
-    c.s.x[1] = spsr, c.s.x[2] = kKernelCode + 12;
+/// Where an exception return leads is known, but not for another PSTATE.
+class ExceptionReturn : public SystemCode {
+ protected:
+  static constexpr u64 kEl1 = 0x3c5, kEl1WithSpEl0 = 0x3c4, kPan = 1 << 22, kUao = 1 << 23;
+
+  /// It leads to this instruction, with BRK behind it.
+  void returns_to(u32 insn) {
+    u64 at = kKernelCode;
+    for (const u32 word : {msr(sysreg(0, 4, 0, 0), 1), msr(sysreg(0, 4, 0, 1), 2), 0xd69f'03e0u,
+                           insn, VcpuHarness::kBrk})  // SPSR, ELR, ERET
+      translated_.write_insn(at, word), at += 4;
+    translated_.code_changed();
+    translated_.prepare(kKernelCode);
+  }
+  cpu::ExceptionClass exception_behind(u64 spsr) {
+    c_.s.sys.spsr_el1 = kEl1;
+    c_.exception_return(kKernelCode);
+    c_.s.x[1] = spsr, c_.s.x[2] = kKernelCode + 12, c_.s.x[3] = kData;
     EXPECT_TRUE(translated_.run_to_exception());
     return translated_.exception_class();
-  };
-  for (unsigned n = 0; n < 8; ++n) EXPECT_EQ(exception_behind(kOwn), cpu::ExceptionClass::Brk);
-  EXPECT_GT(c.translator()->counters().known, 0u);
+  }
+
+  cpu::Vcpu& c_ = translated_.vcpu();
+};
+
+/// With SP_EL0 selected, reading it is UNDEFINED.
+TEST_F(ExceptionReturn, GoesToCodeForItsStackPointer) {
+  returns_to(mrs(0, sysreg(0, 4, 1, 0)));
+  for (unsigned n = 0; n < 8; ++n) EXPECT_EQ(exception_behind(kEl1), cpu::ExceptionClass::Brk);
+  EXPECT_GT(c_.translator()->counters().known, 0u);
   for (unsigned n = 0; n < 8; ++n) {
-    EXPECT_EQ(exception_behind(kSpEl0), cpu::ExceptionClass::Unknown);
-    EXPECT_EQ(exception_behind(kOwn), cpu::ExceptionClass::Brk);
+    EXPECT_EQ(exception_behind(kEl1WithSpEl0), cpu::ExceptionClass::Unknown);
+    EXPECT_EQ(exception_behind(kEl1), cpu::ExceptionClass::Brk);
+  }
+}
+
+/// With PSTATE.UAO and PAN, LDTR may not read what a program may.
+TEST_F(ExceptionReturn, GoesToCodeForItsUao) {
+  returns_to(0xf840'0860);  // ldtr x0, [x3]
+  for (unsigned n = 0; n < 8; ++n) {
+    EXPECT_EQ(exception_behind(kEl1 | kPan), cpu::ExceptionClass::Brk);
+    EXPECT_EQ(exception_behind(kEl1 | kPan | kUao), cpu::ExceptionClass::DataAbortSame);
   }
 }
 

@@ -101,7 +101,8 @@ class Translating {
     shared_.at = Native::distances(vcpu_, false);
     shared_.host = probe_host(std::getenv("QUINCE_JIT_HOST"));
     buffer_ = std::move(*CodeBuffer::create(kBufferBytes));
-    const Thunks thunks(buffer_->next(), buffer_->room(), shared_, Native::Calls::targets(false));
+    const Thunks thunks(buffer_->next(), buffer_->room(), shared_, Native::Calls::targets(false),
+                        model_.features);
     buffer_->take(thunks.bytes);
     kept_ = buffer_->used();
     page_ = std::make_unique<CodePage>();

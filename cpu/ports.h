@@ -26,7 +26,7 @@ Result<void> translation_supported();
 /// How instructions are translated.
 struct TranslationOptions {
   std::size_t bytes = 16 * MiB;  ///< of host memory for code
-  u8 threshold = 32;  ///< an instruction is translated when it was the target of a branch so often
+  u8 threshold = 16;  ///< an instruction is translated when it was the target of a branch so often
   bool lockstep = false;  ///< the interpreter does the same, and the first difference ends run()
   u64 chaos =
       0;  ///< a seed: much is forgotten, done the slow way and left early, at random; 0: not

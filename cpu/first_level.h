@@ -21,7 +21,14 @@ constexpr bool is_page(u64 tag) { return (tag & 0xfff) == 0; }
 struct TlbEntry {
   u64 read = kNoPage, write = kNoPage;  ///< page address, or none: !is_page()
   u64 addend = 0;                       ///< host address minus virtual address
-  u64 pa_page = 0;  ///< physical page, and flags: Vcpu::kWatchedWrite, kPrivate and size
+  u64 pa_page = 0;                      ///< physical page, and what follows
+
+  /// Writes are allowed, but the page is watched for exclusives.
+  static constexpr u64 kWatchedWrite = 1;
+  /// Of this address space only, in the lower half or not global.
+  static constexpr u64 kPrivate = 2;
+  /// Where log2 of the bytes of the page or block is that the page is in, of 5 bits.
+  static constexpr unsigned kSizeShift = 2;
 };
 
 /// The first level of one regime. Each member of its entries is a column, so that the number of an entry is all that

@@ -123,7 +123,7 @@ void Vcpu::drop_private() {
   forget_page_pointers();
   constexpr unsigned kEntries = FirstLevel::kEntries;
   const auto drop = [](FirstLevel& table, unsigned entry) {
-    if ((table.pa_page[entry] & kPrivate) != 0) table.drop(entry);
+    if ((table.pa_page[entry] & TlbEntry::kPrivate) != 0) table.drop(entry);
   };
   if (private_filled_ <= private_fills_.size())
     for (unsigned n = 0; n < private_filled_; ++n)
@@ -182,7 +182,8 @@ void Vcpu::drop_l1(const TlbInvalidation& what) {
     };
     for (FirstLevel& table : l1_)
       for (unsigned n = 0; n < FirstLevel::kEntries; ++n)
-        if (is_page(table.page(n)) && covered(table.page(n), (table.pa_page[n] >> kSizeShift) & 31))
+        if (is_page(table.page(n)) &&
+            covered(table.page(n), (table.pa_page[n] >> TlbEntry::kSizeShift) & 31))
           table.drop(n);
     for (FetchEntry& f : fetch_)
       if (f.va != kNoPage && covered(f.va, f.log2_size)) f.va = kNoPage;
@@ -222,15 +223,15 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
   const u64 page = va & ~kPageMask;
   const u64 addend = reinterpret_cast<u64>(at.host) - va;
   const bool same = e.addend == addend && (e.read == page || e.write == page);
-  const u64 pa_page =
-      at.pa.page().raw() | (at.is_private ? kPrivate : 0) | u64{at.log2_size} << kSizeShift;
+  const u64 pa_page = at.pa.page().raw() | (at.is_private ? TlbEntry::kPrivate : 0) |
+                      u64{at.log2_size} << TlbEntry::kSizeShift;
   if (!same) e = {.addend = addend, .pa_page = pa_page};
   if (at.is_private && !same) note_private(index, va);
   note_piece(va, at.log2_size);
   if (a.kind == AccessKind::Read)
     e.read = page;
   else if (at.watched)
-    e.pa_page |= kWatchedWrite;
+    e.pa_page |= TlbEntry::kWatchedWrite;
   else if (!at.read_only)
     e.write = page;
   l1_[index].put(place, e);
@@ -250,7 +251,7 @@ u64 Vcpu::refill_l1(u64 va, bool write, MemOp op) {
   TlbEntry e;
   if (!recent_.find(index, va, write, e)) return 0;
   l1_[index].put(FirstLevel::index(va), e);
-  if ((e.pa_page & kPrivate) != 0) note_private(index, va);
+  if ((e.pa_page & TlbEntry::kPrivate) != 0) note_private(index, va);
   return e.addend;
 }
 
@@ -406,7 +407,7 @@ u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
   const AccessKind kind = for_write ? AccessKind::Write : AccessKind::Read;
   const TlbEntry e = l1_entry(va, op);
   const u64 page = va & ~kPageMask;
-  const bool watched = for_write && (e.pa_page & kWatchedWrite) != 0;
+  const bool watched = for_write && (e.pa_page & TlbEntry::kWatchedWrite) != 0;
   if ((va & (size - 1)) == 0 && e.read == page && (!for_write || e.write == page || watched)) {
     const PhysAddr where((e.pa_page & ~kPageMask) | (va & kPageMask));
     u8* const host = reinterpret_cast<u8*>(e.addend + va);
@@ -446,7 +447,7 @@ void Vcpu::watched_write(PhysAddr pa, unsigned size, hw::ExclusiveMonitors::Held
 
 bool Vcpu::store_watched(u64 va, unsigned size, const void* in, MemOp op) {
   const TlbEntry e = l1_entry(va, op);
-  if ((e.pa_page & kWatchedWrite) == 0 || e.read != ((va + size - 1) & ~kPageMask) ||
+  if ((e.pa_page & TlbEntry::kWatchedWrite) == 0 || e.read != ((va + size - 1) & ~kPageMask) ||
       !aligned_for(va, size, op)) {
     return false;
   }

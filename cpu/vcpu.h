@@ -15,10 +15,12 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "cpu/exception_class.h"
 #include "cpu/features.h"
 #include "cpu/first_level.h"
 #include "cpu/host_atomic.h"
 #include "cpu/interp/code_page.h"
+#include "cpu/lookaside.h"
 #include "cpu/mmu/tlb.h"
 #include "cpu/mmu/walk.h"
 #include "cpu/model.h"
@@ -39,36 +41,6 @@ class Jit;
 class Lockstep;
 struct Native;
 }  // namespace jit
-
-/// Exception classes, ESR_ELx.EC (Arm ARM D19.2.40).
-enum class ExceptionClass : u8 {
-  Unknown = 0x00,
-  WfxTrap = 0x01,
-  FpAccess = 0x07,
-  PacTrap = 0x09,
-  BranchTarget = 0x0d,
-  IllegalState = 0x0e,
-  Svc = 0x15,
-  Hvc = 0x16,
-  Smc = 0x17,
-  SysRegTrap = 0x18,
-  PacFail = 0x1c,
-  InstructionAbortLower = 0x20,
-  InstructionAbortSame = 0x21,
-  PcAlignment = 0x22,
-  DataAbortLower = 0x24,
-  DataAbortSame = 0x25,
-  SpAlignment = 0x26,
-  FpException = 0x2c,
-  SError = 0x2f,
-  BreakpointLower = 0x30,
-  BreakpointSame = 0x31,
-  StepLower = 0x32,
-  StepSame = 0x33,
-  WatchpointLower = 0x34,
-  WatchpointSame = 0x35,
-  Brk = 0x3c,
-};
 
 /// How a memory access differs from a plain one.
 struct MemOp {
@@ -382,45 +354,13 @@ class Vcpu final : public hw::IrqSink {
   /// Code pages that fetch() knows, of EL0 and EL1: a kernel's are far more than a program's, and stay.
   static constexpr std::array<unsigned, 2> kFetchEntries{512, 2048};
   static constexpr std::size_t kMaxCodePages = 8192;
-  /// In TlbEntry::pa_page: writes are allowed, but the page is watched for exclusives.
-  static constexpr u64 kWatchedWrite = 1;
-  /// Likewise: of this address space only, in the lower half or not global.
-  static constexpr u64 kPrivate = 2;
-  /// Likewise: log2 of the bytes of the page or block that the page is in.
-  static constexpr unsigned kSizeShift = 2;
-
-  struct FetchEntry {
-    u64 va = kNoPage;
-    CodePage* page = nullptr;
-    bool guarded = false;
-    bool is_private = false;  ///< as kPrivate
-    u8 log2_size = 12;        ///< of the page or block
-  };
-
   // What translated code uses (cpu/jit/native.h).
   static constexpr s64 kNeverBegun = std::numeric_limits<s64>::min();
   static constexpr unsigned kJumps = 4096;
-  /// A page that translated code has found, and what to add to its addresses; 0: it is to look again. The first one
-  /// is the stack's, to be written, and stays from region to region, as the last ones do, of loops, each to be read or to be
-  /// written; the others are for one region's use.
-  struct PagePointer {
-    u64 page = kNoPage, addend = 0;
-  };
+  /// The first one is the stack's, to be written, and stays from region to region, as the last ones do, of loops, each to
+  /// be read or to be written; the others are for one region's use.
   static constexpr unsigned kPagePointers = 10;
-  /// A page with exclusive monitors, by what hold_monitored() found out of it, which holds while its slot has this epoch
-  /// and nothing of the address space changes: whoever makes the page one that is not watched changes the epoch.
-  struct alignas(32) MonitoredPage {
-    u64 page = kNoPage;  ///< physical
-    const void* slot = nullptr;
-    u32 epoch = 0;
-  };
   static constexpr unsigned kMonitoredPages = 16;
-  /// Where a virtual address leads to; PSTATE.BTYPE selects the place (Native::jump_salt).
-  struct JumpEntry {
-    u64 tag = ~u64{0};
-    const u8* code = nullptr;
-  };
-
   /// Where fetch() has the page of a virtual address, if it has.
   static constexpr unsigned fetch_index(unsigned el, u64 va) {
     return el * kFetchEntries[0] + (static_cast<unsigned>(va >> 12) & (kFetchEntries[el] - 1));
@@ -458,7 +398,7 @@ class Vcpu final : public hw::IrqSink {
     bool read_only = false;
     bool normal = true;       ///< not Device memory
     bool watched = false;     ///< to be written, with exclusive monitors in its page
-    bool is_private = false;  ///< as kPrivate
+    bool is_private = false;  ///< as TlbEntry::kPrivate
     u8 log2_size = 12;        ///< of the page or block
   };
   bool load_slow(u64 va, unsigned size, void* out, MemOp op);
@@ -547,7 +487,7 @@ class Vcpu final : public hw::IrqSink {
   pauth::PacLayout pac_layout_;
 
   /// Of EL0 and EL1 (cpu/jit/page_pointers.cpp).
-  alignas(64) std::array<std::array<PagePointer, kPagePointers>, 2> page_pointers_{};
+  alignas(64) std::array<std::array<FoundPage, kPagePointers>, 2> page_pointers_{};
   alignas(64) std::array<std::array<JumpEntry, kJumps>, 2> jumps_{};  ///< of EL0 and EL1
   alignas(64) std::array<FirstLevel, 3> l1_{};                        ///< EL0, EL1, EL1 with PAN
   const FirstLevel empty_l1_{};
@@ -564,14 +504,7 @@ class Vcpu final : public hw::IrqSink {
   TracePoint trace_exception_;
   bool exceptions_told_ = false;  ///< tells_exceptions(), of when run() began
 
-  /// What depends on the regime, of those of l1_: derived by controls_changed(), used by el_changed() and translated code.
-  struct alignas(32) LevelControls {
-    const FirstLevel* l1_base = nullptr;
-    const RecentPages::Table* recent_base = nullptr;
-    u64 sp_alignment_mask = 0;
-    bool fp_enabled = true;
-  };
-  std::array<LevelControls, 3> levels_{};
+  std::array<LevelControls, 3> levels_{};  ///< by number of l1_
   // Derived from the state by context_changed().
   unsigned mmu_index_ = 1;           ///< which of l1_: 0 EL0, 1 EL1, 2 EL1 with PAN
   unsigned el1_index_ = 1;           ///< mmu_index_ when EL1 ran last
@@ -607,13 +540,8 @@ class Vcpu final : public hw::IrqSink {
 
   Tlb2 tlb_;
   std::unordered_map<u64, std::unique_ptr<CodePage>> code_;
-  /// Some of code_, found at once.
-  struct KnownPage {
-    u64 pa = kNoPage;
-    CodePage* page = nullptr;
-  };
   static constexpr unsigned kKnownPages = 4096;
-  std::array<KnownPage, kKnownPages> known_pages_{};
+  std::array<KnownPage, kKnownPages> known_pages_{};  ///< some of code_, found at once
   std::shared_ptr<const hw::FlatView> view_;
   u64 view_generation_ = 0;
 

@@ -1,14 +1,10 @@
 #include "cpu/jit/jit.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "base/assert.h"
-#include "cpu/fp/fp.h"
-#include "cpu/host_atomic.h"
 #include "cpu/interp/rows.h"
 #include "cpu/jit/chaos.h"
 #include "cpu/jit/code_buffer.h"
@@ -16,6 +12,7 @@
 #include "cpu/jit/lockstep.h"
 #include "cpu/jit/native_calls.h"
 #include "cpu/jit/region.h"
+#include "cpu/jit/translated_page.h"
 #include "cpu/jit/x64/emitter.h"
 #include "cpu/jit/x64/telling.h"
 #include "cpu/jit/x64/thunks.h"
@@ -29,44 +26,12 @@ constexpr std::size_t kRoomForRegion = 256 * KiB;
 
 }  // namespace
 
-struct alignas(32) TranslatedRegion {
-  Translated code;
-  StateKey::Bits key = 0;
-  StateKey::Bits any = 0;  ///< of the key: what it does not depend on
-  u16 index = 0;           ///< in the page, where it begins
-  u16 next = 0;  ///< one more than the number of another that begins at the same instruction
-
-  bool suits(StateKey::Bits other) const { return ((key ^ other) & ~any) == 0; }
-};
-
-struct Page {
-  CodePage* code = nullptr;
-  Records records;
-  std::vector<TranslatedRegion> regions;
-  /// Virtual pages that jumps lead here by, with the exception level in bit 0: what is to be forgotten with it.
-  std::vector<u64> places;
-  static constexpr std::size_t kMaxPlaces = 64;
-  u64 last_place = 1;
-  bool everywhere = false;  ///< there are more
-
-  void jumped_to(u64 va, unsigned level) {
-    const u64 place = (va & ~u64{0xfff}) | level;
-    if (place == last_place && !places.empty()) return;
-    last_place = place;
-    if (std::ranges::find(places, place) != places.end()) return;
-    if (places.size() == kMaxPlaces)
-      everywhere = true;
-    else
-      places.push_back(place);
-  }
-};
-
 Native::Distances Native::distances(const Vcpu& c, bool blind) {
   const auto* const base = reinterpret_cast<const u8*>(&c.s);
   const auto from = [&](const void* p) {
     return static_cast<int>(static_cast<const u8*>(p) - base);
   };
-  static_assert(sizeof(Vcpu::JumpEntry) == 16);
+  static_assert(sizeof(JumpEntry) == 16);
   // Computed gotos took four times as long with another order of what they look at (docs/performance.md).
   const auto begins_line = [&](const void* p) { return from(p) % 64 == 0; };
   QUINCE_ASSERT(begins_line(&c.l1_base_) && from(&c.poll_mask_) < from(&c.l1_base_) + 64);
@@ -186,95 +151,6 @@ Result<void> Jit::prepare(std::size_t bytes) {
   thunk_bytes_ = buffer_->used();
   for (unsigned level = 0; level < 2; ++level) Native::Calls::clear_jumps(c_, level, unknown_);
   return {};
-}
-
-// ---- Forgetting --------------------------------------------------------------------------------
-
-void Jit::clear_near(unsigned level) {
-  if (!far_->used(level)) return;
-  Native::Calls::clear_jumps(c_, level, unknown_);
-  far_->set_used(level, false);
-  ++counters_.cache_clears;
-}
-
-void Jit::clear_jumps(unsigned level) {
-  clear_near(level);
-  far_->forget(level);
-}
-
-/// What is not of every address space. EL1 hardly ever runs anything in the lower half.
-void Jit::clear_private() {
-  clear_near(0);
-  if (private_el1_jumps_) clear_jumps(1);
-  private_el1_jumps_ = false;
-}
-
-void Jit::leave_space() {
-  clear_private();
-  far_->leave_space();
-}
-
-void Jit::enter_space(u64 ttbr0, u16 asid) { far_->enter_space(ttbr0, asid); }
-
-void Jit::forget_space(u16 asid, bool here) {
-  if (here) clear_private();
-  far_->forget_space(asid, here);
-}
-
-void Jit::forget_jumps(u64 first, u64 last) {
-  // Both levels together: the second one knows which pages the first has entries of.
-  for (unsigned level = 0; level < 2; ++level)
-    if (far_->may_have(level, first, last)) clear_jumps(level);
-}
-
-void Jit::forget_jumps() {
-  for (unsigned level = 0; level < 2; ++level) clear_jumps(level);
-}
-
-namespace {
-
-void forget_regions(CodePage& page) {
-  page.translated = nullptr;
-  for (Op& op : page.ops) op.heat = 0, op.region = 0;
-}
-
-}  // namespace
-
-/// Jumps lead to a page no longer.
-void Jit::forget_jumps_to(const Page& page) {
-  if (page.everywhere) return forget_jumps();
-  for (const u64 place : page.places)
-    for (const TranslatedRegion& r : page.regions)
-      for (unsigned btype = 0; btype < 4; ++btype) {
-        const unsigned level = place & 1;
-        const u64 va = (place & ~u64{0xfff}) + 4u * r.index;
-        Native::Calls::clear_jump(c_, level, va, btype, unknown_);
-        far_->forget(level, va, btype);
-      }
-}
-
-void Jit::forget_page(CodePage& page) {
-  if (page.translated == nullptr) return;
-  forget_jumps_to(*page.translated);
-  left_from_ = nullptr;
-  // Links from other pages do not exist: those go by the jump cache.
-  const auto it = std::ranges::find(pages_, page.translated, &std::unique_ptr<Page>::get);
-  forget_regions(page);
-  dropped_.push_back(std::move(*it));
-  *it = std::move(pages_.back());
-  pages_.pop_back();
-}
-
-void Jit::forget_all() {
-  for (auto& page : pages_) {
-    forget_regions(*page->code);
-    dropped_.push_back(std::move(page));
-  }
-  pages_.clear();
-  buffer_->reset(thunk_bytes_);
-  forget_jumps();
-  left_from_ = nullptr;
-  ++counters_.flushes;
 }
 
 CodePiece Jit::code_at(const Vcpu& c, PhysAddr pa) {

@@ -156,7 +156,7 @@ struct Native::Calls {
     c.retired_ += static_cast<u64>(c.native_start_ - c.native_budget_);
     c.budget_ = c.native_budget_;
   }
-  static Vcpu::JumpEntry& jump(Vcpu& c, unsigned level, u64 target, unsigned btype) {
+  static JumpEntry& jump(Vcpu& c, unsigned level, u64 target, unsigned btype) {
     return c.jumps_[level][((target >> 2) ^ jump_salt(btype)) & (kJumps - 1)];
   }
   static void clear_jumps(Vcpu& c, unsigned level, const u8* unknown) {
@@ -164,11 +164,11 @@ struct Native::Calls {
     for (u64 n = 0; n < kJumps; ++n) jumps[n] = unused_jump(n, unknown);
   }
   static void clear_jump(Vcpu& c, unsigned level, u64 target, unsigned btype, const u8* unknown) {
-    Vcpu::JumpEntry& e = jump(c, level, target, btype);
+    JumpEntry& e = jump(c, level, target, btype);
     if (e.tag == target) e = unused_jump(static_cast<u64>(&e - c.jumps_[level].data()), unknown);
   }
   /// It has the tag of its neighbour: no address that is looked up here, nor its like with a BTYPE.
-  static Vcpu::JumpEntry unused_jump(u64 n, const u8* unknown) { return {(n ^ 1) << 2, unknown}; }
+  static JumpEntry unused_jump(u64 n, const u8* unknown) { return {(n ^ 1) << 2, unknown}; }
   /// The page of the instruction that was fetched last is one of this address space.
   static bool in_private_page(const Vcpu& c) { return c.fetch_entry().is_private; }
   static u64 page(const Vcpu& c) { return c.native_page_; }

@@ -23,7 +23,7 @@ class AtomicCode {
     e_.base(rn_, va);
     const Emitter::Address at = e_.address_of(va);
     stub_ = &e_.look_up(at, log2_, 1, true, {.ordered = true});
-    stub_->kind = Emitter::Stub::Kind::FaultingCall;
+    stub_->kind = Stub::Kind::FaultingCall;
     stub_->insn = e_.insn_;
     x_.lea(Xbyak::util::rcx, ptr[Xbyak::util::rcx + at.reg + at.distance]);
   }
@@ -35,7 +35,7 @@ class AtomicCode {
     const Emitter::Address at = e_.address_of(va);
     constexpr unsigned kLog2 = 4;
     stub_ = &e_.look_up(at, kLog2, 1, true, {.ordered = true});
-    stub_->kind = Emitter::Stub::Kind::FaultingCall;
+    stub_->kind = Stub::Kind::FaultingCall;
     stub_->insn = e_.insn_;
     x_.lea(Xbyak::util::rcx, ptr[Xbyak::util::rcx + at.reg + at.distance]);
   }
@@ -46,7 +46,7 @@ class AtomicCode {
     e_.base(rn_, va);
     const Emitter::Address at = e_.address_of(va);
     e_.clobber_flags();
-    stub_ = &e_.stub(Emitter::Stub::Kind::FaultingCall);
+    stub_ = &e_.stub(Stub::Kind::FaultingCall);
     stub_->site = &e_.site();
     stub_->insn = e_.insn_;
     const unsigned size = 1u << log2_;
@@ -150,7 +150,7 @@ class AtomicCode {
   const u32 rs_, rn_, rt_;
 
  private:
-  Emitter::Stub* stub_ = nullptr;
+  Stub* stub_ = nullptr;
 };
 
 }  // namespace quince::cpu::jit

@@ -46,7 +46,7 @@ void Emitter::begin(const Region& region, const StateKey& key, u8* at, std::size
   x_.restart(at, room);
 }
 
-Emitter::Stub& Emitter::stub(Stub::Kind kind) {
+Stub& Emitter::stub(Stub::Kind kind) {
   Stub& s = stubs_.emplace_back();
   s.kind = kind;
   s.dirty = dirty_;

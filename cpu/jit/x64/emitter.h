@@ -9,7 +9,7 @@
 //   rax, rcx, rdx  temporary
 //   xmm0-xmm3  temporary; xmm16-xmm31 (AVX-512) only hold vectors, which are copied to be worked with
 //   the others the guest's registers that the region uses most, the same from its begin to its end
-// NZCV is in one of three forms (FlagState): in memory, in EFLAGS, or as a comparison that can be done
+// NZCV is in one of three forms (flag_state.h): in memory, in EFLAGS, or as a comparison that can be done
 // again because its operands are still there.  Behind FCMP, EFLAGS are as COMISD leaves them (fp_flags.cpp).
 #pragma once
 
@@ -22,7 +22,10 @@
 #include "cpu/jit/region.h"
 #include "cpu/jit/state_key.h"
 #include "cpu/jit/x64/assembler.h"
+#include "cpu/jit/x64/flag_state.h"
+#include "cpu/jit/x64/node.h"
 #include "cpu/jit/x64/shared.h"
+#include "cpu/jit/x64/stub.h"
 
 namespace quince::cpu::jit {
 
@@ -39,17 +42,8 @@ struct Notes {
 
 class Emitter {
  public:
-  struct Val {
-    Val() {}
-    Val(u8 n) : node(n) {}
-    u8 node = 0;
-  };
-  struct Bool {
-    enum class Kind : u8 { Cond, Zero, Bit } kind = Kind::Cond;
-    bool invert = false, sf = false;
-    u8 n = 0;  ///< the condition, or the bit
-    Val value;
-  };
+  using Val = jit::Val;
+  using Bool = jit::Bool;
   friend class AtomicCode;
   friend class PauthCode;
   friend class SystemCode;
@@ -144,83 +138,12 @@ class Emitter {
   bool has(Feature) const { return true; }
 
  private:
-  enum class Op : u8 {
-    Imm,
-    Reg,
-    Host,
-    Fp,  ///< also of FlagState: a comparison of vectors
-    State,
-    Lane,
-    Pc,
-    Loaded,
-    Add,
-    Sub,
-    And,
-    Or,
-    Xor,
-    Not,
-    Mul,
-    Umulh,
-    Smulh,
-    Udiv,
-    Sdiv,
-    Shift,
-    Sext,
-    Zext,
-    Trunc,
-    Clz,
-    Ctz,
-    Bswap,
-    Rbit,
-    Crc32c,
-    Carry,
-    Nzcv,
-    AddS,
-    SubS,
-    AdcS,
-    SbcS,
-    LogicS,
-    Select,
-  };
+  using Op = Node::Op;
   /// Condition numbers of x86 (Intel SDM, volume 2, appendix B.1.4).
   enum : unsigned { kO = 0, kNo, kB, kAe, kE, kNe, kBe, kA, kS, kNs, kP, kNp, kL, kGe, kLe, kG };
-  /// Of a Crc32c node's number: CRC32, not CRC32C.
-  static constexpr u64 kCrc32Ieee = 16;
   static constexpr int kFarVectorHost = 16;
-  struct Node {
-    Op op = Op::Imm;
-    bool sf = true;
-    Val a, b;
-    u64 n =
-        0;  ///< Imm: the value; Reg, Host, Fp: the register; State: an offset in CpuState; Lane: which of lanes(); Pc: an offset from the page's virtual address; Shift: the type; Sext, Zext,
-    ///< Crc32c: bits or bytes; Loaded: log2 of the bytes
-    Bool choice;       ///< Select
-    s8 address = -1;   ///< Loaded: a host register besides RCX, or -1
-    int distance = 0;  ///< Loaded: bytes behind that
-  };
   using Reg64 = Xbyak::Reg64;
   using Reg32 = Xbyak::Reg32;
-
-  struct Stub;
-
-  /// Where NZCV is.
-  struct FlagState {
-    /// Borrow: CF is C inverted, as x86 compares.  Fp: as COMISD leaves them; FpSwapped: with its operands swapped.
-    enum class Eflags : u8 { No, Arm, Borrow, Fp, FpSwapped };
-    bool in_memory = true;
-    Eflags eflags = Eflags::No;
-    // A comparison that gives the flags again: op with a guest's register and a register or number; Op::Fp: vectors,
-    // doubles where `sf`, the second one zero where `with_imm`.
-    bool again = false;
-    Op op = Op::SubS;
-    bool sf = true, with_imm = false;
-    u8 a = 0, b = 0;
-    u64 imm = 0;
-    RegSet uses = 0, v_uses = 0;
-    // SUBS and ADDS whose result replaced an operand: that is got back first.
-    s8 undo = 0;                ///< 1: a was the result plus imm or b, -1: minus imm
-    bool of_last_turn = false;  ///< all this where Frame::kTurned says so; else they are in memory
-  };
 
   // emitter.cpp: regions, blocks
   void begin(const Region& region, const StateKey& key, u8* at, std::size_t room);
@@ -425,49 +348,6 @@ class Emitter {
 
   void note_part(const CodePart& part);
 
-  /// Code behind the region, for what happens seldom.
-  struct Stub {
-    enum class Kind : u8 {
-      Load,
-      Store,
-      Bail,
-      Exit,
-      Other,
-      Interrupt,
-      Redirected,
-      Barrier,
-      Slow,
-      FaultingCall,
-      Saturated,
-      ArmFp
-    } kind = Kind::Load;
-    Label label, back;
-    Label found;   ///< Store: with RCX as look_up() leaves it
-    s8 slot = -1;  ///< of a page pointer
-    bool leads = false, kept = false, loop = false, to_write = false;  ///< as PagePointer has it
-    bool keeps_flags = false;  ///< Load, Store: EFLAGS are to be there behind it, as `flags` says
-    bool maybe_unaligned = false;  ///< the access may be here for its alignment
-    Site* site = nullptr;
-    const Insn* insn = nullptr;  ///< Slow: what is called
-    s8 restored = -1;            ///< Slow: a register of the host whose old value is in xmm2
-    RegSet dirty = 0, v_dirty = 0;
-    FlagState flags;
-    int address = 0;   ///< a host register
-    int distance = 0;  ///< from that
-    u32 undone = 0;    ///< of the block's instructions, those that have not run
-    u64 pc = 0;        ///< where it belongs to
-    u64 target = 0;
-    ExitRecord* exit = nullptr;
-    bool spilled = false;  ///< everything is in memory already
-    bool entry = false;    ///< Interrupt: where the region begins
-    s8 key = -1;           ///< FaultingCall: pointer authentication with this key
-    // What a store that missed writes: guest registers, zero, vectors, or one of xmm0 to xmm3.
-    struct Value {
-      enum class Kind : u8 { None, Guest, Zero, Vector, Temporary } kind = Kind::None;
-      u8 r = 0;
-    };
-    std::array<Value, 2> values;
-  };
   Stub& stub(Stub::Kind kind);
   static const char* name_of(Stub::Kind kind);
 
@@ -519,8 +399,8 @@ class Emitter {
   const Insn* insn_ = nullptr;
   FlagState flags_;
   std::vector<std::optional<FlagState>> flags_in_;
-  bool turns_ =
-      false;  ///< this block leads back to itself, with the flags of `turn_` if all goes well
+  /// This block leads back to itself, with the flags of `turn_` if all goes well.
+  bool turns_ = false;
   FlagState turn_;
   Label turn_top_;             ///< where its next turn begins
   std::vector<Label> labels_;  ///< of blocks

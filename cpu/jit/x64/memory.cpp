@@ -170,8 +170,8 @@ void Emitter::use_page_pointer(const Address& address, bool write, unsigned byte
 
 /// Leaves in RCX what to add to the address.  `elements` of 2^log2 bytes each.  EFLAGS may stay where they would be
 /// saved, if what comes behind until the access is done `keeps_flags`.
-Emitter::Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned elements,
-                                bool write, MemOp m, bool keeps_flags) {
+Stub& Emitter::look_up(const Address& address, unsigned log2, unsigned elements, bool write,
+                       MemOp m, bool keeps_flags) {
   const unsigned size = 1u << log2, bytes = size * elements;
   const bool looks_at_alignment = (key_.aligned || m.ordered) && size > 1;
   const bool kept_page = insn_->page.slot >= 0 && insn_->page.kept && insn_->page.leads;

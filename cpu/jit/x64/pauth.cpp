@@ -148,8 +148,8 @@ class PauthCode {
 
  private:
   /// The call of the meaning, out of line.
-  Emitter::Stub& slow() {
-    stub_ = &e_.stub(Emitter::Stub::Kind::FaultingCall);
+  Stub& slow() {
+    stub_ = &e_.stub(Stub::Kind::FaultingCall);
     stub_->site = &e_.site();
     stub_->insn = e_.insn_;
     return *stub_;
@@ -176,7 +176,7 @@ class PauthCode {
   Emitter& e_;
   Assembler& x_;
   const u32 rd_;
-  Emitter::Stub* stub_ = nullptr;
+  Stub* stub_ = nullptr;
 };
 
 namespace {

@@ -112,10 +112,10 @@ void Emitter::eval_crc32(const Node& n, const Reg64& to) {
   const bool clash = data.getIdx() == to.getIdx();
   const Reg64 sum = clash ? temporary() : to;
   eval(n.a, sum);
-  if ((n.n & kCrc32Ieee) != 0) {
+  if ((n.n & Node::kCrc32Ieee) != 0) {
     if (!shared_.host.pclmul) give_up();
     VectorCode code(*this);
-    crc32_ieee(code, sum, data, static_cast<unsigned>(n.n - kCrc32Ieee));
+    crc32_ieee(code, sum, data, static_cast<unsigned>(n.n - Node::kCrc32Ieee));
   }
   switch (n.n) {
     case 1:

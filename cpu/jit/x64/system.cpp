@@ -95,7 +95,7 @@ class SystemCode {
   }
   /// Whatever may be taken now is taken in front of the next instruction.
   void look() {
-    Emitter::Stub& stop = e_.stub(Emitter::Stub::Kind::Interrupt);
+    Stub& stop = e_.stub(Stub::Kind::Interrupt);
     stop.target = e_.pc_ + 4;
     stop.undone = e_.left_ - 1;
     x_.mov(eax, mask());
@@ -129,8 +129,8 @@ class SystemCode {
   void zero_block() {
     constexpr int kBlock = 64, kVector = 16;
     const Emitter::Address at = e_.address_of(e_.get(rt_, true));
-    Emitter::Stub& s = e_.look_up(at, 0, 1, true, {});
-    s.kind = Emitter::Stub::Kind::FaultingCall;
+    Stub& s = e_.look_up(at, 0, 1, true, {});
+    s.kind = Stub::Kind::FaultingCall;
     s.insn = e_.insn_;
     if (e_.key_.el0) {
       constexpr u32 kDze = 1u << 14;

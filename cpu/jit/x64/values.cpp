@@ -97,7 +97,7 @@ Emitter::Val Emitter::zext(Val a, unsigned n) {
 }
 
 Emitter::Val Emitter::crc32(bool castagnoli, Val acc, Val v, unsigned bytes) {
-  return node(Op::Crc32c, false, acc, v, bytes | (castagnoli ? 0 : kCrc32Ieee));
+  return node(Op::Crc32c, false, acc, v, bytes | (castagnoli ? 0 : Node::kCrc32Ieee));
 }
 
 Emitter::Val Emitter::select(Bool b, Val yes, Val no) {

@@ -87,11 +87,9 @@ void VectorCode::store(const Xmm& from, Emitter::Val va, unsigned offset, unsign
                        unsigned element) {
   const Emitter::Val at = offset == 0 ? va : e_.add(true, va, e_.imm(offset));
   const Emitter::Address address = e_.address_of(at);
-  Emitter::Stub& s =
-      e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, true, {});
+  Stub& s = e_.look_up(address, static_cast<unsigned>(std::countr_zero(bytes)), 1, true, {});
   e_.out_->sites.back().piece_log2 = static_cast<u8>(element);
-  s.values[0] = {.kind = Emitter::Stub::Value::Kind::Temporary,
-                 .r = static_cast<u8>(from.getIdx())};
+  s.values[0] = {.kind = Stub::Value::Kind::Temporary, .r = static_cast<u8>(from.getIdx())};
   const Mem place = e_.at_host(address, 0, bytes);
   switch (bytes) {
     case 1:
@@ -135,7 +133,7 @@ void VectorCode::splat(const Xmm& to, unsigned size, u64 n) {
 
 Label& VectorCode::slow() {
   if (slow_ == nullptr) {
-    slow_ = &e_.stub(Emitter::Stub::Kind::Slow);
+    slow_ = &e_.stub(Stub::Kind::Slow);
     slow_->site = &e_.site();
     slow_->insn = e_.insn_;
   }
@@ -143,14 +141,14 @@ Label& VectorCode::slow() {
 }
 
 void VectorCode::compared_fp(bool doubles, bool swapped, u32 rn, int rm) {
-  using Flags = Emitter::FlagState;
+  using Flags = FlagState;
   Flags& f = e_.flags_ = {};
   const bool zero = rm < 0;
   const u32 b = zero ? rn : static_cast<u32>(rm);
   f.in_memory = false;
   f.eflags = swapped ? Flags::Eflags::FpSwapped : Flags::Eflags::Fp;
   f.again = e_.v_hosts_[rn] >= 0 && e_.v_hosts_[b] >= 0;
-  f.op = Emitter::Op::Fp;
+  f.op = Node::Op::Fp;
   f.sf = doubles;
   f.with_imm = zero;
   f.a = static_cast<u8>(rn);
@@ -175,7 +173,7 @@ VectorCode::Xmm VectorCode::in_place(u32 rd) {
 
 void VectorCode::saturated_unless_zero(const Xmm& v) {
   clobber_flags();
-  Emitter::Stub& s = e_.stub(Emitter::Stub::Kind::Saturated);
+  Stub& s = e_.stub(Stub::Kind::Saturated);
   x.vptest(v, v);
   x.jnz(s.label, x.T_NEAR);
   x.L(s.back);

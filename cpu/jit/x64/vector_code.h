@@ -110,7 +110,7 @@ class VectorCode {
   void flags_set_in_eflags() {
     e_.flags_ = {};
     e_.flags_.in_memory = false;
-    e_.flags_.eflags = Emitter::FlagState::Eflags::Arm;
+    e_.flags_.eflags = FlagState::Eflags::Arm;
   }
   /// EFLAGS are those of COMISD of Vn and Vm, or zero where `rm` is negative.
   void compared_fp(bool doubles, bool swapped, u32 rn, int rm);
@@ -186,7 +186,7 @@ class VectorCode {
   }
 
   Emitter& e_;
-  Emitter::Stub* slow_ = nullptr;
+  Stub* slow_ = nullptr;
 };
 
 /// sum = the CRC32 (IEEE 802.3) of `bytes` bytes, 1 to 8, of `data` behind `sum`.  Needs PCLMULQDQ; xmm0 and xmm1 are

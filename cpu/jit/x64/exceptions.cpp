@@ -5,6 +5,7 @@
 // cache of the other level. While self-hosted debug or the PMU is on, for a return to elsewhere than EL0, and wherever
 // translated code takes something else for granted than it did (FarJumps::key), they call the instruction's meaning.
 #include "cpu/jit/far_jumps.h"
+#include "cpu/jit/x64/interrupt_masks.h"
 #include "cpu/jit/x64/thunks.h"
 
 namespace quince::cpu::jit {
@@ -50,7 +51,6 @@ class Routine {
   void unless_key(unsigned level, Xbyak::Label& slow);
   void swap_stacks(int from, int to);
   void use_level();
-  void set_masks();
   void jump(unsigned level);
   void call_instead(Xbyak::Label& slow);
 
@@ -106,20 +106,6 @@ void Routine::use_level() {
   x_.and_(cl, StateKey::fp_state(false, true));
   x_.or_(cl, al);
   x_.mov(byte[r15 + at.fp_state], cl);
-}
-
-/// Likewise its interrupt masks, by PSTATE.DAIF in EDX: I is bit 1 and F is bit 0, IRQ is kind 1 and FIQ is kind 2.
-void Routine::set_masks() {
-  static_assert(Native::kIrq == 1 && Native::kFiq == 2);
-  x_.not_(edx);
-  x_.and_(edx, 3);
-  x_.lea(edx, ptr[rdx + rdx * 4]);
-  x_.shr(edx, 1);
-  x_.and_(edx, 3);
-  x_.or_(edx, Native::kAlways);
-  x_.mov(dword[r15 + s_.at.poll_mask], edx);
-  x_.or_(edx, Native::kTranslate);
-  x_.mov(dword[r15 + s_.at.all_mask], edx);
 }
 
 /// To the virtual address in RAX, as Emitter::jump_by_cache() does.
@@ -237,7 +223,7 @@ void Routine::exception_return() {
   x_.L(event);
   x_.mov(edx, ebp);
   x_.shr(edx, 6);
-  set_masks();
+  emit_interrupt_masks(x_, s_, edx);
   x_.xor_(ebx, ebx);
   use_level();
   x_.mov(rax, ptr[r15 + sys(offsetof(SysRegs, elr_el1))]);

@@ -7,6 +7,7 @@
 
 #include "cpu/jit/region.h"
 #include "cpu/jit/x64/emitter.h"
+#include "cpu/jit/x64/interrupt_masks.h"
 
 namespace quince::cpu::jit {
 
@@ -81,17 +82,7 @@ class SystemCode {
     x_.shr(eax, 6);
     x_.and_(eax, 15);
     x_.mov(daif(), al);
-    // I is bit 1 and F is bit 0, IRQ is kind 1 and FIQ is kind 2: they change places.
-    static_assert(Native::kIrq == 1 && Native::kFiq == 2);
-    x_.not_(eax);
-    x_.and_(eax, 3);
-    x_.lea(eax, ptr[rax + rax * 4]);
-    x_.shr(eax, 1);
-    x_.and_(eax, 3);
-    x_.or_(eax, Native::kAlways);
-    x_.mov(mask(), eax);
-    x_.or_(eax, Native::kTranslate);
-    x_.mov(interpreter_mask(), eax);
+    emit_interrupt_masks(x_, e_.shared_, eax);
   }
   /// Whatever may be taken now is taken in front of the next instruction.
   void look() {

@@ -11,6 +11,7 @@
 
 namespace quince::cpu::jit {
 
+/// The code of a region, and for which states of the CPU it is.
 struct alignas(32) TranslatedRegion {
   Translated code;
   StateKey::Bits key = 0;
@@ -21,6 +22,7 @@ struct alignas(32) TranslatedRegion {
   bool suits(StateKey::Bits other) const { return ((key ^ other) & ~any) == 0; }
 };
 
+/// The regions of a page of the guest's physical memory; they and what their code points to go together.
 struct Page {
   CodePage* code = nullptr;
   Records records;
@@ -31,6 +33,7 @@ struct Page {
   u64 last_place = 1;
   bool everywhere = false;  ///< there are more
 
+  /// A jump cache leads here now, by `va` at exception level `level`.
   void jumped_to(u64 va, unsigned level) {
     const u64 place = (va & ~u64{0xfff}) | level;
     if (place == last_place && !places.empty()) return;

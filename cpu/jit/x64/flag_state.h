@@ -1,4 +1,4 @@
-// Where the guest's NZCV is while translated code runs.
+// Where the guest's NZCV is while translated code runs: flags.cpp, loop_flags.cpp and fp_flags.cpp change it.
 #pragma once
 
 #include "base/types.h"
@@ -7,6 +7,7 @@
 
 namespace quince::cpu::jit {
 
+/// In memory, in EFLAGS, or to be had again by a comparison; several of them may hold at once.
 struct FlagState {
   /// Borrow: CF is C inverted, as x86 compares.  Fp: as COMISD leaves them; FpSwapped: with its operands swapped.
   enum class Eflags : u8 { No, Arm, Borrow, Fp, FpSwapped };

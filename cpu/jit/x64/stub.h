@@ -1,4 +1,4 @@
-// Code behind a region (stubs.cpp).
+// What the Emitter notes of code behind a region, to write it when the region is done (stubs.cpp).
 #pragma once
 
 #include <array>

@@ -99,6 +99,16 @@ class AddressSpace {
     memory_gone_context_ = context;
   }
 
+  /// Called, on any thread, when a bus master has written to a page with instructions that an engine knows
+  /// (GuestRam::mark_code): its physical address.  Before the first such write.
+  using CodeWritten = void (*)(void* context, PhysAddr page);
+  void on_code_written(CodeWritten fn, void* context) {
+    code_written_ = fn;
+    code_written_context_ = context;
+  }
+  bool tells_code_written() const { return code_written_ != nullptr; }
+  void code_written(PhysAddr page) const { code_written_(code_written_context_, page); }
+
  private:
   Result<void> insert(Section s);
   void publish();
@@ -111,6 +121,8 @@ class AddressSpace {
   TracePoint trace_doorbell_{log_, "dma.doorbell"};
   Changed memory_gone_ = nullptr;
   void* memory_gone_context_ = nullptr;
+  CodeWritten code_written_ = nullptr;
+  void* code_written_context_ = nullptr;
   std::vector<Section> sections_;
   mutable std::mutex mutex_;  // guards view_ only
   std::shared_ptr<const FlatView> view_;

@@ -49,8 +49,8 @@ void DmaPort::written(const Section& s, PhysAddr a, u64 length) {
   const u64 off = a - s.base + s.offset;
   s.ram->mark_dirty(off, length);
   clear_monitors(s, a, length);
-  if (code_written_ == nullptr || !s.ram->has_code(off, length)) return;
-  for (PhysAddr p = a.page(); p < a + length; p += GuestRam::kPageSize) code_written_(context_, p);
+  if (!space_.tells_code_written() || !s.ram->has_code(off, length)) return;
+  for (PhysAddr p = a.page(); p < a + length; p += GuestRam::kPageSize) space_.code_written(p);
 }
 
 bool DmaPort::read(PhysAddr a, std::span<u8> out) const {
@@ -118,7 +118,7 @@ void DmaPort::mark_written(const Run& r, u64 from, u64 length) {
   if (length == 0) return;
   const u64 off = r.offset + from;
   r.ram->mark_dirty(off, length);
-  const bool code = code_written_ != nullptr && r.ram->has_code(off, length);
+  const bool code = space_.tells_code_written() && r.ram->has_code(off, length);
   bool watched = false;
   for (u64 p = align_down(off, GuestRam::kPageSize); p < off + length; p += GuestRam::kPageSize)
     watched |= r.ram->watched(p);

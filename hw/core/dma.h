@@ -15,9 +15,6 @@ namespace quince::hw {
 /// is a write of four bytes.  No other device answers, so that none can re-enter another.
 class DmaPort {
  public:
-  /// Told about a write to translated code: the physical page.
-  using CodeWritten = void (*)(void* context, PhysAddr page);
-
   DmaPort(AddressSpace& space, u16 requester) : space_(space), requester_(requester) {}
 
   void set_enabled(bool on) { enabled_ = on; }
@@ -25,10 +22,6 @@ class DmaPort {
   u16 requester() const { return requester_; }
   /// A PCI function's id changes with the number of its bus.
   void set_requester(u16 id) { requester_ = id; }
-  void on_code_written(CodeWritten fn, void* context) {
-    code_written_ = fn;
-    context_ = context;
-  }
 
   /// Copies whole ranges; false when any byte is not memory or mastering is off, and then nothing
   /// was written.  A write to a doorbell must be 1, 2, 4 or 8 bytes, naturally aligned; false when
@@ -73,8 +66,6 @@ class DmaPort {
   AddressSpace& space_;
   u16 requester_;
   bool enabled_ = true;
-  CodeWritten code_written_ = nullptr;
-  void* context_ = nullptr;
   mutable std::shared_ptr<const FlatView> view_;
   mutable u64 generation_ = 0;
 };

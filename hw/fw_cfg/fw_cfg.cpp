@@ -241,10 +241,11 @@ bool FwCfg::transfer(u64 size) {
     if (data != 0 && !dma_.write(PhysAddr(s_.address), bytes.subspan(s_.offset, data)))
       return false;
     for (u64 done = data; done < size;) {  // zeroes behind the end
-      const std::span<u8> part = dma_.map_write(PhysAddr(s_.address) + done, size - done);
-      if (part.empty()) return false;
-      std::fill(part.begin(), part.end(), u8{0});
-      done += part.size();
+      const DmaPort::Run part = dma_.run(PhysAddr(s_.address) + done, size - done, true);
+      if (!part) return false;
+      std::fill_n(part.data(), part.length, u8{0});
+      dma_.mark_written(part, 0, part.length);
+      done += part.length;
     }
   }
   s_.offset += static_cast<u32>(data);

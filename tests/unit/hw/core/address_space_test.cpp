@@ -102,7 +102,7 @@ TEST_F(AddressSpaceTest, DmaIntoCodeIsReported) {
   ASSERT_TRUE(space.map_ram(PhysAddr(0x10000), *ram));
   DmaPort dma(space, 0);
   u64 told = 0;
-  dma.on_code_written([](void* p, PhysAddr a) { *static_cast<u64*>(p) = a.raw(); }, &told);
+  space.on_code_written([](void* p, PhysAddr a) { *static_cast<u64*>(p) = a.raw(); }, &told);
   const std::array<u8, 4> data{};
   EXPECT_TRUE(dma.write(PhysAddr(0x12000), data));
   EXPECT_EQ(told, 0u);

@@ -146,7 +146,7 @@ TEST_F(VirtioBalloonTest, EnginesHearOfCodeThatGoes) {
   // The device's port is the slot's: here a port of our own does the same.
   DmaPort dma = memory.port();
   std::vector<u64> gone;
-  dma.on_code_written(
+  memory.space().on_code_written(
       [](void* to, PhysAddr page) { static_cast<std::vector<u64>*>(to)->push_back(page.raw()); },
       &gone);
   fill();

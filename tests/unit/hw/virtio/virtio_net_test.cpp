@@ -263,7 +263,7 @@ TEST_F(VirtioNetTest, AFrameMayFillSeveralBuffersWhichAppearTogether) {
     std::vector<u16> idx;
   } seen{nullptr, {}};
   DmaPort dma = memory.port();
-  dma.on_code_written(
+  memory.space().on_code_written(
       [](void* s, PhysAddr) {
         static_cast<Seen*>(s)->idx.push_back(static_cast<Seen*>(s)->q->used_idx());
       },

@@ -230,9 +230,9 @@ void Vcpu::fill_l1(u64 va, const Physical& at, const Stage1Access& a, const hw::
   note_piece(va, at.log2_size);
   if (a.kind == AccessKind::Read)
     e.read = page;
-  else if (at.watched)
+  else if (at.watched && !at.has_code)
     e.pa_page |= TlbEntry::kWatchedWrite;
-  else if (!at.read_only)
+  else if (!at.read_only && !at.has_code)
     e.write = page;
   l1_[index].put(place, e);
   recent_.settle(s.sys.ttbr0_el1, current_asid());
@@ -298,6 +298,7 @@ bool Vcpu::translate_for(u64 va, unsigned size, bool aligned, AccessKind kind, M
   if (kind == AccessKind::Write && !sec->read_only) {
     sec->ram->mark_dirty(off, size);
     out.watched = sec->ram->watched(off);
+    out.has_code = ports_.track_code && sec->ram->has_code(off, 1);
   }
   fill_l1(va, out, a, *sec);
   return true;
@@ -336,6 +337,10 @@ bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) 
     hw::ExclusiveMonitors::Held held;
     if (at.watched) watched_write(at.pa, size, held);
     if (!at.read_only) write_single_copy(at.host, size, in);
+    if (at.has_code) [[unlikely]] {
+      code_written(at.pa);
+      broadcast({.kind = Maintenance::Kind::CodePage, .page = at.pa.page()});
+    }
     return true;
   }
   for (unsigned done = 0; done < size; done += 8) {
@@ -427,6 +432,8 @@ u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
   }
   if (pa != nullptr) *pa = at.pa;
   if (at.watched) held->take(ports_.space->exclusives(), at.pa);
+  if (at.has_code) [[unlikely]]
+    code_written(at.pa);  // and the others are told when the instruction is done
   return at.host;
 }
 

@@ -46,7 +46,8 @@ class HypercallPort {
 
 /// What maintenance by one vCPU asks of all in its inner-shareable domain.
 struct Maintenance {
-  /// View: the address space lost memory.  Watch: nobody writes to `page` unseen from now on.
+  /// View: the address space lost memory.  Watch: nobody writes to `page` unseen from now on, because
+  /// of exclusives or instructions there.
   enum class Kind : u8 { Tlb, CodePage, AllCode, View, Watch };
   Kind kind = Kind::Tlb;
   TlbInvalidation tlb = {};  ///< Kind::Tlb
@@ -86,6 +87,8 @@ struct VcpuPorts {
     void* context = nullptr;
   } random = {};
   u64 counter_hz = 24'000'000;
+  /// Writes to instructions are seen without IC: QEMU's way, which slows down whoever writes near code.
+  bool track_code = false;
   Log* log = nullptr;
   jit::CodeObserver* code_observer = nullptr;  ///< hears of translated code; null: nobody does
 };

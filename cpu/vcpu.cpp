@@ -279,6 +279,12 @@ void Vcpu::apply_maintenance() {
     flush_l1();
   }
   if (all_code) invalidate_all_code(false);
+  const unsigned written = std::exchange(written_code_count_, 0);
+  if (written > written_code_.size()) {
+    invalidate_all_code(true);
+  } else {
+    for (unsigned n = 0; n < written; ++n) invalidate_code(written_code_[n], true);
+  }
   for (const Maintenance& m : todo) switch (m.kind) {
       case Maintenance::Kind::Tlb:
         if (!all_tlb) invalidate_tlb(m.tlb, false);

@@ -388,6 +388,8 @@ class Vcpu final : public hw::IrqSink {
   }
 
   void forget_if_changed(CodePage& page);
+  void watch_code(PhysAddr page);
+  void code_written(PhysAddr pa);
   void broadcast(const Maintenance& m);
 
   // memory.cpp
@@ -398,6 +400,7 @@ class Vcpu final : public hw::IrqSink {
     bool read_only = false;
     bool normal = true;       ///< not Device memory
     bool watched = false;     ///< to be written, with exclusive monitors in its page
+    bool has_code = false;    ///< to be written, with instructions in its page that are tracked
     bool is_private = false;  ///< as TlbEntry::kPrivate
     u8 log2_size = 12;        ///< of the page or block
   };
@@ -556,6 +559,9 @@ class Vcpu final : public hw::IrqSink {
   } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
+  /// Pages with instructions that this CPU has written to since apply_maintenance(); when there were more, any.
+  std::array<PhysAddr, 16> written_code_{};
+  unsigned written_code_count_ = 0;
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
 };

@@ -62,6 +62,13 @@ Machine::Machine(MachineConfig config)
           c->post_maintenance({.kind = cpu::Maintenance::Kind::View});
       },
       this);
+  if (config_.engine.track_code)
+    space_.on_code_written(
+        [](void* p, PhysAddr page) {
+          for (const auto& c : static_cast<Machine*>(p)->cpus_)
+            c->post_maintenance({.kind = cpu::Maintenance::Kind::CodePage, .page = page});
+        },
+        this);
   timers_.on_earlier([](void* p) { static_cast<Machine*>(p)->deadline_moved(); }, this);
 }
 
@@ -221,6 +228,7 @@ Result<void> Machine::build_cpus(cpu::CpuModel model) {
                          .siblings = this,
                          .random = {},
                          .counter_hz = board_->counter_hz,
+                         .track_code = config_.engine.track_code,
                          .log = &log_,
                          .code_observer = code_log_.get()};
     if (config_.clock.deterministic) ports.random = {&Machine::next_random, this};

@@ -92,6 +92,7 @@ struct EngineConfig {
   };
   Kind kind = Kind::Default;   ///< -engine
   u64 chaos = 0;               ///< -engine jit,chaos=: TranslationOptions::chaos
+  bool track_code = false;     ///< -engine ...,track-code=on: VcpuPorts::track_code
   u64 code_bytes = 128 * MiB;  ///< -accel tcg,tb-size=: for translated code, of all vCPUs together
 };
 

@@ -211,6 +211,7 @@ Result<void> on_engine(Parser& p, std::string_view v) {
   using Kind = EngineConfig::Kind;
   EngineConfig& engine = p.out.config.engine;
   engine.chaos = 0;
+  engine.track_code = false;
   for (const auto& [key, value] : split_options(v, "engine")) {
     if (key == "engine") {
       if (value != "interp" && value != "jit" && value != "lockstep")
@@ -222,6 +223,10 @@ Result<void> on_engine(Parser& p, std::string_view v) {
       engine.chaos = TRY(parse_number(value));
       if (engine.chaos == 0)
         return fail("chaos={}: a number from 1, where the random numbers begin", value);
+    } else if (key == "track-code") {
+      if (value != "on" && value != "off")
+        return fail("track-code={} is neither on nor off", value);
+      engine.track_code = value == "on";
     } else {
       return fail("property '{}' is not implemented", key);
     }

@@ -44,6 +44,7 @@ VcpuHarness::VcpuHarness(const cpu::CpuModel& model, u64 data, u64 data_size,
                      .io_lock = &io_lock_,
                      .clock = &clock_,
                      .siblings = &company_,
+                     .track_code = translation != nullptr && translation->track_code,
                      .log = &log_,
                      .code_observer = translation != nullptr ? translation->observer : nullptr});
   if (translation != nullptr)

@@ -31,6 +31,7 @@ class VcpuHarness {
     u8 threshold = 1;
     cpu::jit::CodeObserver* observer = nullptr;
     bool several = false;  ///< it takes itself for one of several vCPUs
+    bool track_code = false;  ///< VcpuPorts::track_code
   };
 
   /// `data` and `data_size`: the data pages, inside the data block.
@@ -38,6 +39,7 @@ class VcpuHarness {
               const Translation* translation = nullptr);
 
   cpu::Vcpu& vcpu() { return *vcpu_; }
+  hw::AddressSpace& space() { return space_; }
   /// Host address of guest memory.
   u8* host(u64 va) { return ram_->data() + (va - kBase); }
   void write_insn(u64 va, u32 insn);

@@ -231,6 +231,17 @@ TEST(Guest, SmpCounted) {
   expect_passes("smp", kCounted4);
 }
 
+/// What is written without IC runs, where that is asked for.
+TEST(Guest, WrittenCode) {
+  NEED_GUESTS();
+  const std::string engine = test_engine() + ",track-code=on";
+  for (Options options : {kThreaded, kThreaded4, kCounted4}) {
+    options.insert(options.end(), {"-engine", engine});
+    for (const char* program : {"written_code", "written_code.virt"})
+      expect_passes(program, options);
+  }
+}
+
 /// Outcomes that the memory model forbids do not happen: a few thousand runs of each shape here, and as
 /// many as one wants by hand (litmus/README.md).
 TEST(Guest, Litmus) {

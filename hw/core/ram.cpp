@@ -48,10 +48,6 @@ bool GuestRam::has_code(u64 offset, u64 length) const {
   return false;
 }
 
-void GuestRam::clear_code(u64 page) {
-  code_[page / 64].fetch_and(~(u64{1} << (page % 64)), std::memory_order_relaxed);
-}
-
 void GuestRam::clear_watched(u64 offset) {
   const u64 page = offset / kPageSize, b = u64{1} << (page % 64);
   monitored_[page / 64].fetch_and(~b, std::memory_order_relaxed);

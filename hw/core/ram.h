@@ -42,7 +42,6 @@ class GuestRam {
   /// Pages that an engine has translated: a bus master's write to one must reach the engines.
   void mark_code(u64 offset) { set_bit(code_, offset / kPageSize); }
   bool has_code(u64 offset, u64 length) const;
-  void clear_code(u64 page);
 
   /// Pages with exclusive monitors (ExclusiveMonitors, whose lock of the page its callers hold).  Watched:
   /// no CPU learns a fast way to write there any more.  Monitored: and none has an old one.

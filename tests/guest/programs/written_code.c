@@ -53,20 +53,6 @@ static void by_atomics(void) {
     expect_calls(at, 2 * i + 1);
   }
 }
-static void by_zeroes(void) {
-  const u64 at = CODE_AT + 0x6000;
-  for (u32 n = 0; n < 32; ++n)
-    words(at)[n] = n < 16 ? MOVZ_X0(7) : 0xaa1f03e0 + (n == 31) * (kRet - 0xaa1f03e0);
-  words(at)[16] = kRet;
-  expect_calls(at, 7);
-  // B over the block that is zeroed, and the block itself is data then.
-  asm volatile("dc zva, %0" ::"r"(at) : "memory");
-  EXPECT(words(at)[0], 0);
-  words(at)[0] = 0x14000010;  // B to the instruction behind the block
-  words(at)[16] = MOVZ_X0(9);
-  words(at)[17] = kRet;
-  expect_calls(at, 9);
-}
 /// Data beside code: what is written there is neither lost nor does it harm.
 static void data_beside(void) {
   const u64 at = CODE_AT + 0x8000;
@@ -135,7 +121,6 @@ void test_main(void) {
   RUN(by_stores);
   RUN(across_pages);
   RUN(by_atomics);
-  RUN(by_zeroes);
   RUN(data_beside);
   RUN(own_loop);
   RUN(by_another_cpu);

@@ -92,6 +92,17 @@ TEST_P(TrackedCode, WhatIsWrittenRuns) {
   }
 }
 
+TEST_P(TrackedCode, ZeroesAreUndefined) {
+  const u64 program = kCode + 0x100;
+  write(program, {0xd50b'7421, bl(program + 4, target()), VcpuHarness::kBrk});  // DC ZVA, X1
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(run(kCode), 1u);
+  m_.prepare(program);
+  m_.vcpu().s.x[1] = target();
+  ASSERT_TRUE(m_.run_to_exception(64));
+  EXPECT_EQ(m_.exception_class(), cpu::ExceptionClass::Unknown);
+  EXPECT_EQ(m_.vcpu().s.sys.elr_el1, target());
+}
+
 TEST_P(TrackedCode, ByABusMaster) {
   for (int n = 0; n < 3; ++n) EXPECT_EQ(run(kCode), 1u);
   m_.space().on_code_written(

@@ -337,10 +337,8 @@ bool Vcpu::write_piece(u64 va, const Physical& at, unsigned size, const u8* in) 
     hw::ExclusiveMonitors::Held held;
     if (at.watched) watched_write(at.pa, size, held);
     if (!at.read_only) write_single_copy(at.host, size, in);
-    if (at.has_code) [[unlikely]] {
-      code_written(at.pa);
-      broadcast({.kind = Maintenance::Kind::CodePage, .page = at.pa.page()});
-    }
+    if (at.has_code) [[unlikely]]
+      code_written(at.pa, true);
     return true;
   }
   for (unsigned done = 0; done < size; done += 8) {
@@ -432,8 +430,8 @@ u8* Vcpu::atomic_pointer(u64 va, unsigned size, bool for_write, MemOp op,
   }
   if (pa != nullptr) *pa = at.pa;
   if (at.watched) held->take(ports_.space->exclusives(), at.pa);
-  if (at.has_code) [[unlikely]]
-    code_written(at.pa);  // and the others are told when the instruction is done
+  if (for_write && at.has_code) [[unlikely]]
+    code_written(at.pa, false);
   return at.host;
 }
 

@@ -47,11 +47,11 @@ class HypercallPort {
 /// What maintenance by one vCPU asks of all in its inner-shareable domain.
 struct Maintenance {
   /// View: the address space lost memory.  Watch: nobody writes to `page` unseen from now on, because
-  /// of exclusives or instructions there.
-  enum class Kind : u8 { Tlb, CodePage, AllCode, View, Watch };
+  /// of exclusives or instructions there.  IdleCode: unless somebody knows instructions there, that may end.
+  enum class Kind : u8 { Tlb, CodePage, AllCode, View, Watch, IdleCode };
   Kind kind = Kind::Tlb;
   TlbInvalidation tlb = {};  ///< Kind::Tlb
-  PhysAddr page = {};        ///< Kind::CodePage, Kind::Watch
+  PhysAddr page = {};        ///< Kind::CodePage, Kind::Watch, Kind::IdleCode
 };
 
 /// Connects a vCPU to the others of its machine.

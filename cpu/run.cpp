@@ -59,6 +59,7 @@ CodePage* Vcpu::code_page(PhysAddr pa, const u8* host) {
     fetch_.fill({});
     known_pages_.fill({});
     if (jit_ != nullptr) jit_->forget_all();
+    for (auto& [_, page] : code_) untrack_code(*page);
     code_.clear();
   }
   auto page = std::make_unique<CodePage>();
@@ -90,27 +91,6 @@ void Vcpu::forget_if_changed(CodePage& page) {
   if (page.all_known(same)) return;
   clear_page(page);
   if (jit_ != nullptr) jit_->forget_page(page);
-}
-
-/// Before a tracked page is decoded: from here on every write to it is seen, by code_written() or DmaPort.
-void Vcpu::watch_code(PhysAddr page) {
-  const hw::Section* sec = view().find(page);
-  if (sec == nullptr || sec->ram == nullptr) return;
-  sec->ram->mark_code(sec->offset + (page - sec->base));
-  drop_l1(page);
-  broadcast({.kind = Maintenance::Kind::Watch, .page = page});
-  if (ports_.siblings != nullptr) ports_.siblings->complete(*this);
-}
-
-/// Around a write to a tracked page: what is known of it is compared when the instruction is done, at the next branch that
-/// is taken.
-void Vcpu::code_written(PhysAddr pa) {
-  const PhysAddr page = pa.page();
-  const unsigned n = written_code_count_;
-  if (n != 0 && n <= written_code_.size() && written_code_[n - 1] == page) return;
-  if (n < written_code_.size()) written_code_[n] = page;
-  if (n <= written_code_.size()) ++written_code_count_;
-  raise(kMaintenance);
 }
 
 // ---- Instruction fetch -------------------------------------------------------------------------
@@ -160,13 +140,10 @@ bool Vcpu::fetch_slow(FetchEntry& f) {
     instruction_abort(pc, {.kind = FaultKind::External});
     return false;
   }
-  if (ports_.track_code && !code_.contains(pa.raw())) {
-    code_page(pa, host);
-    watch_code(pa);
-    return fetch_slow(f);  // the others were waited for: what was translated may have changed
-  }
+  CodePage* const page = code_page(pa, host);
+  if (ports_.track_code && track_code(*page)) return fetch_slow(f);
   f = {.va = pc & ~u64{0xfff},
-       .page = code_page(pa, host),
+       .page = page,
        .guarded = guarded,
        .is_private = is_private,
        .log2_size = log2_size};

@@ -279,12 +279,7 @@ void Vcpu::apply_maintenance() {
     flush_l1();
   }
   if (all_code) invalidate_all_code(false);
-  const unsigned written = std::exchange(written_code_count_, 0);
-  if (written > written_code_.size()) {
-    invalidate_all_code(true);
-  } else {
-    for (unsigned n = 0; n < written; ++n) invalidate_code(written_code_[n], true);
-  }
+  compare_written_code();
   for (const Maintenance& m : todo) switch (m.kind) {
       case Maintenance::Kind::Tlb:
         if (!all_tlb) invalidate_tlb(m.tlb, false);
@@ -300,6 +295,9 @@ void Vcpu::apply_maintenance() {
         break;
       case Maintenance::Kind::Watch:
         if (!all_tlb) drop_l1(m.page);
+        break;
+      case Maintenance::Kind::IdleCode:
+        idle_code(m.page);
         break;
     }
   applied_.store(upto, std::memory_order_release);

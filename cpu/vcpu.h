@@ -27,6 +27,7 @@
 #include "cpu/pauth/pac.h"
 #include "cpu/ports.h"
 #include "cpu/state.h"
+#include "cpu/written_code.h"
 #include "hw/core/address_space.h"
 #include "hw/core/irq.h"
 #include "hw/core/sysreg.h"
@@ -388,8 +389,14 @@ class Vcpu final : public hw::IrqSink {
   }
 
   void forget_if_changed(CodePage& page);
-  void watch_code(PhysAddr page);
-  void code_written(PhysAddr pa);
+
+  // tracked_code.cpp
+  bool track_code(CodePage& page);
+  void untrack_code(CodePage& page);
+  void code_written(PhysAddr pa, bool told);
+  void idle_code(PhysAddr page);
+  void compare_written_code();
+
   void broadcast(const Maintenance& m);
 
   // memory.cpp
@@ -559,9 +566,7 @@ class Vcpu final : public hw::IrqSink {
   } loop_;
   CpuState held_;                ///< hold_registers()
   Translation last_walk_;        ///< a translation that no TLB may keep
-  /// Pages with instructions that this CPU has written to since apply_maintenance(); when there were more, any.
-  std::array<PhysAddr, 16> written_code_{};
-  unsigned written_code_count_ = 0;
+  WrittenCode written_code_;
   void (*wake_)(void*) = nullptr;
   void* wake_context_ = nullptr;
 };

@@ -9,6 +9,10 @@
 #include "base/bits.h"
 #include "base/types.h"
 
+namespace quince::hw {
+class GuestRam;
+}
+
 namespace quince::cpu {
 
 class Vcpu;
@@ -39,11 +43,17 @@ struct CodePage {
   std::array<Op, kOps + 1> ops;
   jit::Page* translated = nullptr;         ///< what cpu/jit has made of it
   std::array<u64, kOps / 64> known_ops{};  ///< those of whose `insn` something was made
+  hw::GuestRam* tracked_in =
+      nullptr;         ///< where this CPU is counted as one who knows it (VcpuPorts::track_code)
+  u64 tracked_at = 0;  ///< and the offset there
 
   bool known(std::size_t n) const { return (known_ops[n / 64] >> n % 64 & 1) != 0; }
   /// Instruction `n`.  One that is known may have changed in memory, but nobody said so (IC): until then the
   /// interpreter and every region go on with the same, since what is made of both would be neither.
   u32 insn(std::size_t n) const { return known(n) ? ops[n].insn : load_le<u32>(host + 4 * n); }
+  bool nothing_known() const {
+    return all_known([](std::size_t) { return false; });
+  }
   void set_known(std::size_t n) { known_ops[n / 64] |= u64{1} << n % 64; }
   /// Whether `suits` is true of the number of every one that is known.
   template <class F>

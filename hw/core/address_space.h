@@ -100,7 +100,7 @@ class AddressSpace {
   }
 
   /// Called, on any thread, when a bus master has written to a page with instructions that an engine knows
-  /// (GuestRam::mark_code): its physical address.  Before the first such write.
+  /// (GuestRam::add_code): its physical address.  Before the first such write.
   using CodeWritten = void (*)(void* context, PhysAddr page);
   void on_code_written(CodeWritten fn, void* context) {
     code_written_ = fn;

@@ -9,7 +9,8 @@ GuestRam::GuestRam(std::string name, HostMemory memory)
     : name_(std::move(name)), memory_(std::move(memory)) {
   const u64 words = (memory_.size() / kPageSize + 63) / 64;
   dirty_ = std::make_unique<std::atomic<u64>[]>(words);
-  code_ = std::make_unique<std::atomic<u64>[]>(words);
+  code_.reset(static_cast<u8*>(std::calloc(words, 64)));
+  QUINCE_ASSERT(code_ != nullptr);
   watched_ = std::make_unique<std::atomic<u64>[]>(words);
   monitored_ = std::make_unique<std::atomic<u64>[]>(words);
 }
@@ -44,7 +45,7 @@ bool GuestRam::test_and_clear_dirty(u64 page) {
 bool GuestRam::has_code(u64 offset, u64 length) const {
   if (length == 0) return false;
   for (u64 p = offset / kPageSize; p <= (offset + length - 1) / kPageSize; ++p)
-    if (test_bit(code_, p)) return true;
+    if (code_count(p).load(std::memory_order_relaxed) != 0) return true;
   return false;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -39,8 +40,13 @@ class GuestRam {
   bool test_and_clear_dirty(u64 page);
   bool dirty(u64 page) const;
 
-  /// Pages that an engine has translated: a bus master's write to one must reach the engines.
-  void mark_code(u64 offset) { set_bit(code_, offset / kPageSize); }
+  /// How many CPUs (at most 255) know instructions of a page and must hear of writes to it.  Each counts itself.
+  void add_code(u64 offset) {
+    code_count(offset / kPageSize).fetch_add(1, std::memory_order_relaxed);
+  }
+  void remove_code(u64 offset) {
+    code_count(offset / kPageSize).fetch_sub(1, std::memory_order_relaxed);
+  }
   bool has_code(u64 offset, u64 length) const;
 
   /// Pages with exclusive monitors (ExclusiveMonitors, whose lock of the page its callers hold).  Watched:
@@ -64,10 +70,16 @@ class GuestRam {
     return ((map[n / 64].load(std::memory_order_relaxed) >> (n % 64)) & 1) != 0;
   }
 
+  std::atomic_ref<u8> code_count(u64 page) const { return std::atomic_ref(code_.get()[page]); }
+  struct Free {
+    void operator()(u8* p) const { std::free(p); }
+  };
+
   std::string name_;
   HostMemory memory_;
   Bitmap dirty_;
-  Bitmap code_;
+  std::unique_ptr<u8, Free>
+      code_;  ///< a byte per page; the host's memory is taken when it is touched
   Bitmap watched_;
   Bitmap monitored_;
 };

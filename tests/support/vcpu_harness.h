@@ -40,6 +40,7 @@ class VcpuHarness {
 
   cpu::Vcpu& vcpu() { return *vcpu_; }
   hw::AddressSpace& space() { return space_; }
+  hw::GuestRam& ram() { return *ram_; }
   /// Host address of guest memory.
   u8* host(u64 va) { return ram_->data() + (va - kBase); }
   void write_insn(u64 va, u32 insn);

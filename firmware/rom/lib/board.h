@@ -6,6 +6,7 @@
 #define GICD_BASE 0x08000000ul
 #define GICR_BASE 0x080a0000ul
 #define UART_BASE 0x09000000ul
+#define FW_CFG_BASE 0x09020000ul
 #define GPIO_BASE 0x09030000ul
 #define GPIO_INTID 39
 #define RAM_BASE 0x40000000ul

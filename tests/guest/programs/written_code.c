@@ -29,6 +29,18 @@ static void by_stores(void) {
     expect_calls(CODE_AT, i);
   }
 }
+/// Data takes the place of code and code that of data: often enough that an emulator may take it for either.
+static void by_turns(void) {
+  const u64 at = CODE_AT + 0x6000;
+  for (u32 i = 1; i <= kRounds; ++i) {
+    for (u32 n = 0; n < 512; ++n) words(at)[n] = 0;
+    words(at)[1] = kRet;
+    words(at)[0] = MOVZ_X0(i);
+    expect_calls(at, i);
+    words(at)[0] = MOVZ_X0(i + 1);
+    expect_calls(at, i + 1);
+  }
+}
 static void across_pages(void) {
   const u64 at = CODE_AT + 0x2ffc;
   words(at)[2] = kRet;
@@ -84,6 +96,32 @@ static void own_loop(void) {
   }
 }
 
+#ifdef GUEST_BOARD_VIRT
+/// By fw_cfg's DMA (of an item that is not there, so of zeroes, which are UDF).
+static void by_a_device(void) {
+  const u64 at = CODE_AT + 0xe000;
+  words(at)[0] = MOVZ_X0(7);
+  words(at)[1] = kRet;
+  expect_calls(at, 7);
+  static volatile struct {
+    u32 control, length;
+    u64 address;
+  } request;
+  const u32 control = 0x3fffu << 16 | 1 << 3 | 1 << 1;  // item, select, read
+  request.length = __builtin_bswap32(4);
+  request.address = __builtin_bswap64(at);
+  request.control = __builtin_bswap32(control);
+  DSB();
+  *(volatile u64 *)(FW_CFG_BASE + 16) = __builtin_bswap64((u64)&request);
+  while (request.control != 0 && !(__builtin_bswap32(request.control) & 1)) continue;
+  EXPECT(request.control, 0);
+  EXPECT(words(at)[0], 0);
+  const struct Frame *f = trap((void *)at, 0, kEl1h);
+  EXPECT(f->esr, ESR(0, 0));
+  EXPECT(f->elr, at);
+}
+#endif
+
 static void meet(void) {
   static volatile u64 ready;
   __atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
@@ -105,6 +143,8 @@ static void by_another_cpu(void) {
   for (u32 n = 1; n < cpus; ++n) EXPECT(cpu_on(n, run_code), 0);
   meet();
   for (u64 i = 1; i <= kRounds; ++i) {
+    if (i % 8 == 0)
+      for (u32 n = 0; n < 512; ++n) words(at)[n] = n == 1 ? kRet : 0;
     words(at)[0] = MOVZ_X0(i);
     __atomic_store_n(&written, i, __ATOMIC_RELEASE);
     EXPECT(wait_for(&executed, i * (cpus - 1), kPatience), true);
@@ -119,9 +159,13 @@ void test_main(void) {
   *entry = *entry & ~PTE_PXN;
   tlb_flush();
   RUN(by_stores);
+  RUN(by_turns);
   RUN(across_pages);
   RUN(by_atomics);
   RUN(data_beside);
   RUN(own_loop);
+#ifdef GUEST_BOARD_VIRT
+  RUN(by_a_device);
+#endif
   RUN(by_another_cpu);
 }

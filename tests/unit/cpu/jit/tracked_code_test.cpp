@@ -60,6 +60,7 @@ class TrackedCode : public testing::TestWithParam<Case> {
     m_.code_changed();
   }
   static u64 target() { return GetParam().target; }
+  bool has_code() { return m_.ram().has_code(target() - VcpuHarness::kBase, 4); }
   void write(u64 at, std::initializer_list<u32> code) {
     for (const u32 insn : code) m_.write_insn(at, insn), at += 4;
   }
@@ -101,6 +102,26 @@ TEST_P(TrackedCode, ZeroesAreUndefined) {
   ASSERT_TRUE(m_.run_to_exception(64));
   EXPECT_EQ(m_.exception_class(), cpu::ExceptionClass::Unknown);
   EXPECT_EQ(m_.vcpu().s.sys.elr_el1, target());
+}
+
+TEST_P(TrackedCode, WhatIsDataNowMayBeWrittenFast) {
+  if (target() < kCode + 0x1000) GTEST_SKIP() << "the page has the program too";
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(run(kCode), 1u);
+  EXPECT_TRUE(has_code());
+  const u64 program = kCode + 0x100;
+  // STR W2, [X1], #4; SUBS X5, X5, #1; B.NE to the first
+  write(program, {0xb800'4422, 0xf100'04a5, 0x54ff'ffc1, VcpuHarness::kBrk});
+  m_.prepare(program);
+  m_.vcpu().s.x[1] = target();
+  m_.vcpu().s.x[2] = 0;
+  m_.vcpu().s.x[5] = 256;
+  ASSERT_TRUE(m_.run_to_exception(1024));
+  EXPECT_FALSE(has_code());
+  write(target(), {movz(0, 1), kRet});
+  for (u32 value = 2; value < 6; ++value) {
+    EXPECT_EQ(run(kProgram, movz(0, value)), value);
+    EXPECT_TRUE(has_code());
+  }
 }
 
 TEST_P(TrackedCode, ByABusMaster) {

@@ -106,7 +106,7 @@ TEST_F(AddressSpaceTest, DmaIntoCodeIsReported) {
   const std::array<u8, 4> data{};
   EXPECT_TRUE(dma.write(PhysAddr(0x12000), data));
   EXPECT_EQ(told, 0u);
-  ram->mark_code(0x2000);
+  ram->add_code(0x2000);
   EXPECT_TRUE(dma.write(PhysAddr(0x12ff0), data));
   EXPECT_EQ(told, 0x12000u);
 }

@@ -150,7 +150,7 @@ TEST_F(VirtioBalloonTest, EnginesHearOfCodeThatGoes) {
       [](void* to, PhysAddr page) { static_cast<std::vector<u64>*>(to)->push_back(page.raw()); },
       &gone);
   fill();
-  memory.ram().mark_code(kHeap + kPage - GuestMemory::kBase);
+  memory.ram().add_code(kHeap + kPage - GuestMemory::kBase);
   const DmaPort::Run run = dma.run(PhysAddr(kHeap), 2 * kPage, true);
   EXPECT_TRUE(dma.discard(run));
   EXPECT_NE(std::ranges::find(gone, kHeap + kPage), gone.end());

@@ -271,7 +271,7 @@ TEST_F(VirtioNetTest, AFrameMayFillSeveralBuffersWhichAppearTogether) {
   make(dma, &cable);
   ASSERT_TRUE(driver->start(without(VIRTIO_F_EVENT_IDX)));  // whose index is in that ring, too
   seen.q = &rx();
-  memory.ram().mark_code(align_down(rx().used_address() - test::GuestMemory::kBase, 4096));
+  memory.ram().add_code(align_down(rx().used_address() - test::GuestMemory::kBase, 4096));
 
   Bytes f(9000);
   for (std::size_t i = 0; i < f.size(); ++i) f[i] = static_cast<u8>(i * 3 + i / 256);

@@ -85,6 +85,9 @@ class Suite(VirtioTests, UsbTests, FirmwareTests, DisplayTests):
     def test_engine_chaos_2cpus(self):
         self.boot_and_exit("-engine", "jit,chaos=2026", board="virt", cpus=2, append="kpti=off quince.exit")
 
+    def test_engine_track_code_2cpus(self):
+        self.boot_and_exit("-engine", "jit,track-code=on", board="virt", cpus=2)
+
     # ---- Devices
 
     def pci(self, board):

@@ -87,7 +87,7 @@ constexpr Option kOptions[] = {
     {"screenshot",   "FILE",                               "a PNG of the first head, on SIGUSR1 and at the end", on_screenshot},
     {"icount",       "[shift=]N|auto[,sleep=on|off]",      "deterministic: guest time by instructions", on_icount},
     {"accel",        "tcg[,thread=single|multi][,tb-size=MIB]", "engine threads, and memory for translated code", on_accel},
-    {"engine",       "interp|jit|lockstep[,chaos=SEED][,track-code=on|off]", "what runs instructions: the interpreter alone, translated code, or each against the other", on_engine},
+    {"engine",       "interp|jit|lockstep[,chaos=SEED][,track-code=on|off]", "interpreter, translated code, or each against the other; track-code: for guests without IC", on_engine},
     {"enable-kvm",   nullptr,                              nullptr, on_enable_kvm},
     {"rtc",          "base=utc|SECONDS[,clock=vm]",        "the clock at power-on", on_rtc},
     {"seed",         "N",                                  "seed of everything random in a deterministic run", on_seed},

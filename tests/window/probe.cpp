@@ -7,6 +7,7 @@
 //   blank         the guest shows nothing
 //   cursor W H HX HY C   a cursor of one colour (premultiplied ARGB, hexadecimal)
 //   kinds N       the input device understands these from now on
+//   x11-error     an error of the X server, then "alive"
 //   stop          ends the window
 // Lines on stdout: "key USAGE down|up", "button N down|up", "position X Y", "motion DX DY",
 // "wheel DX DY", "wish W H", and a button of the machine by its name.
@@ -22,6 +23,7 @@
 #include <thread>
 
 #include "tests/window/pattern.h"
+#include "tests/window/x11_error.h"
 #include "ui/sdl/front.h"
 
 namespace quince {
@@ -163,6 +165,8 @@ void obey(const std::string& line, ui::Display& display, Guest& guest) {
               .hot_y = n[3],
               .argb = std::vector<u32>(std::size_t{n[0]} * n[1], number(colour, 16))};
     console.set_cursor({.image = image, .x = 20, .y = 10});
+  } else if (what == "x11-error") {
+    if (test::make_x11_error()) say("alive");
   } else if (what == "kinds") {
     in >> n[0];
     guest.listen_to(n[0]);

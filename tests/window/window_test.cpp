@@ -306,6 +306,14 @@ TEST_F(WindowTest, ClosingItCanBeForbidden) {
   EXPECT_EQ(next_but_modifiers(), "key 4 down");
 }
 
+TEST_F(WindowTest, AnErrorOfTheXServerEndsNothing) {
+  start();
+  for (int n = 0; n < 2; ++n) {
+    probe().write_line("x11-error");
+    EXPECT_EQ(next_but_modifiers(), "alive");
+  }
+}
+
 TEST_F(WindowTest, StopEndsItWithNothingLeftOver) {
   start({"grab", "full-screen"});
   probe().write_line("show 640 400");

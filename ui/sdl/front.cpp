@@ -9,6 +9,7 @@
 
 #include "ui/png.h"
 #include "ui/sdl/keys.h"
+#include "ui/sdl/x11_errors.h"
 
 namespace quince::ui::sdl {
 
@@ -63,6 +64,7 @@ Result<std::unique_ptr<Front>> Front::create(Display& display, Control& control,
     SDL_Quit();
     return fail("no display could be opened: {}", why);
   }
+  survive_x11_errors();
   std::unique_ptr<Front> front(new Front(display, control, std::move(options)));
   TRY_VOID(front->open_windows());
   return front;

@@ -1,0 +1,12 @@
+// What the X server says of requests that fail.
+#pragma once
+
+namespace quince::ui::sdl {
+
+/// An error of an X server that SDL talks to ends nothing from here on; the first one is said on stderr.  Xlib's own answer
+/// is exit(1), in the middle of a guest's work.  SDL itself asks for such errors: it wakes who waits for events by an event
+/// to a window, over a connection of its own, so that the window may be gone by then.  First thread, behind SDL_Init;
+/// without X11 nothing is done.
+void survive_x11_errors();
+
+}  // namespace quince::ui::sdl

@@ -214,6 +214,7 @@ int run(int argc, char** argv) {
     }
   }
   display.input().remove(guest);
+  test::make_x11_error();  // the last of them come when SDL ends its connections
   return status;
 }
 

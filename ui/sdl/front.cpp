@@ -59,12 +59,12 @@ Front::~Front() {
 Result<std::unique_ptr<Front>> Front::create(Display& display, Control& control,
                                              WindowOptions options) {
   set_hints();
+  survive_x11_errors();
   if (SDL_Init(SDL_INIT_VIDEO) != 0) {
     const std::string why = SDL_GetError();
     SDL_Quit();
     return fail("no display could be opened: {}", why);
   }
-  survive_x11_errors();
   std::unique_ptr<Front> front(new Front(display, control, std::move(options)));
   TRY_VOID(front->open_windows());
   return front;

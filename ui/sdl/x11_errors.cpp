@@ -22,8 +22,8 @@ int say_once(::Display*, XErrorEvent* e) {
 }  // namespace
 
 void survive_x11_errors() {
-  // SDL has loaded it where it uses it, and nobody else needs it.
-  void* const library = ::dlopen("libX11.so.6", RTLD_LAZY | RTLD_NOLOAD);
+  // The one that SDL loads, where it uses it.
+  void* const library = ::dlopen("libX11.so.6", RTLD_LAZY);
   if (library == nullptr) return;
   if (void* const set = ::dlsym(library, "XSetErrorHandler"))
     reinterpret_cast<decltype(&XSetErrorHandler)>(set)(say_once);

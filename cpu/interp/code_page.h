@@ -43,9 +43,8 @@ struct CodePage {
   std::array<Op, kOps + 1> ops;
   jit::Page* translated = nullptr;         ///< what cpu/jit has made of it
   std::array<u64, kOps / 64> known_ops{};  ///< those of whose `insn` something was made
-  hw::GuestRam* tracked_in =
-      nullptr;         ///< where this CPU is counted as one who knows it (VcpuPorts::track_code)
-  u64 tracked_at = 0;  ///< and the offset there
+  hw::GuestRam* tracked_in = nullptr;      ///< where it is counted as known (VcpuPorts::track_code)
+  u64 tracked_at = 0;                      ///< and the offset there
 
   bool known(std::size_t n) const { return (known_ops[n / 64] >> n % 64 & 1) != 0; }
   /// Instruction `n`.  One that is known may have changed in memory, but nobody said so (IC): until then the

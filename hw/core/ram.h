@@ -78,8 +78,7 @@ class GuestRam {
   std::string name_;
   HostMemory memory_;
   Bitmap dirty_;
-  std::unique_ptr<u8, Free>
-      code_;  ///< a byte per page; the host's memory is taken when it is touched
+  std::unique_ptr<u8, Free> code_;  ///< a byte per page, taken from the host when touched
   Bitmap watched_;
   Bitmap monitored_;
 };

@@ -224,9 +224,7 @@ Result<void> on_engine(Parser& p, std::string_view v) {
       if (engine.chaos == 0)
         return fail("chaos={}: a number from 1, where the random numbers begin", value);
     } else if (key == "track-code") {
-      if (value != "on" && value != "off")
-        return fail("track-code={} is neither on nor off", value);
-      engine.track_code = value == "on";
+      engine.track_code = TRY(parse_switch(value));
     } else {
       return fail("property '{}' is not implemented", key);
     }

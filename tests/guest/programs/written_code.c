@@ -113,7 +113,8 @@ static void by_a_device(void) {
   request.control = __builtin_bswap32(control);
   DSB();
   *(volatile u64 *)(FW_CFG_BASE + 16) = __builtin_bswap64((u64)&request);
-  while (request.control != 0 && !(__builtin_bswap32(request.control) & 1)) continue;
+  const u64 start = counter();
+  while (request.control != 0 && counter() - start < micros(kPatience)) continue;
   EXPECT(request.control, 0);
   EXPECT(words(at)[0], 0);
   const struct Frame *f = trap((void *)at, 0, kEl1h);

@@ -411,7 +411,7 @@ TEST(Options, Engine) {
   EXPECT_FALSE(parse({"-engine", "jit", "-kernel", "K"})->config.engine.track_code);
   EXPECT_TRUE(parse({"-engine", "interp,track-code=on", "-kernel", "K"})->config.engine.track_code);
   EXPECT_EQ(parse({"-engine", "jit,track-code=maybe"}).error().message(),
-            "-engine: track-code=maybe is neither on nor off");
+            "-engine: 'maybe' is neither on nor off");
   EXPECT_EQ(parse({"-engine", "jit,speed=1"}).error().message(),
             "-engine: property 'speed' is not implemented");
   EXPECT_EQ(parse({"--snapshot=on"}).error().message(), "--snapshot: takes no value");
